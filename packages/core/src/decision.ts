@@ -1,0 +1,58 @@
+// The words in which it is decided what one change does to one record: what is known, and what may come of it.
+
+import type { VerdictCode } from './errors.ts';
+import type { JsonObject } from './json.ts';
+import type { Collection } from './schema.ts';
+
+/** The record as it stands, read. `body` is null when it is deleted. */
+export interface Standing {
+  seq: number;
+  madeAt: number;
+  writer: string;
+  touched: string;
+  body: JsonObject | null;
+}
+
+export interface DecideContext {
+  collection: Collection;
+  id: string;
+  /** Fields that the writer's own schema knows. */
+  writerFields: ReadonlySet<string>;
+  /** Writers that count as this one. */
+  own: ReadonlySet<string>;
+  madeAt: number;
+  /** The record at the change's base; undefined: not looked up; null: history has lost it. */
+  atBase: JsonObject | null | undefined;
+  /** A person's answer, which goes before every policy. */
+  forced?: 'server' | 'device';
+}
+
+export interface FoundConflict {
+  /** In code-unit order. */
+  fields: readonly string[];
+  /** What the writer saw; null where it saw no value. A field of which that is not known is missing. */
+  base: JsonObject;
+  policy: string;
+}
+
+export type Decision =
+  /** `body` null: deleted. `fields`: what differs from before; 'all' for a new life. Equal to before: nothing changed. */
+  | {
+      type: 'write';
+      body: JsonObject | null;
+      fields: readonly string[] | 'all';
+      conflict: FoundConflict | null;
+    }
+  | { type: 'ask'; conflict: FoundConflict }
+  | { type: 'refuse'; code: VerdictCode; field?: string; message: string }
+  /** Look up the record at the change's base and ask again. */
+  | { type: 'needsBase' };
+
+export function inexact(field: string): Decision {
+  return {
+    type: 'refuse',
+    code: 'counter_inexact',
+    field,
+    message: `The sum of ${field} could not be held exactly.`,
+  };
+}

@@ -1,0 +1,57 @@
+// What a plan folds over: pushes of devices, answers of people to conflicts, and held mutations whose time is over.
+
+import type { Mutation } from './change.ts';
+import type { Problem, VerdictCode } from './errors.ts';
+import type { JsonObject } from './json.ts';
+
+export type PlanItem = PushItem | Resolution | ExpireItem;
+
+/** A mutation as it came through the door. */
+export interface Arrived {
+  mutation: Mutation;
+  hash: string;
+  /** When it counts as made, if this is its first arrival. */
+  madeAt: number;
+  /** What the door found; it is refused, fact or not. */
+  problem?: Problem<VerdictCode>;
+}
+
+export interface PushItem {
+  type: 'push';
+  device: string;
+  replica: string;
+  /** Ids that the replica says it had; those of another device are not believed. */
+  former: readonly string[];
+  right: 'write' | 'read' | 'none';
+  /** Absent for protocols that number no batches. */
+  n?: number;
+  verdictsSeen: number;
+  mutations: readonly Arrived[];
+}
+
+export interface Resolution {
+  type: 'resolve';
+  conflict: number;
+  /** The version of the record that the person saw; 0 when it did not exist. */
+  seenVersion: number;
+  answer: ResolutionAnswer;
+  /** A new mutation id for the changes that it makes. */
+  mutation: string;
+  actor: string;
+}
+
+export type ResolutionAnswer =
+  /** The server's side stays. */
+  | { type: 'server' }
+  /** The device's side is applied to the record as it stands now. */
+  | { type: 'device' }
+  /** The record becomes this body; its counters move by the difference to what the person saw. */
+  | { type: 'value'; body: JsonObject }
+  /** What the last settlement did to the record is taken back; what it left undone is done. */
+  | { type: 'undo' };
+
+/** Held mutations whose time is over. */
+export interface ExpireItem {
+  type: 'expire';
+  mutations: readonly string[];
+}

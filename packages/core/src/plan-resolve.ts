@@ -1,0 +1,174 @@
+// How a person's answer to a conflict becomes changes like any other, and verdicts for the mutations that it held.
+//
+//   open ── server │ device │ value ──► settled ── undo ──► settled (the other way) ── undo ──► …
+//
+// First come the changes that the answer itself makes; if they cannot be applied, nothing has changed. Then each mutation that
+// this conflict held is judged again, with the person's answer in place of the policy. Whoever sent a mutation that is in the
+// conflict gets a verdict, the same one again if it has not changed: so every device learns that the conflict is settled.
+
+import { admit } from './admit.ts';
+import { canonicalJson } from './canonical.ts';
+import { type Change, hashedPart, type Mutation, recordKey } from './change.ts';
+import type { Draft } from './draft.ts';
+import type { Problem, RequestErrorCode, VerdictCode } from './errors.ts';
+import type { JsonObject } from './json.ts';
+import { type Judgement, judge } from './judge.ts';
+import type { Resolution } from './plan-item.ts';
+import { changesOf, heldOf } from './resolution-changes.ts';
+import { accept, reject, type Sender, senderOf, settleWoken } from './settle.ts';
+import type { HeldMutation, Settlement, StoredConflict, StoredRecord } from './stored.ts';
+import { serverWriter } from './touched.ts';
+import type { Verdict } from './verdict.ts';
+
+export type ResolveOutcome =
+  /** `verdict` is that of the answer's own changes; null when it made none. */
+  | { type: 'resolved'; conflict: StoredConflict; record: StoredRecord | null; verdict: Verdict | null }
+  | { type: 'unresolved'; code: RequestErrorCode; field?: string; message: string };
+
+/** Undefined while the draft needs more. */
+export function resolveConflict(draft: Draft, item: Resolution): ResolveOutcome | undefined {
+  const conflict = draft.conflict(item.conflict);
+  if (conflict === undefined) return undefined;
+  if (conflict === null)
+    return { type: 'unresolved', code: 'not_found', message: 'There is no such conflict.' };
+  if (conflict.state === 'open' && item.answer.type === 'undo')
+    return { type: 'unresolved', code: 'conflict_settled', message: 'An open conflict has nothing to undo.' };
+  const live = draft.record(conflict.collection, conflict.record);
+  const held = conflict.state === 'open' ? heldOf(draft, conflict) : [];
+  if (live === undefined || held === undefined) return undefined;
+  const version = live?.record.seq ?? 0;
+  if (version !== item.seenVersion)
+    return { type: 'unresolved', code: 'conflict_changed', message: `The record is at version ${version}.` };
+  const own = ownMutation(draft, item, changesOf(draft, { conflict, live, held, answer: item.answer }));
+  const judged = own && judgeOwn(draft, { conflict, item, own });
+  if (judged?.type === 'needs') return undefined;
+  if (judged?.type === 'reject') return { ...judged.problem, type: 'unresolved', code: 'malformed' };
+  return settleConflict(draft, item, { conflict, before: live?.body ?? null, held, own, judged });
+}
+
+interface Answered {
+  conflict: StoredConflict;
+  before: JsonObject | null;
+  held: readonly HeldMutation[];
+  own: Mutation | null;
+  judged: Accepted | null;
+}
+
+type Accepted = Extract<Judgement, { type: 'accept' }>;
+
+function settleConflict(draft: Draft, item: Resolution, answered: Answered): ResolveOutcome | undefined {
+  const { conflict, before, held, own, judged } = answered;
+  const head = draft.scope.head;
+  const settled = (after: JsonObject | null): StoredConflict => {
+    const seq = draft.scope.head > head ? draft.scope.head : null;
+    const settlement = settlementOf(draft, item, { conflict, held, before, after, seq });
+    return { ...conflict, state: 'settled', settlement };
+  };
+  // Settled before the held mutations are judged, so that none is folded onto it again.
+  draft.setConflict(settled(before));
+  const known = new Map([[recordKey(conflict.collection, conflict.record), conflict.id]]);
+  const verdict = own && judged ? accept(draft, ownSender(draft, own), judged, { known }) : null;
+  const told = new Set<string>();
+  for (const mutation of held) {
+    const outcome = settleHeld(draft, mutation, { conflict, item });
+    if (outcome === 'needs') return undefined;
+    if (outcome === 'answered') told.add(mutation.mutation.id);
+  }
+  settleWoken(draft);
+  const now = draft.record(conflict.collection, conflict.record) ?? null;
+  const final = settled(now?.body ?? null);
+  draft.setConflict(final);
+  for (const id of conflict.mutations) if (!told.has(id)) tellAgain(draft, id);
+  return { type: 'resolved', conflict: final, record: now?.record ?? null, verdict };
+}
+
+function settlementOf(
+  draft: Draft,
+  item: Resolution,
+  {
+    conflict,
+    held,
+    before,
+    after,
+    seq,
+  }: Omit<Answered, 'own' | 'judged'> & Pick<Settlement, 'after' | 'seq'>,
+): Settlement {
+  const { type } = item.answer;
+  const counted = conflict.settlement?.counted === true || type === 'device' || held.length > 0;
+  const { nowMs: at } = draft.context;
+  return { by: 'person', resolution: type, at, actor: item.actor, seq, before, after, counted };
+}
+
+/** Judges a mutation again that this conflict alone still held; one that others hold too goes on waiting for them. */
+function settleHeld(
+  draft: Draft,
+  held: HeldMutation,
+  { conflict, item }: { conflict: StoredConflict; item: Resolution },
+): 'answered' | 'undecided' | 'needs' {
+  const sides = new Map<string, 'server' | 'device'>();
+  const known = new Map<string, number>();
+  for (const id of held.conflicts) {
+    const other = id === conflict.id ? conflict : draft.conflict(id);
+    if (other === undefined) return 'needs';
+    if (!other) continue;
+    if (id !== conflict.id && other.state === 'open') return 'undecided';
+    const answer = id === conflict.id ? item.answer.type : other.settlement?.resolution;
+    const key = recordKey(other.collection, other.record);
+    sides.set(key, answer === 'device' ? 'device' : 'server');
+    known.set(key, id);
+  }
+  const sender = senderOf(held);
+  const judgement = judge(draft, { ...caseOf(sender), forced: sides });
+  if (judgement.type === 'needs') return 'needs';
+  if (judgement.type === 'accept') accept(draft, sender, judgement, { held, known });
+  else reject(draft, sender, problemOf(judgement), { held });
+  return 'answered';
+}
+
+function problemOf(judgement: Exclude<Judgement, { type: 'accept' | 'needs' }>): Problem<VerdictCode> {
+  if (judgement.type === 'reject') return judgement.problem;
+  // Another record of the mutation has come into conflict meanwhile: a person decides about that one too.
+  const message = 'Another record of this mutation was changed meanwhile; make the change again.';
+  return { code: 'conflict_open', message };
+}
+
+/** Enters the verdict in force of a mutation once more into the logs that hold it: its conflict is settled now. */
+function tellAgain(draft: Draft, id: string): void {
+  const known = draft.mutation(id);
+  if (!known) return;
+  const { hash, madeAt, verdict, logged } = known;
+  draft.answer({ id, hash, madeAt }, { ...verdict, asOf: draft.scope.head }, Object.keys(logged));
+}
+
+/** The changes that the answer makes, as a mutation of the server. */
+function ownMutation(draft: Draft, item: Resolution, changes: readonly Change[]): Mutation | null {
+  if (changes.length === 0) return null;
+  const { nowMs, schema } = draft.context;
+  const made = { wall: nowMs, mono: 0, session: serverWriter, offset: 0, seen: nowMs };
+  const actor = item.actor === '' ? {} : { actor: item.actor };
+  return { id: item.mutation, schema: schema.version, ...actor, made, changes };
+}
+
+function judgeOwn(
+  draft: Draft,
+  { conflict, item, own }: { conflict: StoredConflict; item: Resolution; own: Mutation },
+): Exclude<Judgement, { type: 'wait' | 'ask' }> {
+  const { schema, limits } = draft.context;
+  // What a person gives comes through the door like any other; all else came through it once.
+  const problem = item.answer.type === 'value' ? admit(own, schema, limits).problem : undefined;
+  if (problem) return { type: 'reject', problem };
+  const key = recordKey(conflict.collection, conflict.record);
+  const judgement = judge(draft, { ...caseOf(ownSender(draft, own)), forced: new Map([[key, 'device']]) });
+  if (judgement.type !== 'wait' && judgement.type !== 'ask') return judgement;
+  throw new Error('A resolution’s own changes neither wait nor ask.');
+}
+
+function ownSender(draft: Draft, mutation: Mutation): Sender {
+  const { nowMs, sha256 } = draft.context;
+  const hash = sha256(canonicalJson(hashedPart(mutation)));
+  return { mutation, hash, madeAt: nowMs, device: '', replicas: [], own: [serverWriter] };
+}
+
+function caseOf({ mutation, madeAt, own }: Sender): Omit<Parameters<typeof judge>[1], 'forced'> {
+  return { mutation, madeAt, own, first: false, decided: true };
+}

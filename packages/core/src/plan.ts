@@ -1,0 +1,180 @@
+// The plan: folds pushes, resolutions and time-outs of one scope over one working set. It answers either what it still
+// needs to know, or the commit: everything to be written, and what each sender is told. It holds every decision; the
+// engine only loads, asks, writes.
+//
+//   load ──► plan ──► needs ──► load more ──► plan ──► … ──► commit
+//
+// A plan that needs more has changed nothing: the draft is thrown away and the fold starts again.
+
+import { Draft, type PlanContext } from './draft.ts';
+import { type MutationErrorCode, mutationErrors, verdictCodes } from './errors.ts';
+import type { VerdictEntry } from './messages.ts';
+import type { Arrived, ExpireItem, PlanItem, PushItem } from './plan-item.ts';
+import { type ResolveOutcome, resolveConflict } from './plan-resolve.ts';
+import { reject, type Sender, senderOf, settle, settleWoken } from './settle.ts';
+import type { ReplicaState, StoredMutation } from './stored.ts';
+import { isFinal } from './verdict.ts';
+import { type Needs, needsAnything, type WorkingSet, type Writes } from './working-set.ts';
+
+export type PushOutcome =
+  | {
+      type: 'pushed';
+      verdicts: readonly VerdictEntry[];
+      errors: readonly { mutation: string; code: MutationErrorCode; message: string }[];
+    }
+  /** Nothing of the push was taken. */
+  | { type: 'refused'; code: 'stale_batch' | 'forbidden'; field: string; message: string };
+
+export type ItemOutcome = PushOutcome | ResolveOutcome | { type: 'expired' };
+
+export type Plan =
+  | { type: 'needs'; needs: Needs }
+  | { type: 'commit'; writes: Writes; outcomes: readonly ItemOutcome[] };
+
+/** Folds `items` in order. Pure: the same items, set and context give the same plan. */
+export function plan(items: readonly PlanItem[], set: WorkingSet, context: PlanContext): Plan {
+  const draft = new Draft(set, context);
+  const outcomes = items.map((item) => takeItem(draft, item));
+  if (needsAnything(draft.needs)) return { type: 'needs', needs: draft.needs };
+  return {
+    type: 'commit',
+    writes: draft.writes(),
+    outcomes: outcomes.map((outcome) => outcome ?? { type: 'expired' }),
+  };
+}
+
+function takeItem(draft: Draft, item: PlanItem): ItemOutcome | undefined {
+  switch (item.type) {
+    case 'push':
+      return takePush(draft, item);
+    case 'resolve':
+      return resolveConflict(draft, item);
+    case 'expire':
+      return expire(draft, item);
+  }
+}
+
+/** Undefined while the draft needs more. */
+function takePush(draft: Draft, item: PushItem): PushOutcome | undefined {
+  const before = draft.replica(item.replica);
+  const known = item.mutations.map(({ mutation }) => draft.mutation(mutation.id));
+  if (before === undefined || known.includes(undefined)) return undefined;
+  if (before && before.device !== item.device) {
+    return {
+      type: 'refused',
+      code: 'forbidden',
+      field: 'replica',
+      message: 'This replica belongs to another device.',
+    };
+  }
+  const former = formerOf(draft, item, before);
+  if (!former) return undefined;
+  const state: ReplicaState = before ?? {
+    replica: item.replica,
+    device: item.device,
+    former: [],
+    batch: 0,
+    verdicts: 0,
+    verdictsSeen: 0,
+    waiting: 0,
+  };
+  if (item.n !== undefined && item.n <= state.batch && known.some((mutation) => mutation === null)) {
+    return {
+      type: 'refused',
+      code: 'stale_batch',
+      field: 'batch.n',
+      message: `The last batch of this replica was ${state.batch}, and this one holds mutations that are not known.`,
+    };
+  }
+  draft.setReplica({
+    ...state,
+    former,
+    batch: Math.max(state.batch, item.n ?? 0),
+    verdictsSeen: Math.max(state.verdictsSeen, Math.min(item.verdictsSeen, state.verdicts)),
+  });
+  const errors: { mutation: string; code: MutationErrorCode; message: string }[] = [];
+  const answered: string[] = [];
+  for (const arrived of item.mutations) {
+    const outcome = takeMutation(draft, item, arrived, [item.replica, ...former]);
+    if (outcome === 'id_reused')
+      errors.push({
+        mutation: arrived.mutation.id,
+        code: outcome,
+        message: mutationErrors.id_reused.meaning,
+      });
+    else answered.push(arrived.mutation.id);
+  }
+  return { type: 'pushed', verdicts: verdictsOf(draft, item.replica, answered), errors };
+}
+
+/** Former ids that belong to the same device, the replica's known ones included. */
+function formerOf(draft: Draft, item: PushItem, before: ReplicaState | null): readonly string[] | undefined {
+  const former = new Set(before?.former ?? []);
+  for (const id of item.former) {
+    const state = draft.replica(id);
+    if (state === undefined) return undefined;
+    if (state?.device === item.device && id !== item.replica)
+      for (const own of [id, ...state.former]) former.add(own);
+  }
+  return [...former].slice(0, draft.context.limits.replicasPerDeviceMax);
+}
+
+function takeMutation(
+  draft: Draft,
+  item: PushItem,
+  arrived: Arrived,
+  own: readonly string[],
+): 'id_reused' | 'taken' {
+  const { mutation, hash } = arrived;
+  const known = draft.mutation(mutation.id);
+  if (known) return known.hash === hash ? repeat(draft, item.replica, known) : 'id_reused';
+  const sender: Sender = {
+    mutation,
+    hash,
+    madeAt: arrived.madeAt,
+    device: item.device,
+    replicas: [item.replica],
+    own,
+  };
+  const noGrant = { code: 'no_grant' as const, message: verdictCodes.no_grant.meaning };
+  // Who may not even read is not told how far the scope has come.
+  if (item.right === 'none') reject(draft, sender, noGrant, { inScope: false, asOf: 0 });
+  else if (item.right === 'read') reject(draft, sender, noGrant, { inScope: false });
+  else if (arrived.problem) reject(draft, sender, arrived.problem, { inScope: false });
+  else settle(draft, sender);
+  settleWoken(draft);
+  return 'taken';
+}
+
+/** A repeat changes nothing; a replica that sends it for the first time gets its verdict into its own log, and later ones too. */
+function repeat(draft: Draft, replica: string, known: StoredMutation): 'taken' {
+  if (Object.hasOwn(known.logged, replica)) return 'taken';
+  if (!isFinal(known.verdict.verdict)) {
+    const held = draft.held(known.id);
+    if (held) draft.hold({ ...held, replicas: [...held.replicas, replica] });
+  }
+  draft.answer({ id: known.id, hash: known.hash, madeAt: known.madeAt }, known.verdict, [replica]);
+  return 'taken';
+}
+
+/** The verdicts in force at the plan's end: a later mutation of the same push may have settled an earlier one. */
+function verdictsOf(draft: Draft, replica: string, ids: readonly string[]): VerdictEntry[] {
+  return ids.flatMap((id) => {
+    const mutation = draft.mutation(id);
+    return mutation ? [{ ...(mutation.verdict as VerdictEntry), n: mutation.logged[replica] ?? 0 }] : [];
+  });
+}
+
+function expire(draft: Draft, item: ExpireItem): { type: 'expired' } | undefined {
+  for (const id of item.mutations) {
+    const held = draft.held(id);
+    if (held === undefined) return undefined;
+    const over =
+      held && held.waitsFor.length > 0 && held.at + draft.context.limits.waitingMsMax <= draft.context.nowMs;
+    if (!over) continue;
+    const { meaning } = verdictCodes.waiting_too_long;
+    reject(draft, senderOf(held), { code: 'waiting_too_long', message: meaning }, { held });
+    settleWoken(draft);
+  }
+  return { type: 'expired' };
+}

@@ -1,0 +1,78 @@
+// Who wrote each field of a record last, and at which seq: what conflicts are judged by.
+// Stored as text with the record; '' means that all fields were last written with the record's own seq, madeAt and writer.
+
+/** [seq, madeAt, writer]; a null writer stands for several and counts as another's. */
+export type Touch = readonly [seq: number, madeAt: number, writer: string | null];
+
+/** Field → its last write. `rest` covers every field that is not named. */
+export interface Touched {
+  readonly rest: Touch;
+  readonly fields: ReadonlyMap<string, Touch>;
+}
+
+/** The writer of resolutions and undos. */
+export const serverWriter = 'server';
+
+interface RecordStamped {
+  seq: number;
+  madeAt: number;
+  writer: string;
+  touched: string;
+}
+
+const restKey = '*';
+
+export function readTouched(record: RecordStamped): Touched {
+  if (record.touched === '') return { rest: [record.seq, record.madeAt, record.writer], fields: new Map() };
+  const stored = JSON.parse(record.touched) as Record<string, Touch>;
+  const fields = new Map(Object.entries(stored));
+  const rest = fields.get(restKey) ?? [0, 0, null];
+  fields.delete(restKey);
+  return { rest, fields };
+}
+
+export function touchOf(touched: Touched, field: string): Touch {
+  return touched.fields.get(field) ?? touched.rest;
+}
+
+/** Whether somebody else than `own` wrote the field after `base`. What the server decided is nobody's own. */
+export function isForeign(touch: Touch, base: number, own: ReadonlySet<string>): boolean {
+  const [seq, , writer] = touch;
+  return seq > base && (writer === null || writer === serverWriter || !own.has(writer));
+}
+
+/** Whether anybody else wrote any field after `base`. */
+export function anyForeign(touched: Touched, base: number, own: ReadonlySet<string>): boolean {
+  if (isForeign(touched.rest, base, own)) return true;
+  for (const touch of touched.fields.values()) if (isForeign(touch, base, own)) return true;
+  return false;
+}
+
+/**
+ * The text to store after a write of `fields`. Beyond `fieldsMax` names, the oldest are folded into the rest,
+ * with the highest seq among them and no writer.
+ */
+export function writeTouched(
+  before: Touched,
+  fields: Iterable<string>,
+  touch: Touch,
+  fieldsMax: number,
+): string {
+  const next = new Map(before.fields);
+  for (const field of fields) next.set(field, touch);
+  let rest = before.rest;
+  if (next.size > fieldsMax) {
+    const byAge = [...next].sort(([, a], [, b]) => a[0] - b[0]);
+    for (const [field, folded] of byAge.slice(0, next.size - fieldsMax)) {
+      next.delete(field);
+      rest = [Math.max(rest[0], folded[0]), Math.max(rest[1], folded[1]), null];
+    }
+  }
+  // A field may itself be called `*`; it is left to the rest, whose entry then has to cover it.
+  const named = next.get(restKey);
+  if (named) {
+    next.delete(restKey);
+    rest = [Math.max(rest[0], named[0]), Math.max(rest[1], named[1]), null];
+  }
+  return JSON.stringify(Object.fromEntries([...next, [restKey, rest]]));
+}

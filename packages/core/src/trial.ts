@@ -1,0 +1,251 @@
+// The records of one mutation while its changes are tried, one after the other, on top of the draft. Changes nothing.
+
+import { collectionFor } from './admit.ts';
+import { equalJson } from './canonical.ts';
+import { type Change, type Mutation, recordKey } from './change.ts';
+import { decide } from './decide.ts';
+import type { Decision, FoundConflict } from './decision.ts';
+import type { Draft, Live } from './draft.ts';
+import { type Problem, type VerdictCode, verdictCodes } from './errors.ts';
+import type { JsonObject } from './json.ts';
+import type { Collection, Schema } from './schema.ts';
+import type { StoredConflict, StoredRecord } from './stored.ts';
+import { readTouched, serverWriter, writeTouched } from './touched.ts';
+import type { Exception } from './verdict.ts';
+
+export interface Case {
+  mutation: Mutation;
+  madeAt: number;
+  /** The writer that its writes are recorded under, first, then every id that counts as the same. */
+  own: readonly string[];
+  /** A person's answers: recordKey → whose side. */
+  forced: ReadonlyMap<string, 'server' | 'device'>;
+  /** False once it has waited: then it only waits for parents that are still missing. */
+  first: boolean;
+  /** A person decided: it waits for nothing, and what cannot be done is refused, fact or not. */
+  decided: boolean;
+}
+
+/** A conflict between one change and the record as it stood. */
+export interface CaseConflict {
+  change: Change;
+  found: FoundConflict;
+  before: Live | null;
+  /** The open conflict that it is folded onto. */
+  into: number | null;
+}
+
+/** Why a fact is flagged, and the conflict that keeps what was not taken. */
+export interface Flag {
+  exception: Exception;
+  kept: CaseConflict | null;
+}
+
+export class Trial {
+  readonly fact: boolean;
+  /** Something that it has to know is not loaded yet; the draft has noted what. */
+  incomplete = false;
+  /** recordKey → the record as the changes so far leave it. */
+  readonly after = new Map<string, Live>();
+  /** Conflicts that policies answered, that a fact leaves open, and that a person must answer first. */
+  readonly merged: CaseConflict[] = [];
+  readonly open: CaseConflict[] = [];
+  readonly ask: CaseConflict[] = [];
+  readonly flags: Flag[] = [];
+  readonly #draft: Draft;
+  readonly #given: Case;
+  readonly #schema: Schema;
+  readonly #own: ReadonlySet<string>;
+  readonly #asked = new Set<string>();
+  /** Records that are what a put made of them: the door has judged them already. */
+  readonly #asPut = new Set<string>();
+
+  constructor(draft: Draft, given: Case) {
+    this.#draft = draft;
+    this.#given = given;
+    this.#own = new Set(given.own);
+    this.#schema = draft.context.schema.versions.get(given.mutation.schema) ?? draft.context.schema;
+    this.fact = given.mutation.changes.some((change) => this.rules(change.collection)?.kind === 'fact');
+  }
+
+  rules(name: string): Collection | undefined {
+    return collectionFor(this.#draft.context.schema, this.#schema, name);
+  }
+
+  /** The collection as the writer's schema has it. */
+  written(name: string): Collection | undefined {
+    return this.#schema.collections.get(name);
+  }
+
+  /** The record as it stood before the mutation. */
+  stood({ record }: Live): Live | null {
+    return this.#draft.record(record.collection, record.id) ?? null;
+  }
+
+  /** Records that differ from how they stood, in the order in which the mutation came to them. */
+  changed(): Live[] {
+    return [...this.after.values()].filter((live) => {
+      const before = this.stood(live);
+      if (!before) return true;
+      if (before.body === null || live.body === null) return before.body !== live.body;
+      return !equalJson(before.body, live.body);
+    });
+  }
+
+  isAsPut({ record }: Live): boolean {
+    return this.#asPut.has(recordKey(record.collection, record.id));
+  }
+
+  /** Tries one change; a problem refuses the whole mutation. */
+  change(change: Change, place: number): Problem<VerdictCode> | undefined {
+    const collection = this.rules(change.collection);
+    if (!collection) {
+      return {
+        code: 'collection_unknown',
+        field: `changes[${place}].collection`,
+        message: `The schema has no collection ${change.collection}.`,
+      };
+    }
+    const key = recordKey(change.collection, change.id);
+    const before = this.after.get(key) ?? this.#draft.record(change.collection, change.id);
+    const mine = this.#ownConflict(change);
+    const decision = before === undefined ? undefined : this.#decide(change, collection, before);
+    if (before === undefined || mine === undefined || !decision || decision.type === 'needsBase') {
+      this.incomplete = true;
+      return undefined;
+    }
+    const conflict = (found: FoundConflict): CaseConflict => ({
+      change,
+      found,
+      before,
+      into: mine?.id ?? null,
+    });
+    if (decision.type === 'ask') this.#askAbout(conflict(decision.conflict));
+    else if (!this.fact && this.#staysWith(mine, change))
+      this.#askAbout(conflict({ fields: [], base: {}, policy: 'ask' }));
+    else if (decision.type === 'refuse') return this.#refuse(decision, place, conflict);
+    else this.#write(decision, conflict, change);
+    return undefined;
+  }
+
+  /** The open conflict of this writer about the record: null if none, undefined while that is not loaded. */
+  #ownConflict(change: Change): StoredConflict | null | undefined {
+    if (this.#given.forced.has(recordKey(change.collection, change.id))) return null;
+    const open = this.#draft.openConflicts(change.collection, change.id);
+    return open && (open.find((conflict) => this.#own.has(conflict.writer)) ?? null);
+  }
+
+  /** Whether it goes where earlier changes of the record went: into a conflict whose other side its writer has not seen. */
+  #staysWith(mine: StoredConflict | null, change: Change): boolean {
+    if (this.#asked.has(recordKey(change.collection, change.id))) return true;
+    return mine !== null && (change.base ?? 0) < mine.serverVersion;
+  }
+
+  #askAbout(conflict: CaseConflict): void {
+    const { change } = conflict;
+    this.#asked.add(recordKey(change.collection, change.id));
+    (this.fact ? this.open : this.ask).push(conflict);
+    if (this.fact)
+      this.#flag(conflict, { code: 'conflict_open', message: verdictCodes.conflict_open.meaning });
+  }
+
+  #decide(change: Change, collection: Collection, before: Live | null): Decision | undefined {
+    const draft = this.#draft;
+    const given = this.#given;
+    const forced = given.forced.get(recordKey(change.collection, change.id));
+    const context = {
+      collection,
+      id: change.id,
+      writerFields: new Set(Object.keys((this.written(change.collection) ?? collection).fields.shape)),
+      own: this.#own,
+      madeAt: given.madeAt,
+      ...(forced ? { forced } : {}),
+    };
+    const standing = before && { ...before.record, body: before.body };
+    const decision = decide(change, standing, { ...context, atBase: undefined });
+    if (decision.type !== 'needsBase') return decision;
+    const atBase = draft.atBase(before, change.collection, change.id, change.base ?? 0);
+    return atBase === undefined ? undefined : decide(change, standing, { ...context, atBase });
+  }
+
+  #refuse(
+    decision: Extract<Decision, { type: 'refuse' }>,
+    place: number,
+    conflict: (found: FoundConflict) => CaseConflict,
+  ): Problem<VerdictCode> | undefined {
+    const { code, message } = decision;
+    if (!this.fact || this.#given.decided) {
+      return { code, field: `changes[${place}]${decision.field ? `.${decision.field}` : ''}`, message };
+    }
+    // A fact's change that cannot be done is kept whole, and flagged.
+    const kept = conflict({ fields: [], base: {}, policy: 'server' });
+    this.merged.push(kept);
+    this.#flag(kept, { code, message, ...(decision.field === undefined ? {} : { field: decision.field }) });
+    return undefined;
+  }
+
+  #flag(kept: CaseConflict, why: Pick<Exception, 'code' | 'field' | 'message'>): void {
+    const { collection, id } = kept.change;
+    this.flags.push({ exception: { ...why, collection, id }, kept });
+  }
+
+  #write(
+    decision: Extract<Decision, { type: 'write' }>,
+    conflict: (found: FoundConflict) => CaseConflict,
+    change: Change,
+  ): void {
+    const { body, fields } = decision;
+    if (decision.conflict) this.#noteMerge(conflict(decision.conflict), body);
+    const key = recordKey(change.collection, change.id);
+    const before = this.after.get(key) ?? this.#draft.record(change.collection, change.id) ?? null;
+    if (fields.length === 0 || (before === null && body === null)) return;
+    if (change.type === 'put' && fields === 'all') this.#asPut.add(key);
+    else this.#asPut.delete(key);
+    this.after.set(key, { record: this.#versionOf(change, before?.record ?? null, decision), body });
+  }
+
+  #noteMerge(merged: CaseConflict, body: JsonObject | null): void {
+    this.merged.push(merged);
+    const lost = body === null && merged.change.type !== 'delete';
+    if (lost && this.fact)
+      this.#flag(merged, { code: 'record_deleted', message: verdictCodes.record_deleted.meaning });
+  }
+
+  /** The record's next version. Number, ordinal and stamp are given by the commit. */
+  #versionOf(
+    change: Change,
+    before: StoredRecord | null,
+    { body, fields }: Extract<Decision, { type: 'write' }>,
+  ): StoredRecord {
+    const { madeAt, own, mutation } = this.#given;
+    const seq = this.#draft.scope.head + 1;
+    const [writer = serverWriter] = own;
+    const isOneWrite = before?.seq === seq && before.touched === '';
+    const touched =
+      before === null || fields === 'all' || isOneWrite
+        ? ''
+        : writeTouched(
+            readTouched(before),
+            fields,
+            [seq, madeAt, writer],
+            this.#draft.context.limits.touchedFieldsMax,
+          );
+    return {
+      collection: change.collection,
+      id: change.id,
+      number: before?.number ?? 0,
+      seq,
+      ordinal: 0,
+      stamp: 0,
+      edits: (before?.edits ?? 0) + 1,
+      // No native change declares a version: to the protocol whose clients do, it is another's write.
+      declared: before?.declared ? before.declared + 1 : 0,
+      writer,
+      madeAt,
+      schema: mutation.schema,
+      body: body === null ? null : JSON.stringify(body),
+      bodyHash: '',
+      touched,
+    };
+  }
+}

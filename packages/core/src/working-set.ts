@@ -1,0 +1,124 @@
+// What a plan was given of the store, what it still needs, and what it wants written.
+
+import type { JsonObject } from './json.ts';
+import type {
+  Commit,
+  HeldMutation,
+  LoggedVerdict,
+  Quarantined,
+  ReplicaState,
+  ScopeState,
+  StoredConflict,
+  StoredMutation,
+  StoredRecord,
+  UniqueHolder,
+} from './stored.ts';
+
+/** Keys into the store, each list without repeats. A plan that has all that it needs returns none. */
+export interface Needs {
+  replicas: Set<string>;
+  mutations: Set<string>;
+  /** recordKey → collection and id. */
+  records: Map<string, { collection: string; id: string }>;
+  /** versionKey → the record as it was at `base`. */
+  versions: Map<string, { collection: string; id: string; base: number }>;
+  /** uniqueKey → the value whose holders are wanted: the owner and the earliest `holdersMax` others. */
+  unique: Map<string, { collection: string; group: string; value: string }>;
+  /** Keys on which held mutations wait. */
+  waits: Set<string>;
+  /** Replicas whose waiting mutations are wanted. */
+  waiting: Set<string>;
+  held: Set<string>;
+  /** recordKey → its open conflicts. */
+  conflictsOpen: Map<string, { collection: string; id: string }>;
+  conflicts: Set<number>;
+  /** Devices whose count of quarantined payloads is wanted. */
+  quarantine: Set<string>;
+}
+
+/** Everything that was loaded; an entry for each key that was asked for, null or empty where there is nothing. */
+export interface WorkingSet {
+  scope: ScopeState;
+  replicas: Map<string, ReplicaState | null>;
+  mutations: Map<string, StoredMutation | null>;
+  records: Map<string, StoredRecord | null>;
+  versions: Map<string, JsonObject | null>;
+  unique: Map<string, readonly UniqueHolder[]>;
+  waits: Map<string, readonly string[]>;
+  waiting: Map<string, readonly string[]>;
+  held: Map<string, HeldMutation | null>;
+  conflictsOpen: Map<string, readonly StoredConflict[]>;
+  conflicts: Map<number, StoredConflict | null>;
+  quarantine: Map<string, number>;
+}
+
+/** What one plan writes in one scope. Every list holds each key once, in its final state. */
+export interface Writes {
+  scope: ScopeState;
+  replicas: ReplicaState[];
+  mutations: StoredMutation[];
+  records: StoredRecord[];
+  /** Versions that were superseded, with the time at which they were. */
+  history: { record: StoredRecord; supersededAt: number }[];
+  commits: Commit[];
+  verdicts: LoggedVerdict[];
+  unique: { put: UniqueHolder[]; remove: UniqueHolder[] };
+  held: { put: HeldMutation[]; remove: string[] };
+  conflicts: StoredConflict[];
+  quarantine: Quarantined[];
+}
+
+export function noNeeds(): Needs {
+  return {
+    replicas: new Set(),
+    mutations: new Set(),
+    records: new Map(),
+    versions: new Map(),
+    unique: new Map(),
+    waits: new Set(),
+    waiting: new Set(),
+    held: new Set(),
+    conflictsOpen: new Map(),
+    conflicts: new Set(),
+    quarantine: new Set(),
+  };
+}
+
+export function emptyWorkingSet(scope: ScopeState): WorkingSet {
+  return {
+    scope,
+    replicas: new Map(),
+    mutations: new Map(),
+    records: new Map(),
+    versions: new Map(),
+    unique: new Map(),
+    waits: new Map(),
+    waiting: new Map(),
+    held: new Map(),
+    conflictsOpen: new Map(),
+    conflicts: new Map(),
+    quarantine: new Map(),
+  };
+}
+
+export function needsAnything(needs: Needs): boolean {
+  return Object.values(needs).some((part: Set<unknown> | Map<unknown, unknown>) => part.size > 0);
+}
+
+export const emptyScope: ScopeState = {
+  head: 0,
+  stamp: 0,
+  recordNumber: 0,
+  conflictNumber: 0,
+  conflictsOpen: 0,
+  held: 0,
+  commitHash: '',
+};
+
+export function versionKey(collection: string, id: string, base: number): string {
+  return `${base}@${collection}/${id}`;
+}
+
+export function uniqueKey(collection: string, group: string, value: string): string {
+  return `${collection}/${group}/${value}`;
+}
