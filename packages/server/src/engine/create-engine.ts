@@ -1,0 +1,202 @@
+// Wires the engine: lanes of waiting work, group commits, pages, and who is told when a head moves.
+
+import type {
+  Clock,
+  ItemOutcome,
+  Limits,
+  PushOutcome,
+  Random,
+  Resolution,
+  ResolveOutcome,
+  Schema,
+  Sha256,
+  Timer,
+} from '@holdfast/core';
+import { RequestError } from '@holdfast/core';
+import { type Store, StoreError } from '../store/port.ts';
+import { checkPosition, readCheckpoint } from './checkpoint.ts';
+import { type CommitDeps, type CommitJob, commitGroup } from './commit.ts';
+import { type Caller, type Engine, operator, type PushRequest } from './engine.ts';
+import { answerOf, type FaultDeps } from './faults.ts';
+import { createInspect } from './inspect.ts';
+import { createLanes, type Lanes } from './lanes.ts';
+import { pull } from './pull.ts';
+import { createReads } from './reads.ts';
+import { startSweep } from './sweep.ts';
+
+export interface EngineDeps extends FaultDeps {
+  store: Store;
+  schema: Schema;
+  limits: Limits;
+  clock: Clock;
+  random: Random;
+  timer: Timer;
+  sha256: Sha256;
+  /** Resolves at the end of this turn of the event loop (setImmediate). */
+  turn: () => Promise<void>;
+}
+
+export function createEngine(deps: EngineDeps): Engine {
+  const { store, limits } = deps;
+  const nowMs = (): number => deps.clock.wallMs();
+  const listeners = createListeners();
+  const reads = createReads(limits.readersPerScopeMax);
+  const lanes = createCommitLanes(deps, {
+    store,
+    nowMs,
+    context: contextOf(deps),
+    takeReads: reads.take,
+    committed: listeners.tell,
+  });
+  const submit = (job: Omit<CommitJob, 'resolve' | 'reject'>): Promise<ItemOutcome> =>
+    new Promise((resolve, reject) => lanes.add({ ...job, resolve, reject }));
+  const healthy = <Result>(work: Promise<Result>): Promise<Result> =>
+    work.catch((error: unknown) => {
+      throw answerOf(deps, error);
+    });
+  const sweep = startSweep({
+    store,
+    limits,
+    reads,
+    nowMs,
+    timer: deps.timer,
+    expire: (scope, mutations) =>
+      submit({
+        scope,
+        caller: operator,
+        changes: mutations.length,
+        item: () => ({ type: 'expire', mutations }),
+      }),
+    failed: (error) => deps.log('warn', 'The sweep failed and will be tried again.', { error }),
+  });
+  return {
+    async push(caller, scope, request) {
+      await healthy(checkBatch(store, scope, request));
+      const outcome = (await submit(pushJob(caller, scope, request))) as PushOutcome;
+      if (outcome.type === 'refused')
+        throw new RequestError(outcome.code, { field: outcome.field, message: outcome.message });
+      return outcome;
+    },
+    pull: (reader, scope, request) =>
+      healthy(pull({ store, limits, nowMs, noteRead: reads.note }, reader, scope, request)),
+    async resolve(caller, scope, conflict, seenVersion, answer) {
+      const resolution: Resolution = {
+        type: 'resolve',
+        conflict,
+        seenVersion,
+        answer,
+        mutation: newMutationId(deps.random),
+        actor: caller.actor,
+      };
+      // A conflict of a scope that the caller may not write is as unknown as one that never was.
+      const item = (right: 'write' | 'read' | 'none'): Resolution =>
+        right === 'write' ? resolution : { ...resolution, conflict: 0 };
+      const outcome = (await submit({ scope, caller, changes: 1, item })) as ResolveOutcome;
+      if (outcome.type === 'unresolved') throw new RequestError(outcome.code, { message: outcome.message });
+      return outcome;
+    },
+    subscribe: listeners.add,
+    inspect: createInspect(store),
+    sweep: sweep.run,
+    async stop() {
+      sweep.stop();
+      await lanes.stop();
+    },
+  };
+}
+
+function contextOf({ schema, limits, sha256 }: EngineDeps): CommitDeps['context'] {
+  return (nowMs) => ({ schema, limits, sha256, nowMs });
+}
+
+function createCommitLanes(deps: EngineDeps, commit: CommitDeps): Lanes<CommitJob> {
+  const { store, limits, turn } = deps;
+  return createLanes<CommitJob>({
+    oneLane: store.oneWriter,
+    groupJobsMax: limits.groupPushesMax,
+    groupChangesMax: limits.groupChangesMax,
+    waitingMax: limits.waitingPushesMax,
+    turn,
+    run: (group) => runGroup(deps, commit, group),
+  });
+}
+
+/** Runs a group; when it fails other than by the store's health, each job is tried alone, so that one cannot fail others. */
+async function runGroup(deps: EngineDeps, commit: CommitDeps, group: readonly CommitJob[]): Promise<void> {
+  try {
+    const outcomes = await commitGroup(commit, group);
+    for (const [place, job] of group.entries()) {
+      const outcome = outcomes[place];
+      if (outcome instanceof RequestError) job.reject(outcome);
+      else if (outcome) job.resolve(outcome);
+    }
+  } catch (error) {
+    if (group.length > 1 && !(error instanceof StoreError)) {
+      for (const job of group) await runGroup(deps, commit, [job]);
+      return;
+    }
+    const answer = answerOf(deps, error);
+    for (const job of group) job.reject(answer);
+  }
+}
+
+function pushJob(caller: Caller, scope: string, request: PushRequest): Omit<CommitJob, 'resolve' | 'reject'> {
+  const { replica, former, n, verdictsSeen, mutations } = request;
+  return {
+    scope,
+    caller,
+    changes: mutations.reduce((sum, { mutation }) => sum + mutation.changes.length, 0),
+    item: (right) => ({
+      type: 'push',
+      device: caller.device,
+      replica,
+      former,
+      right,
+      verdictsSeen,
+      mutations,
+      ...(n === undefined ? {} : { n }),
+    }),
+  };
+}
+
+/** A batch that was made on a state which the database no longer has is not taken. */
+async function checkBatch(store: Store, scope: string, request: PushRequest): Promise<void> {
+  if (request.checkpoint === null) return;
+  const position = readCheckpoint(request.checkpoint);
+  await store.read((snapshot) => checkPosition(snapshot, scope, position));
+}
+
+interface Listeners {
+  add: Engine['subscribe'];
+  tell: CommitDeps['committed'];
+}
+
+function createListeners(): Listeners {
+  const byScope = new Map<string, Set<(head: number) => void>>();
+  return {
+    add(scope, listener) {
+      const set = byScope.get(scope) ?? new Set();
+      byScope.set(scope, set);
+      set.add(listener);
+      return () => {
+        set.delete(listener);
+        if (set.size === 0 && byScope.get(scope) === set) byScope.delete(scope);
+      };
+    },
+    tell(heads) {
+      for (const [scope, head] of heads) for (const listener of byScope.get(scope) ?? []) listener(head);
+    },
+  };
+}
+
+/** A random UUID of version 8 for a mutation of the server's own: nothing reads a time out of it. */
+function newMutationId(random: Random): string {
+  const bytes = random.bytes(16);
+  const hex = [...bytes].map((byte, place) => {
+    const set = place === 6 ? (byte & 0x0f) | 0x80 : place === 8 ? (byte & 0x3f) | 0x80 : byte;
+    return set.toString(16).padStart(2, '0');
+  });
+  return [hex.slice(0, 4), hex.slice(4, 6), hex.slice(6, 8), hex.slice(8, 10), hex.slice(10)]
+    .map((part) => part.join(''))
+    .join('-');
+}

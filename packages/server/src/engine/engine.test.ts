@@ -1,0 +1,347 @@
+// The engine on a real store: grants, pages, the snapshot of verdicts and records, groups, rolled back checkpoints.
+
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { StoreError } from '../store/port.ts';
+import { put, startEngine, type TestEngine } from './engine.fixture.ts';
+
+let t: TestEngine;
+beforeEach(async () => {
+  t = await startEngine();
+});
+afterEach(() => t.close());
+
+const caller = { key: null, device: 'device-a', actor: '' };
+
+describe('push and pull', () => {
+  test('a write of one replica reaches another, whole and once', async () => {
+    const { verdicts } = await t.push('a', 1, [
+      t.mutation([put('shelves', 's1', { name: 'Top' }), put('items', 'i1', { name: 'Tea', shelf: 's1' })]),
+    ]);
+    expect(verdicts).toMatchObject([{ n: 1, verdict: 'applied', seq: 1, asOf: 1 }]);
+    const page = await t.pull('b');
+    expect(page).toMatchObject({ head: 1, more: false, grants: 'all' });
+    expect(page.records.map(({ collection, id, seq, ordinal }) => [collection, id, seq, ordinal])).toEqual([
+      ['shelves', 's1', 1, 0],
+      ['items', 'i1', 1, 1],
+    ]);
+    expect((await t.pull('b', { after: { checkpoint: page.checkpoint ?? '' } })).records).toEqual([]);
+  });
+
+  test('pages of one hold every record once, in order, and end at the head', async () => {
+    for (let i = 1; i <= 5; i++)
+      await t.push('a', i, [t.mutation([put('items', `x${i}`, {}), put('items', `y${i}`, {})])]);
+    const seen: string[] = [];
+    let after: { checkpoint: string } | null = null;
+    for (let turns = 0; turns < 20; turns++) {
+      const page: Awaited<ReturnType<typeof t.pull>> = await t.pull('b', { after, recordsMax: 1 });
+      seen.push(...page.records.map(({ id }) => id));
+      after = { checkpoint: page.checkpoint ?? '' };
+      if (!page.more) break;
+    }
+    expect(seen).toEqual(['x1', 'y1', 'x2', 'y2', 'x3', 'y3', 'x4', 'y4', 'x5', 'y5']);
+  });
+
+  test('stamps rise in commit order, also when the clock steps back', async () => {
+    await t.push('a', 1, [t.mutation([put('items', 'i1', {})])]);
+    t.clock.nowMs -= 3_600_000;
+    await t.push('a', 2, [t.mutation([put('items', 'i2', {})])]);
+    const { records } = await t.pull('b');
+    expect(records[1]?.stamp).toBe((records[0]?.stamp ?? 0) + 1);
+    const rest = await t.pull('b', { after: { stamp: records[0]?.stamp ?? 0 } });
+    expect(rest.records.map(({ id }) => id)).toEqual(['i2']);
+    expect((await t.pull('b', { after: { stamp: Number.MAX_SAFE_INTEGER } })).stamp).toBe(records[1]?.stamp);
+  });
+
+  test('verdicts and records come from one snapshot, and a page never runs ahead of verdicts that did not fit', async () => {
+    await t.close();
+    t = await startEngine({ limits: { answerVerdictsMax: 2, batchMutationsMax: 2 } });
+    for (let i = 1; i <= 5; i++) await t.push('a', i, [t.mutation([put('items', `i${i}`, {})])]);
+    const first = await t.pull('a', { verdictsOf: { replica: 'a', seen: 0 } });
+    expect([first.verdicts.map(({ n }) => n), first.records.map(({ seq }) => seq), first.more]).toEqual([
+      [1, 2],
+      [1, 2],
+      true,
+    ]);
+    const second = await t.pull('a', {
+      after: { checkpoint: first.checkpoint ?? '' },
+      verdictsOf: { replica: 'a', seen: 2 },
+    });
+    expect([second.verdicts.map(({ n }) => n), second.records.map(({ seq }) => seq), second.more]).toEqual([
+      [3, 4],
+      [3, 4],
+      true,
+    ]);
+    const third = await t.pull('a', {
+      after: { checkpoint: second.checkpoint ?? '' },
+      verdictsOf: { replica: 'a', seen: 4 },
+    });
+    expect([third.verdicts.map(({ n }) => n), third.records.map(({ seq }) => seq), third.more]).toEqual([
+      [5],
+      [5],
+      false,
+    ]);
+  });
+
+  test('a replica of another device gets no verdicts and pushes nothing', async () => {
+    await t.push('a', 1, [t.mutation([put('items', 'i1', {})])]);
+    await expect(t.pull('b', { verdictsOf: { replica: 'a', seen: 0 } })).rejects.toMatchObject({
+      code: 'forbidden',
+    });
+    await expect(
+      t.push('a', 2, [t.mutation([put('items', 'i2', {})])], { caller: { device: 'other' } }),
+    ).rejects.toMatchObject({ code: 'forbidden', field: 'replica' });
+    expect((await t.pull('b')).head).toBe(1);
+  });
+});
+
+describe('grants', () => {
+  const credential = {
+    key: 'k1',
+    name: 'k',
+    device: null,
+    createdAt: 0,
+    expiresAt: null,
+    revokedAt: null,
+    secretHash: 'x',
+  };
+  const audit = { at: 0, actor: '', action: '', subject: '' };
+
+  test('a reader cannot write: its mutations are rejected, kept in the quarantine, and change nothing', async () => {
+    await t.store.identity.addCredential(
+      { ...credential, grants: [{ scope: 'main', right: 'read' }] },
+      audit,
+    );
+    const { verdicts } = await t.push('a', 1, [t.mutation([put('sales', 's1', { amount: 1 })])], {
+      caller: { key: 'k1' },
+    });
+    expect(verdicts).toMatchObject([{ verdict: 'rejected', code: 'no_grant' }]);
+    expect((await t.engine.inspect.counts()).collections).toEqual([]);
+    expect(await t.engine.inspect.quarantine({ device: 'device-a', max: 10 })).toMatchObject([
+      { code: 'no_grant' },
+    ]);
+  });
+
+  test('a scope without a grant tells nothing: no records, no head, the grants', async () => {
+    await t.push('b', 1, [t.mutation([put('items', 'i1', {})])], { scope: 'secret' });
+    await t.store.identity.addCredential(
+      { ...credential, grants: [{ scope: 'main', right: 'write' }] },
+      audit,
+    );
+    const there = await t.engine.pull({ ...caller, key: 'k1' }, 'secret', { after: null });
+    const nowhere = await t.engine.pull({ ...caller, key: 'k1' }, 'never', { after: null });
+    expect(there).toEqual(nowhere);
+    expect(there).toMatchObject({ records: [], head: 0, grants: [{ scope: 'main', right: 'write' }] });
+  });
+
+  test('a push without any grant leaves no scope behind', async () => {
+    await t.store.identity.addCredential({ ...credential, grants: [] }, audit);
+    await t.push('a', 1, [t.mutation([put('items', 'i1', {})])], { scope: 'nowhere', caller: { key: 'k1' } });
+    expect((await t.engine.inspect.scopes('', 10)).map(({ scope }) => scope)).toEqual([]);
+  });
+
+  test('a revoked key and a revoked device are refused from the next commit on', async () => {
+    await t.store.identity.addCredential({ ...credential, grants: 'all' }, audit);
+    await t.push('a', 1, [t.mutation([put('items', 'i1', {})])], { caller: { key: 'k1' } });
+    await t.store.identity.revokeCredential('k1', 1, audit);
+    await expect(
+      t.push('a', 2, [t.mutation([put('items', 'i2', {})])], { caller: { key: 'k1' } }),
+    ).rejects.toMatchObject({ code: 'unauthenticated' });
+    await t.store.identity.revokeDevice('device-a', 1, audit);
+    await expect(t.push('a', 2, [t.mutation([put('items', 'i2', {})])])).rejects.toMatchObject({
+      code: 'device_revoked',
+    });
+    await expect(t.pull('a')).rejects.toMatchObject({ code: 'device_revoked' });
+    expect((await t.pull('b')).head).toBe(1);
+  });
+
+  test('unknown and foreign conflicts answer alike', async () => {
+    await t.store.identity.addCredential(
+      { ...credential, grants: [{ scope: 'other', right: 'write' }] },
+      audit,
+    );
+    await t.push('a', 1, [t.mutation([put('shelves', 's1', { name: 'A' })])]);
+    await t.push('b', 1, [t.mutation([put('shelves', 's1', { name: 'B' })])]);
+    const ask = (key: string | null, conflict: number) =>
+      t.engine
+        .resolve({ ...caller, key }, 'main', conflict, 1, { type: 'server' })
+        .catch(({ code, message }) => [code, message]);
+    expect(await ask('k1', 1)).toEqual(await ask('k1', 99));
+    expect(await ask('k1', 1)).toEqual(await ask(null, 99));
+    expect(await ask(null, 1)).toMatchObject({ conflict: { state: 'settled' } });
+  });
+});
+
+describe('groups', () => {
+  test('fifty pushes that come together are one commit', async () => {
+    await t.close();
+    let commits = 0;
+    t = await startEngine({
+      store: (store) => ({
+        ...store,
+        life: store.life,
+        oneWriter: store.oneWriter,
+        identity: store.identity,
+        read: (work) => store.read(work),
+        close: () => store.close(),
+        backup: (file) => store.backup(file),
+        commit: (work) => {
+          commits += 1;
+          return store.commit(work);
+        },
+      }),
+    });
+    const pushes = Array.from({ length: 50 }, (_, i) =>
+      t.push(`r${i}`, 1, [t.mutation([put('items', `i${i}`, {})])], { scope: `s${i % 3}` }),
+    );
+    const verdicts = (await Promise.all(pushes)).flatMap((result) => result.verdicts);
+    expect(verdicts.every(({ verdict }) => verdict === 'applied')).toBe(true);
+    expect(commits).toBe(1);
+  });
+
+  test('a group that fails other than by the store’s health is tried push by push', async () => {
+    await t.close();
+    let poison = true;
+    t = await startEngine({
+      store: (store) => ({
+        ...store,
+        life: store.life,
+        oneWriter: store.oneWriter,
+        identity: store.identity,
+        read: (work) => store.read(work),
+        close: () => store.close(),
+        backup: (file) => store.backup(file),
+        commit: (work) =>
+          store.commit((transaction) =>
+            work(
+              new Proxy(transaction, {
+                get: (target, name) => {
+                  if (name !== 'write') return Reflect.get(target, name).bind(target);
+                  return (
+                    writes: Parameters<typeof target.write>[0],
+                    life: Parameters<typeof target.write>[1],
+                  ) => {
+                    if (poison && writes.has('bad')) throw new TypeError('poison');
+                    return target.write(writes, life);
+                  };
+                },
+              }),
+            ),
+          ),
+      }),
+    });
+    const [good, bad] = await Promise.allSettled([
+      t.push('a', 1, [t.mutation([put('items', 'i1', {})])], { scope: 'good' }),
+      t.push('b', 1, [t.mutation([put('items', 'i1', {})])], { scope: 'bad' }),
+    ]);
+    expect(good.status).toBe('fulfilled');
+    expect(bad).toMatchObject({ status: 'rejected', reason: { code: 'internal' } });
+    poison = false;
+    expect(await t.push('b', 1, [t.mutation([put('items', 'i1', {})])], { scope: 'bad' })).toMatchObject({
+      verdicts: [{ verdict: 'applied' }],
+    });
+  });
+
+  test.each([
+    ['full', 'storage_full'],
+    ['busy', 'storage_busy'],
+    ['readonly', 'storage_readonly'],
+    ['fsync', 'storage_failed'],
+  ] as const)(
+    'a store that is %s answers %s, acknowledges nothing, and goes on when the cause ends',
+    async (fault, code) => {
+      await t.close();
+      let broken = true;
+      t = await startEngine({
+        store: (store) => ({
+          ...store,
+          life: store.life,
+          oneWriter: store.oneWriter,
+          identity: store.identity,
+          read: (work) => store.read(work),
+          close: () => store.close(),
+          backup: (file) => store.backup(file),
+          commit: (work) => (broken ? Promise.reject(new StoreError(fault, 'no')) : store.commit(work)),
+        }),
+      });
+      const mutation = t.mutation([put('items', 'i1', {})]);
+      await expect(t.push('a', 1, [mutation])).rejects.toMatchObject({ code });
+      expect(t.fatal.length).toBe(fault === 'fsync' ? 1 : 0);
+      broken = false;
+      expect(await t.push('a', 1, [mutation])).toMatchObject({ verdicts: [{ verdict: 'applied', seq: 1 }] });
+    },
+  );
+});
+
+describe('checkpoints', () => {
+  test('one that the database never reached is rolled back, for pulls and for batches', async () => {
+    await t.push('a', 1, [t.mutation([put('items', 'i1', {})])]);
+    const { checkpoint } = await t.pull('a');
+    const ahead = (checkpoint ?? '').replace('.1.', '.7.');
+    await expect(t.pull('a', { after: { checkpoint: ahead } })).rejects.toMatchObject({
+      code: 'rolled_back',
+      details: { fork: 1 },
+    });
+    await expect(
+      t.push('a', 2, [t.mutation([put('items', 'i2', {})])], { checkpoint: ahead }),
+    ).rejects.toMatchObject({ code: 'rolled_back' });
+    await expect(t.pull('a', { after: { checkpoint: 'other.1.5' } })).rejects.toMatchObject({
+      code: 'rolled_back',
+    });
+    expect((await t.pull('a')).head).toBe(1);
+  });
+
+  test('one of another scope is refused', async () => {
+    await t.push('a', 1, [t.mutation([put('items', 'i1', {})])], { scope: 'x' });
+    t.clock.nowMs += 1_000;
+    await t.push('a', 1, [t.mutation([put('items', 'i1', {})])], { scope: 'y' });
+    const { checkpoint } = await t.pull('a', {}, 'y');
+    await expect(t.pull('a', { after: { checkpoint: checkpoint ?? '' } }, 'x')).rejects.toMatchObject({
+      code: 'bad_checkpoint',
+    });
+  });
+});
+
+test('what waits too long for a parent is rejected by the sweep', async () => {
+  const orphan = t.mutation([put('items', 'i1', { shelf: 'nowhere' })]);
+  expect(await t.push('a', 1, [orphan])).toMatchObject({ verdicts: [{ verdict: 'waiting', n: 1 }] });
+  await t.engine.sweep();
+  expect((await t.pull('a', { verdictsOf: { replica: 'a', seen: 1 } })).verdicts).toEqual([]);
+  t.clock.nowMs += 31 * 24 * 3_600_000;
+  await t.engine.sweep();
+  expect((await t.pull('a', { verdictsOf: { replica: 'a', seen: 1 } })).verdicts).toMatchObject([
+    { n: 2, verdict: 'rejected', code: 'waiting_too_long' },
+  ]);
+});
+
+test('how far a device has read is kept', async () => {
+  await t.push('a', 1, [t.mutation([put('items', 'i1', {})])]);
+  const page = await t.pull('b');
+  await t.pull('b', { after: { checkpoint: page.checkpoint ?? '' } });
+  await t.engine.sweep();
+  expect(await t.engine.inspect.reads('main')).toContainEqual({
+    scope: 'main',
+    device: 'device-b',
+    collection: '*',
+    sent: 1,
+    confirmed: 1,
+  });
+});
+
+test('subscribers are told a head that moved, until they stop', async () => {
+  const heads: number[] = [];
+  const stop = t.engine.subscribe('main', (head) => heads.push(head));
+  await t.push('a', 1, [t.mutation([put('items', 'i1', {})])]);
+  stop();
+  await t.push('a', 2, [t.mutation([put('items', 'i2', {})])]);
+  expect(heads).toEqual([1]);
+});
+
+test('a stopped engine answers what it took and refuses the rest', async () => {
+  const taken = t.push('a', 1, [t.mutation([put('items', 'i1', {})])]);
+  await new Promise((resolve) => setImmediate(resolve));
+  await t.engine.stop();
+  expect(await taken).toMatchObject({ verdicts: [{ verdict: 'applied' }] });
+  await expect(t.push('a', 2, [t.mutation([put('items', 'i2', {})])])).rejects.toMatchObject({
+    code: 'stopping',
+  });
+});

@@ -1,0 +1,107 @@
+// The engine's face: the four verbs, and the reads about them (inspect). Protocols, console and commands use these and
+// nothing below.
+
+import type {
+  Arrived,
+  ConflictEntry,
+  Grants,
+  ResolutionAnswer,
+  StoredConflict,
+  StoredRecord,
+  Verdict,
+  VerdictEntry,
+} from '@holdfast/core';
+import type { QuarantineRow, ReadPosition, StoreCounts } from '../store/port.ts';
+
+/** Who calls. Grants are read inside the commit or snapshot, never from here. */
+export interface Caller {
+  /** The public id of the key that it came with; null: no authentication is configured. */
+  key: string | null;
+  device: string;
+  /** The person acting, proven by the credential; '' when the credential proves none. */
+  actor: string;
+}
+
+/** The operator at the server itself (command, console): may do everything. */
+export const operator: Caller = { key: null, device: '', actor: 'operator' };
+
+export interface PushRequest {
+  replica: string;
+  former: readonly string[];
+  /** Absent for protocols that number no batches. */
+  n?: number;
+  verdictsSeen: number;
+  /** The sender's checkpoint: a batch made on a state that was rolled back is not taken. Null before its first page. */
+  checkpoint: string | null;
+  mutations: readonly Arrived[];
+}
+
+export interface PushResult {
+  /** In the order of the mutations. */
+  verdicts: readonly VerdictEntry[];
+  errors: readonly { mutation: string; code: string; message: string }[];
+}
+
+export interface PullRequest {
+  /** Null: from the beginning. */
+  after: { checkpoint: string } | { stamp: number } | null;
+  collections?: readonly string[];
+  recordsMax?: number;
+  /** Also the verdicts of this replica behind the last that it has seen. */
+  verdictsOf?: { replica: string; seen: number };
+}
+
+export interface PullResult {
+  records: readonly StoredRecord[];
+  /** Null only for a reader without a grant who came without one. */
+  checkpoint: string | null;
+  /** The stamp of the last record scanned, or of the head. */
+  stamp: number;
+  head: number;
+  more: boolean;
+  grants: Grants;
+  verdicts: readonly VerdictEntry[];
+  conflicts: readonly ConflictEntry[];
+}
+
+export interface Engine {
+  /** A verdict for each mutation, durable when it resolves. Throws RequestError when nothing of it was taken. */
+  push(caller: Caller, scope: string, request: PushRequest): Promise<PushResult>;
+  /** Records in (seq, ordinal) order behind a position. Without a read grant: no records, and the grants say so. */
+  pull(reader: Caller, scope: string, request: PullRequest): Promise<PullResult>;
+  resolve(
+    caller: Caller,
+    scope: string,
+    conflict: number,
+    seenVersion: number,
+    answer: ResolutionAnswer,
+  ): Promise<{ conflict: StoredConflict; record: StoredRecord | null; verdict: Verdict | null }>;
+  /** Calls `listener` whenever the scope's head has moved beyond what was told last. Answers the way to stop. */
+  subscribe(scope: string, listener: (head: number) => void): () => void;
+  readonly inspect: Inspect;
+  /** Rejects mutations that waited too long for a parent, and writes down reading positions. Runs by itself, too. */
+  sweep(): Promise<void>;
+  /** Takes no more pushes, and resolves when those taken are answered. The store stays open. */
+  stop(): Promise<void>;
+}
+
+/** Reads for the operator. None of them checks a grant: only commands and the console, which prove themselves, call them. */
+export interface Inspect {
+  counts(): Promise<StoreCounts>;
+  scopes(
+    after: string,
+    max: number,
+  ): Promise<readonly { scope: string; head: number; conflictsOpen: number; held: number }[]>;
+  conflicts(
+    scope: string,
+    query: { state?: 'open' | 'settled'; after?: number; max: number },
+  ): Promise<readonly StoredConflict[]>;
+  quarantine(query: {
+    scope?: string;
+    device?: string;
+    after?: number;
+    max: number;
+  }): Promise<readonly QuarantineRow[]>;
+  history(scope: string, collection: string, id: string, max: number): Promise<readonly StoredRecord[]>;
+  reads(scope: string): Promise<readonly ReadPosition[]>;
+}

@@ -1,0 +1,29 @@
+// Reads about the engine's state for the operator: nothing here writes.
+
+import type { Store } from '../store/port.ts';
+import type { Inspect } from './engine.ts';
+
+export function createInspect(store: Store): Inspect {
+  return {
+    counts: () => store.read((snapshot) => snapshot.counts()),
+    scopes: (after, max) =>
+      store.read(async (snapshot) => {
+        const names = await snapshot.scopeNames(after, max);
+        const states = await Promise.all(names.map((name) => snapshot.scope(name)));
+        return names.map((scope, place) => {
+          const state = states[place];
+          return {
+            scope,
+            head: state?.head ?? 0,
+            conflictsOpen: state?.conflictsOpen ?? 0,
+            held: state?.held ?? 0,
+          };
+        });
+      }),
+    conflicts: (scope, query) => store.read((snapshot) => snapshot.conflicts(scope, query)),
+    quarantine: (query) => store.read((snapshot) => snapshot.quarantine(query)),
+    history: (scope, collection, id, max) =>
+      store.read((snapshot) => snapshot.history(scope, collection, id, max)),
+    reads: (scope) => store.read((snapshot) => snapshot.reads(scope)),
+  };
+}

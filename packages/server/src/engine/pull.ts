@@ -1,0 +1,191 @@
+// One page for a reader, and the verdicts that belong to it, from one snapshot.
+
+import {
+  type ConflictEntry,
+  type Limits,
+  type LoggedVerdict,
+  RequestError,
+  type StoredConflict,
+  type VerdictEntry,
+} from '@holdfast/core';
+import type { Store, StoreSnapshot } from '../store/port.ts';
+import { grantsOf, rightIn } from './access.ts';
+import { checkPosition, readCheckpoint, writeCheckpoint } from './checkpoint.ts';
+import type { Caller, PullRequest, PullResult } from './engine.ts';
+
+export interface PullDeps {
+  store: Store;
+  limits: Limits;
+  nowMs: () => number;
+  noteRead: (scope: string, device: string, position: { sent: number; confirmed: number }) => void;
+}
+
+export function pull(
+  deps: PullDeps,
+  reader: Caller,
+  scope: string,
+  request: PullRequest,
+): Promise<PullResult> {
+  return deps.store.read(async (snapshot) => {
+    const grants = await readGrants(snapshot, reader, deps.nowMs());
+    const verdicts = await readVerdicts(deps, snapshot, reader, scope, request);
+    if (rightIn(grants, scope) === 'none') {
+      const checkpoint = request.after && 'checkpoint' in request.after ? request.after.checkpoint : null;
+      return {
+        records: [],
+        checkpoint,
+        stamp: 0,
+        head: 0,
+        more: false,
+        grants,
+        verdicts: verdicts.entries,
+        conflicts: [],
+      };
+    }
+    const page = await readPage(deps, snapshot, scope, request, verdicts.leftOutAsOf);
+    const conflicts = await readConflicts(snapshot, scope, verdicts.entries);
+    if (reader.device !== '')
+      deps.noteRead(scope, reader.device, { sent: page.sent, confirmed: page.confirmed });
+    const { records, checkpoint, stamp, head, more } = page;
+    return { records, checkpoint, stamp, head, more, grants, verdicts: verdicts.entries, conflicts };
+  });
+}
+
+async function readGrants(
+  snapshot: StoreSnapshot,
+  reader: Caller,
+  nowMs: number,
+): Promise<PullResult['grants']> {
+  const credential = reader.key === null ? undefined : await snapshot.credential(reader.key);
+  const device = reader.device === '' ? undefined : await snapshot.device(reader.device);
+  return grantsOf(reader, { credential, device, nowMs });
+}
+
+async function readVerdicts(
+  deps: PullDeps,
+  snapshot: StoreSnapshot,
+  reader: Caller,
+  scope: string,
+  request: PullRequest,
+): Promise<{ entries: readonly VerdictEntry[]; leftOutAsOf: number | null }> {
+  if (!request.verdictsOf) return { entries: [], leftOutAsOf: null };
+  const { replica, seen } = request.verdictsOf;
+  const state = await snapshot.replica(scope, replica);
+  if (!state) return { entries: [], leftOutAsOf: null };
+  if (state.device !== reader.device) {
+    throw new RequestError('forbidden', {
+      field: 'replica',
+      message: 'This replica belongs to another device.',
+    });
+  }
+  const { verdicts, leftOutAsOf } = await snapshot.verdicts(
+    scope,
+    replica,
+    seen,
+    deps.limits.answerVerdictsMax,
+  );
+  return { entries: verdicts.map(entryOf), leftOutAsOf };
+}
+
+function entryOf(logged: LoggedVerdict): VerdictEntry {
+  return { ...(logged.verdict as VerdictEntry), n: logged.n };
+}
+
+interface Page {
+  records: PullResult['records'];
+  checkpoint: string;
+  stamp: number;
+  head: number;
+  more: boolean;
+  sent: number;
+  confirmed: number;
+}
+
+async function readPage(
+  deps: PullDeps,
+  snapshot: StoreSnapshot,
+  scope: string,
+  request: PullRequest,
+  leftOutAsOf: number | null,
+): Promise<Page> {
+  const state = await snapshot.scope(scope);
+  const head = state?.head ?? 0;
+  const headStamp = state?.stamp ?? 0;
+  const from = await readFrom(snapshot, scope, request, headStamp);
+  // A page must not run ahead of verdicts that did not fit: their effects would be seen before they settle.
+  const seqMax = leftOutAsOf === null ? head : Math.min(head, leftOutAsOf - 1);
+  const recordsMax = Math.min(
+    request.recordsMax ?? deps.limits.pageRecordsDefault,
+    deps.limits.pageRecordsMax,
+  );
+  const page =
+    recordsMax === 0 || headStamp <= from.stamp || seqMax < from.seq
+      ? { records: [], more: from.stamp < headStamp }
+      : await snapshot.page(scope, {
+          afterStamp: from.stamp,
+          seqMax,
+          recordsMax,
+          charsMax: deps.limits.pageCharsMax,
+          ...(request.collections ? { collections: request.collections } : {}),
+        });
+  const last = page.records.at(-1);
+  const atHead = !page.more && seqMax === head;
+  const to = atHead ? { seq: head, stamp: headStamp } : last ? { seq: last.seq, stamp: last.stamp } : from;
+  return {
+    records: page.records,
+    checkpoint: writeCheckpoint({ life: deps.store.life.id, seq: to.seq, stamp: to.stamp }),
+    stamp: to.stamp,
+    head,
+    more: !atHead,
+    sent: to.seq,
+    confirmed: from.seq,
+  };
+}
+
+async function readFrom(
+  snapshot: StoreSnapshot,
+  scope: string,
+  request: PullRequest,
+  headStamp: number,
+): Promise<{ seq: number; stamp: number }> {
+  if (request.after === null) return { seq: 0, stamp: 0 };
+  if ('stamp' in request.after) return { seq: 0, stamp: Math.min(request.after.stamp, headStamp) };
+  const position = readCheckpoint(request.after.checkpoint);
+  await checkPosition(snapshot, scope, position);
+  return position;
+}
+
+async function readConflicts(
+  snapshot: StoreSnapshot,
+  scope: string,
+  verdicts: readonly VerdictEntry[],
+): Promise<ConflictEntry[]> {
+  const ids = new Set(
+    verdicts.flatMap((verdict) => [
+      ...(verdict.conflicts ?? []),
+      ...(verdict.exceptions ?? []).flatMap(({ conflict }) => conflict ?? []),
+    ]),
+  );
+  if (ids.size === 0) return [];
+  const conflicts = await snapshot.conflicts(scope, { ids: [...ids], max: ids.size });
+  return conflicts.map(conflictEntry);
+}
+
+/** A conflict as it leaves the engine. */
+export function conflictEntry(conflict: StoredConflict): ConflictEntry {
+  const { id, collection, record, fields, state, base, server, serverVersion, changes, mutations, policy } =
+    conflict;
+  return {
+    id,
+    collection,
+    record,
+    fields: [...fields],
+    state,
+    base,
+    server,
+    serverVersion,
+    policy,
+    device: changes.map((change) => ({ ...change })),
+    mutations: [...mutations],
+  } as ConflictEntry;
+}

@@ -1,0 +1,233 @@
+// Where the server keeps everything. The engine loads, plans and writes through this port and knows no SQL; sqlite/ and
+// postgres/ implement it, contract.ts is the test that each of them passes.
+
+import type {
+  Grants,
+  LoggedVerdict,
+  Needs,
+  ReplicaState,
+  ScopeState,
+  StoredConflict,
+  StoredRecord,
+  WorkingSet,
+  Writes,
+} from '@holdfast/core';
+
+/** A life of the server: each start adds one. Checkpoints name the one in which they were given out. */
+export interface Life {
+  id: string;
+  startedAt: number;
+}
+
+/** What a caller's credential is worth, as it stands inside the transaction that reads it. */
+export interface Credential {
+  /** The key's public id; the secret is kept as a hash only. */
+  key: string;
+  name: string;
+  /** The device that the key was issued to at enrolment; null for a key that any device may use. */
+  device: string | null;
+  grants: Grants;
+  createdAt: number;
+  expiresAt: number | null;
+  revokedAt: number | null;
+}
+
+export interface StoredCredential extends Credential {
+  /** SHA-256 of the secret, hex. */
+  secretHash: string;
+}
+
+export interface Device {
+  device: string;
+  name: string;
+  /** The key by which it last came; null without authentication. */
+  key: string | null;
+  createdAt: number;
+  seenAt: number;
+  revokedAt: number | null;
+}
+
+/** A one-time code by which a device enrols. Kept as a hash. */
+export interface EnrolmentCode {
+  codeHash: string;
+  name: string;
+  grants: Grants;
+  expiresAt: number;
+}
+
+export interface AuditEntry {
+  at: number;
+  actor: string;
+  action: string;
+  subject: string;
+}
+
+/** How far a device has read a scope: what was sent to it, and what it came back with. */
+export interface ReadPosition {
+  scope: string;
+  device: string;
+  collection: string;
+  sent: number;
+  confirmed: number;
+}
+
+/**
+ * The reads and writes of one commit. All of it becomes durable together or not at all.
+ * Every method takes all scopes and keys of the group at once, and runs a number of statements that does not depend on
+ * how many there are.
+ */
+export interface StoreTransaction {
+  /** State of each scope; a scope that was never written has none. Takes the scopes' locks where the store has many writers. */
+  scopes(scopes: readonly string[]): Promise<ReadonlyMap<string, ScopeState>>;
+  /** Unknown keys are missing from the answer. */
+  credentials(keys: readonly string[]): Promise<ReadonlyMap<string, Credential>>;
+  devices(devices: readonly string[]): Promise<ReadonlyMap<string, Device>>;
+  deviceCount(): Promise<number>;
+  /** Adds to each scope's working set an entry for every key that its needs name. */
+  load(
+    needs: ReadonlyMap<string, Needs>,
+    sets: ReadonlyMap<string, WorkingSet>,
+    holdersMax: number,
+  ): Promise<void>;
+  /** Also notes, for each scope with commits, the first seq of `life` if it has none yet. */
+  write(writes: ReadonlyMap<string, Writes>, life: Life): Promise<void>;
+  putDevices(devices: readonly Device[]): Promise<void>;
+  putReads(reads: readonly ReadPosition[]): Promise<void>;
+}
+
+export interface PageQuery {
+  /** Records with a stamp above this. */
+  afterStamp: number;
+  /** And a seq up to this. */
+  seqMax: number;
+  collections?: readonly string[];
+  recordsMax: number;
+  /** Characters of bodies; the first record always fits. */
+  charsMax: number;
+}
+
+/** Reads of one state of the database. */
+export interface StoreSnapshot {
+  scope(scope: string): Promise<ScopeState | undefined>;
+  /** Null when the life is unknown. Else the last seq of the scope that was committed in it or before it. */
+  lifeEnd(scope: string, life: string): Promise<number | null>;
+  /** The stamp of the last record of the commit with this seq; undefined when there is none. */
+  commitStamp(scope: string, seq: number): Promise<{ first: number; last: number } | undefined>;
+  /** In stamp order. `more` says that the next record was left out. */
+  page(scope: string, query: PageQuery): Promise<{ records: readonly StoredRecord[]; more: boolean }>;
+  records(
+    scope: string,
+    keys: readonly { collection: string; id: string }[],
+  ): Promise<readonly StoredRecord[]>;
+  replica(scope: string, replica: string): Promise<ReplicaState | undefined>;
+  /** Verdicts with a number above `after`, in order; `more` with the lowest asOf among those left out. */
+  verdicts(
+    scope: string,
+    replica: string,
+    after: number,
+    max: number,
+  ): Promise<{ verdicts: readonly LoggedVerdict[]; leftOutAsOf: number | null }>;
+  conflicts(
+    scope: string,
+    query: { ids?: readonly number[]; state?: 'open' | 'settled'; after?: number; max: number },
+  ): Promise<readonly StoredConflict[]>;
+  /** Superseded versions of a record and the one in force, newest first. */
+  history(scope: string, collection: string, id: string, max: number): Promise<readonly StoredRecord[]>;
+  quarantine(query: {
+    scope?: string;
+    device?: string;
+    after?: number;
+    max: number;
+  }): Promise<readonly QuarantineRow[]>;
+  /** Held mutations that have waited since before `before`. */
+  waitingSince(before: number, max: number): Promise<readonly { scope: string; mutation: string }[]>;
+  /** Scopes in order of name, behind `after`. */
+  scopeNames(after: string, max: number): Promise<readonly string[]>;
+  counts(): Promise<StoreCounts>;
+  devices(): Promise<readonly Device[]>;
+  device(device: string): Promise<Device | undefined>;
+  credentials(): Promise<readonly Credential[]>;
+  credential(key: string): Promise<StoredCredential | undefined>;
+  reads(scope: string): Promise<readonly ReadPosition[]>;
+}
+
+export interface QuarantineRow {
+  place: number;
+  scope: string;
+  device: string;
+  replica: string;
+  mutation: string;
+  code: string;
+  at: number;
+  chars: number;
+  payload: unknown;
+}
+
+export interface StoreCounts {
+  scopes: number;
+  /** Live records and tombstones of each collection, over all scopes. */
+  collections: readonly { collection: string; records: number; tombstones: number }[];
+  mutations: number;
+  conflictsOpen: number;
+  conflicts: number;
+  quarantine: number;
+  held: number;
+  devices: number;
+  /** Sum of the scopes' heads: the number of commits ever made. */
+  commits: number;
+  bytes: number;
+}
+
+/** Who may come in. Each call is durable when it resolves, and writes its audit entry with it. */
+export interface IdentityStore {
+  addCredential(credential: StoredCredential, audit: AuditEntry): Promise<void>;
+  /** False when there is no such key, or it was revoked already. */
+  revokeCredential(key: string, at: number, audit: AuditEntry): Promise<boolean>;
+  /** Revokes the device and every key issued to it. False when there is no such device or it was revoked already. */
+  revokeDevice(device: string, at: number, audit: AuditEntry): Promise<boolean>;
+  addEnrolmentCode(code: EnrolmentCode, audit: AuditEntry): Promise<void>;
+  /**
+   * Uses a code up: at most one of several callers gets it, and then the device and its key exist.
+   * 'unknown' when there is no such code or it has expired; expired codes are removed.
+   */
+  enrol(
+    codeHash: string,
+    at: number,
+    device: Device,
+    credential: Omit<StoredCredential, 'grants'>,
+  ): Promise<EnrolmentCode | 'unknown'>;
+}
+
+/**
+ * Guarantees:
+ * - `commit` resolves when its writes are durable (survive a power cut), and rejects when nothing of them will ever be seen.
+ *   It never resolves on a failed fsync: then it throws a StoreError `fsync`, after which the process must end.
+ * - Commits that share a scope run one after the other, so that seqs become visible in order. A store with one writer
+ *   runs all of them so. Inside `work` nothing but the transaction may be awaited.
+ * - `read` sees one state: every commit whole or not at all, and every commit that had resolved before the call.
+ * - `work` that throws undoes all; its error comes back unchanged.
+ */
+export interface Store {
+  readonly life: Life;
+  /** True: one writer for all scopes, so that one commit may take pushes of several. */
+  readonly oneWriter: boolean;
+  readonly identity: IdentityStore;
+  commit<Result>(work: (transaction: StoreTransaction) => Promise<Result>): Promise<Result>;
+  read<Result>(work: (snapshot: StoreSnapshot) => Promise<Result>): Promise<Result>;
+  /** Copies one state of the database to a new file while the store goes on. */
+  backup(file: string): Promise<{ bytes: number }>;
+  close(): Promise<void>;
+}
+
+export type StoreErrorCode = 'full' | 'busy' | 'readonly' | 'fsync' | 'corrupt' | 'closed' | 'failed';
+
+/** A fault of the store's health. All but `fsync`, `corrupt` and `closed` may end by themselves. */
+export class StoreError extends Error {
+  override readonly name = 'StoreError';
+  readonly code: StoreErrorCode;
+
+  constructor(code: StoreErrorCode, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.code = code;
+  }
+}

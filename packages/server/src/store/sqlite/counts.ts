@@ -1,0 +1,24 @@
+// How much there is, for the operator.
+
+import type { StoreCounts } from '../port.ts';
+import type { Connection } from './connection.ts';
+
+export function readCounts(connection: Connection): StoreCounts {
+  const collections = connection.all<StoreCounts['collections'][number]>(
+    `SELECT t.collection, t.records, t.tombstones FROM hf_counts AS t
+     WHERE t.records > 0 OR t.tombstones > 0 ORDER BY t.collection`,
+  );
+  const row = connection.get<Omit<StoreCounts, 'collections'>>(
+    `SELECT (SELECT count(*) FROM hf_scopes) AS scopes,
+       (SELECT n FROM hf_mutation_count) AS mutations,
+       (SELECT coalesce(sum(conflicts_open), 0) FROM hf_scopes) AS conflictsOpen,
+       (SELECT coalesce(sum(conflict_number), 0) FROM hf_scopes) AS conflicts,
+       (SELECT count(*) FROM hf_quarantine) AS quarantine,
+       (SELECT count(*) FROM hf_held) AS held,
+       (SELECT count(*) FROM hf_devices) AS devices,
+       (SELECT coalesce(sum(head), 0) FROM hf_scopes) AS commits,
+       (SELECT page_count * page_size FROM pragma_page_count(), pragma_page_size()) AS bytes`,
+  );
+  if (!row) throw new Error('A query without a condition gave no row.');
+  return { ...row, collections };
+}

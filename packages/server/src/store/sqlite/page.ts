@@ -1,0 +1,55 @@
+// One page of records in stamp order.
+
+import type { StoredRecord } from '@holdfast/core';
+import type { PageQuery } from '../port.ts';
+import { recordColumns } from './columns.ts';
+import type { Connection } from './connection.ts';
+
+export function readPage(
+  connection: Connection,
+  scope: string,
+  query: PageQuery,
+): { records: readonly StoredRecord[]; more: boolean } {
+  const { sql, collections } = pageSql(query.collections);
+  const records: StoredRecord[] = [];
+  let chars = 0;
+  for (const record of connection.iterate<StoredRecord>(
+    sql,
+    scope,
+    query.afterStamp,
+    query.recordsMax + 1,
+    ...collections,
+  )) {
+    // Stamps rise with seqs, so that nothing behind this one is wanted either.
+    if (record.seq > query.seqMax) break;
+    chars += record.body?.length ?? 0;
+    const full = records.length >= query.recordsMax || (chars > query.charsMax && records.length > 0);
+    if (full) return { records, more: true };
+    records.push(record);
+  }
+  return { records, more: false };
+}
+
+/** Beyond this many collections, reading the scope in one order and leaving out the others is as cheap as merging. */
+const mergedMax = 16;
+
+function pageSql(wanted: readonly string[] | undefined): { sql: string; collections: string[] } {
+  const select = `SELECT ${recordColumns} FROM hf_records AS t`;
+  const behind = 't.scope = ?1 AND t.stamp > ?2';
+  if (wanted === undefined)
+    return { sql: `${select} WHERE ${behind} ORDER BY t.stamp LIMIT ?3`, collections: [] };
+  const collections = [...new Set(wanted)];
+  if (collections.length > mergedMax || collections.length === 0) {
+    return {
+      sql: `${select} INDEXED BY hf_records_stamp WHERE ${behind}
+            AND t.collection IN (SELECT atom FROM jsonb_each(?4)) ORDER BY t.stamp LIMIT ?3`,
+      collections: [JSON.stringify(collections)],
+    };
+  }
+  // SQLite merges the parts, each of which its index gives in order, and stops at the limit.
+  const parts = collections.map(
+    (_, at) =>
+      `SELECT * FROM (${select} INDEXED BY hf_records_collection WHERE ${behind} AND t.collection = ?${at + 4})`,
+  );
+  return { sql: `${parts.join(' UNION ALL ')} ORDER BY stamp LIMIT ?3`, collections };
+}

@@ -1,0 +1,249 @@
+// Reads of one state of the database, on a reader's connection between its BEGIN and COMMIT.
+
+import type { LoggedVerdict, ReplicaState, ScopeState, StoredConflict, StoredRecord } from '@holdfast/core';
+import type {
+  Credential,
+  Device,
+  PageQuery,
+  QuarantineRow,
+  ReadPosition,
+  StoreCounts,
+  StoredCredential,
+  StoreSnapshot,
+} from '../port.ts';
+import {
+  type ConflictRow,
+  type CredentialRow,
+  conflictColumns,
+  conflictOf,
+  credentialColumns,
+  credentialOf,
+  deviceColumns,
+  deviceOf,
+  parsed,
+  quarantineColumns,
+  quarantineOf,
+  type ReplicaRow,
+  recordColumns,
+  replicaColumns,
+  replicaOf,
+  scopeColumns,
+  storedCredentialOf,
+} from './columns.ts';
+import type { Connection } from './connection.ts';
+import { readCounts } from './counts.ts';
+import { readPage } from './page.ts';
+
+export class SqliteSnapshot implements StoreSnapshot {
+  readonly #connection: Connection;
+  #ended = false;
+
+  constructor(connection: Connection) {
+    this.#connection = connection;
+  }
+
+  end(): void {
+    this.#ended = true;
+  }
+
+  async scope(scope: string): Promise<ScopeState | undefined> {
+    return this.#reads().get<ScopeState>(
+      `SELECT ${scopeColumns} FROM hf_scopes AS t WHERE t.scope = ?`,
+      scope,
+    );
+  }
+
+  async lifeEnd(scope: string, life: string): Promise<number | null> {
+    const row = this.#reads().get<{ seq: number }>(
+      `SELECT coalesce(
+         (SELECT t.first_seq - 1 FROM hf_lineage AS t WHERE t.scope = ?1 AND t.life > hf_lives.n ORDER BY t.life LIMIT 1),
+         (SELECT t.head FROM hf_scopes AS t WHERE t.scope = ?1), 0) AS seq
+       FROM hf_lives WHERE hf_lives.id = ?2`,
+      scope,
+      life,
+    );
+    return row ? row.seq : null;
+  }
+
+  async commitStamp(scope: string, seq: number): Promise<{ first: number; last: number } | undefined> {
+    return this.#reads().get(
+      'SELECT t.first_stamp AS first, t.stamp AS last FROM hf_commits AS t WHERE t.scope = ? AND t.seq = ?',
+      scope,
+      seq,
+    );
+  }
+
+  async page(scope: string, query: PageQuery): Promise<{ records: readonly StoredRecord[]; more: boolean }> {
+    return readPage(this.#reads(), scope, query);
+  }
+
+  async records(
+    scope: string,
+    keys: readonly { collection: string; id: string }[],
+  ): Promise<readonly StoredRecord[]> {
+    return this.#reads().all<StoredRecord>(
+      `SELECT ${recordColumns} FROM jsonb_each(?1) AS k
+       CROSS JOIN hf_records AS t ON t.scope = ?2 AND t.collection = k.value ->> 0 AND t.id = k.value ->> 1`,
+      JSON.stringify(keys.map(({ collection, id }) => [collection, id])),
+      scope,
+    );
+  }
+
+  async replica(scope: string, replica: string): Promise<ReplicaState | undefined> {
+    const row = this.#reads().get<ReplicaRow>(
+      `SELECT ${replicaColumns} FROM hf_replicas AS t WHERE t.scope = ? AND t.replica = ?`,
+      scope,
+      replica,
+    );
+    return row && replicaOf(row);
+  }
+
+  async verdicts(
+    scope: string,
+    replica: string,
+    after: number,
+    max: number,
+  ): Promise<{ verdicts: readonly LoggedVerdict[]; leftOutAsOf: number | null }> {
+    const connection = this.#reads();
+    const rows = connection.all<{ n: number; verdict: string }>(
+      'SELECT t.n, t.verdict FROM hf_verdicts AS t WHERE t.scope = ? AND t.replica = ? AND t.n > ? ORDER BY t.n LIMIT ?',
+      scope,
+      replica,
+      after,
+      max,
+    );
+    const verdicts = rows.map(({ n, verdict }) => ({
+      replica,
+      n,
+      verdict: parsed<LoggedVerdict['verdict']>(verdict),
+    }));
+    if (rows.length < max) return { verdicts, leftOutAsOf: null };
+    const left = connection.get<{ asOf: number | null }>(
+      'SELECT min(t.as_of) AS asOf FROM hf_verdicts AS t WHERE t.scope = ? AND t.replica = ? AND t.n > ?',
+      scope,
+      replica,
+      rows.at(-1)?.n ?? after,
+    );
+    return { verdicts, leftOutAsOf: left?.asOf ?? null };
+  }
+
+  async conflicts(
+    scope: string,
+    query: { ids?: readonly number[]; state?: 'open' | 'settled'; after?: number; max: number },
+  ): Promise<readonly StoredConflict[]> {
+    const { ids, state, after = 0, max } = query;
+    const from = ids
+      ? 'jsonb_each(?3) AS k CROSS JOIN hf_conflicts AS t ON t.scope = ?1 AND t.id = k.atom'
+      : 'hf_conflicts AS t';
+    const rows = this.#reads().all<ConflictRow>(
+      `SELECT ${conflictColumns} FROM ${from}
+       WHERE t.scope = ?1 AND t.id > ?2 ${state ? `AND t.state = '${state}'` : ''} ORDER BY t.id LIMIT ?4`,
+      scope,
+      after,
+      ids ? JSON.stringify(ids) : null,
+      max,
+    );
+    return rows.map(conflictOf);
+  }
+
+  async history(
+    scope: string,
+    collection: string,
+    id: string,
+    max: number,
+  ): Promise<readonly StoredRecord[]> {
+    return this.#reads().all<StoredRecord>(
+      `SELECT * FROM (
+         SELECT ${recordColumns} FROM hf_records AS t WHERE t.scope = ?1 AND t.collection = ?2 AND t.id = ?3
+         UNION ALL
+         SELECT ${recordColumns} FROM hf_history AS t WHERE t.scope = ?1 AND t.collection = ?2 AND t.id = ?3)
+       ORDER BY seq DESC LIMIT ?4`,
+      scope,
+      collection,
+      id,
+      max,
+    );
+  }
+
+  async quarantine(query: {
+    scope?: string;
+    device?: string;
+    after?: number;
+    max: number;
+  }): Promise<readonly QuarantineRow[]> {
+    const { scope, device, after = 0, max } = query;
+    const rows = this.#reads().all<Parameters<typeof quarantineOf>[0]>(
+      `SELECT ${quarantineColumns} FROM hf_quarantine AS t WHERE t.place > ?1
+       ${scope === undefined ? '' : 'AND t.scope = ?2'} ${device === undefined ? '' : 'AND t.device = ?3'}
+       ORDER BY t.place LIMIT ?4`,
+      after,
+      scope ?? null,
+      device ?? null,
+      max,
+    );
+    return rows.map(quarantineOf);
+  }
+
+  async waitingSince(before: number, max: number): Promise<readonly { scope: string; mutation: string }[]> {
+    return this.#reads().all(
+      'SELECT t.scope, t.mutation FROM hf_held AS t WHERE t.waiting = 1 AND t.at < ? ORDER BY t.at, t.place LIMIT ?',
+      before,
+      max,
+    );
+  }
+
+  async scopeNames(after: string, max: number): Promise<readonly string[]> {
+    return this.#reads()
+      .all<{ scope: string }>(
+        'SELECT t.scope FROM hf_scopes AS t WHERE t.scope > ? ORDER BY t.scope LIMIT ?',
+        after,
+        max,
+      )
+      .map(({ scope }) => scope);
+  }
+
+  async counts(): Promise<StoreCounts> {
+    return readCounts(this.#reads());
+  }
+
+  async devices(): Promise<readonly Device[]> {
+    return this.#reads()
+      .all<Device>(`SELECT ${deviceColumns} FROM hf_devices AS t ORDER BY t.device`)
+      .map(deviceOf);
+  }
+
+  async device(device: string): Promise<Device | undefined> {
+    const row = this.#reads().get<Device>(
+      `SELECT ${deviceColumns} FROM hf_devices AS t WHERE t.device = ?`,
+      device,
+    );
+    return row && deviceOf(row);
+  }
+
+  async credentials(): Promise<readonly Credential[]> {
+    return this.#reads()
+      .all<CredentialRow>(`SELECT ${credentialColumns} FROM hf_keys AS t ORDER BY t.created_at, t.key`)
+      .map(credentialOf);
+  }
+
+  async credential(key: string): Promise<StoredCredential | undefined> {
+    const row = this.#reads().get<CredentialRow & { secretHash: string }>(
+      `SELECT ${credentialColumns}, t.secret_hash AS secretHash FROM hf_keys AS t WHERE t.key = ?`,
+      key,
+    );
+    return row && storedCredentialOf(row);
+  }
+
+  async reads(scope: string): Promise<readonly ReadPosition[]> {
+    return this.#reads().all(
+      `SELECT t.scope, t.device, t.collection, t.sent, t.confirmed FROM hf_reads AS t WHERE t.scope = ?
+       ORDER BY t.device, t.collection`,
+      scope,
+    );
+  }
+
+  #reads(): Connection {
+    if (this.#ended) throw new Error('This snapshot has ended.');
+    return this.#connection;
+  }
+}

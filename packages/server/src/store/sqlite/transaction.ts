@@ -1,0 +1,129 @@
+// The reads and writes of one commit, on the writer's connection between its BEGIN and COMMIT.
+//
+//   open ──► ended (committed or rolled back)
+//     └────► failed: a statement failed; nothing more is taken, and the commit must be rolled back
+
+import type { Needs, ScopeState, WorkingSet, Writes } from '@holdfast/core';
+import type { Credential, Device, Life, ReadPosition, StoreTransaction } from '../port.ts';
+import {
+  type CredentialRow,
+  credentialColumns,
+  credentialOf,
+  deviceColumns,
+  deviceOf,
+  scopeColumns,
+} from './columns.ts';
+import type { Connection } from './connection.ts';
+import { loadNeeds } from './load.ts';
+import { writeAll } from './write.ts';
+
+export class SqliteTransaction implements StoreTransaction {
+  readonly #connection: Connection;
+  readonly #readersMax: number;
+  #ended = false;
+  #failure: { error: unknown } | undefined;
+
+  constructor(connection: Connection, bounds: { readersPerScopeMax: number }) {
+    this.#connection = connection;
+    this.#readersMax = bounds.readersPerScopeMax;
+  }
+
+  /** Ends it. Throws the error of the first statement that failed, also when `work` went on regardless. */
+  end(): void {
+    this.#ended = true;
+    if (this.#failure) throw this.#failure.error;
+  }
+
+  scopes(scopes: readonly string[]): Promise<ReadonlyMap<string, ScopeState>> {
+    return this.#do((connection) => {
+      const rows = connection.all<ScopeState & { scope: string }>(
+        `SELECT t.scope, ${scopeColumns} FROM jsonb_each(?1) AS k CROSS JOIN hf_scopes AS t ON t.scope = k.atom`,
+        JSON.stringify(scopes),
+      );
+      return new Map(rows.map(({ scope, ...state }) => [scope, state]));
+    });
+  }
+
+  credentials(keys: readonly string[]): Promise<ReadonlyMap<string, Credential>> {
+    return this.#do((connection) => {
+      const rows = connection.all<CredentialRow>(
+        `SELECT ${credentialColumns} FROM jsonb_each(?1) AS k CROSS JOIN hf_keys AS t ON t.key = k.atom`,
+        JSON.stringify(keys),
+      );
+      return new Map(rows.map((row) => [row.key, credentialOf(row)]));
+    });
+  }
+
+  devices(devices: readonly string[]): Promise<ReadonlyMap<string, Device>> {
+    return this.#do((connection) => {
+      const rows = connection.all<Device>(
+        `SELECT ${deviceColumns} FROM jsonb_each(?1) AS k CROSS JOIN hf_devices AS t ON t.device = k.atom`,
+        JSON.stringify(devices),
+      );
+      return new Map(rows.map((row) => [row.device, deviceOf(row)]));
+    });
+  }
+
+  deviceCount(): Promise<number> {
+    return this.#do(
+      (connection) => connection.get<{ n: number }>('SELECT count(*) AS n FROM hf_devices')?.n ?? 0,
+    );
+  }
+
+  load(
+    needs: ReadonlyMap<string, Needs>,
+    sets: ReadonlyMap<string, WorkingSet>,
+    holdersMax: number,
+  ): Promise<void> {
+    return this.#do((connection) => loadNeeds(connection, { needs, sets, holdersMax }));
+  }
+
+  write(writes: ReadonlyMap<string, Writes>, life: Life): Promise<void> {
+    return this.#do((connection) => writeAll(connection, writes, life));
+  }
+
+  putDevices(devices: readonly Device[]): Promise<void> {
+    return this.#do((connection) => {
+      connection.bulk(
+        // What was revoked stays so, whatever the writer had read.
+        `INSERT INTO hf_devices (device, name, key, created_at, seen_at, revoked_at)
+         SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5 FROM jsonb_each(?1) WHERE true
+         ON CONFLICT (device) DO UPDATE SET name = excluded.name, key = excluded.key, seen_at = excluded.seen_at,
+           revoked_at = coalesce(hf_devices.revoked_at, excluded.revoked_at)`,
+        devices.map((it) => [it.device, it.name, it.key, it.createdAt, it.seenAt, it.revokedAt]),
+      );
+    });
+  }
+
+  putReads(reads: readonly ReadPosition[]): Promise<void> {
+    return this.#do((connection) => {
+      connection.bulk(
+        // A device that is new to the scope is kept while there is room; the others always move on.
+        `INSERT INTO hf_reads (scope, device, collection, sent, confirmed)
+         SELECT given.scope, given.device, given.collection, given.sent, given.confirmed FROM (
+           SELECT *, dense_rank() OVER (PARTITION BY scope, known ORDER BY device) AS nth FROM (
+             SELECT k.value ->> 0 AS scope, k.value ->> 1 AS device, k.value ->> 2 AS collection,
+               k.value ->> 3 AS sent, k.value ->> 4 AS confirmed,
+               EXISTS (SELECT 1 FROM hf_reads AS t WHERE t.scope = k.value ->> 0 AND t.device = k.value ->> 1) AS known
+             FROM jsonb_each(?1) AS k)) AS given
+         WHERE known OR nth <= ?2 - (SELECT count(DISTINCT t.device) FROM hf_reads AS t WHERE t.scope = given.scope)
+         ON CONFLICT (scope, device, collection) DO UPDATE SET sent = excluded.sent, confirmed = excluded.confirmed`,
+        reads.map((it) => [it.scope, it.device, it.collection, it.sent, it.confirmed]),
+        this.#readersMax,
+      );
+    });
+  }
+
+  /** Every method is asynchronous for the sake of stores that are; SQLite answers at once. */
+  async #do<Result>(work: (connection: Connection) => Result): Promise<Result> {
+    if (this.#ended) throw new Error('This transaction has ended.');
+    // SQLite may have rolled back by itself; a statement run now would stand alone and stay.
+    if (this.#failure) throw this.#failure.error;
+    try {
+      return work(this.#connection);
+    } catch (error) {
+      this.#failure = { error };
+      throw error;
+    }
+  }
+}

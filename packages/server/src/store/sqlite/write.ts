@@ -1,0 +1,294 @@
+// Writes what plans decided: for each kind of row one statement, which takes all rows of all scopes. A kind without rows
+// costs no statement. Each write names the whole new state, so that writing it twice leaves what writing it once does.
+
+import type { ScopeState, StoredRecord, Writes } from '@holdfast/core';
+import type { Life } from '../port.ts';
+import { conflictContent } from './columns.ts';
+import type { Connection } from './connection.ts';
+
+type Rows = readonly unknown[][];
+type ScopeWrites = ReadonlyMap<string, Writes>;
+
+export function writeAll(connection: Connection, writes: ScopeWrites, life: Life): void {
+  if (writes.size === 0) return;
+  writeScopes(connection, writes, life);
+  writeRecords(connection, writes);
+  writeAnswers(connection, writes);
+  writeUnique(connection, writes);
+  writeHeld(connection, writes);
+  writeForPeople(connection, writes);
+}
+
+/** The rows of one kind over all scopes, in order. */
+function rowsOf<Item>(
+  writes: ScopeWrites,
+  items: (writes: Writes) => readonly Item[],
+  row: (item: Item) => readonly unknown[],
+): Rows {
+  const rows: unknown[][] = [];
+  for (const [scope, write] of writes) for (const item of items(write)) rows.push([scope, ...row(item)]);
+  return rows;
+}
+
+function writeScopes(connection: Connection, writes: ScopeWrites, life: Life): void {
+  connection.bulk(
+    scopesSql,
+    [...writes]
+      .filter(([, { scope: state }]) => everUsed(state))
+      .map(([scope, { scope: state }]) => [
+        ...[scope, state.head, state.stamp, state.recordNumber, state.conflictNumber],
+        ...[state.conflictsOpen, state.held, state.commitHash],
+      ]),
+  );
+  // A life that the database does not know makes a null, which the table refuses.
+  connection.bulk(
+    `INSERT INTO hf_lineage (scope, life, first_seq)
+     SELECT value ->> 0, (SELECT n FROM hf_lives WHERE hf_lives.id = ?2), value ->> 1 FROM jsonb_each(?1) WHERE true
+     ON CONFLICT DO NOTHING`,
+    rowsOf(
+      writes,
+      ({ commits }) => commits.slice(0, 1),
+      ({ seq }) => [seq],
+    ),
+    life.id,
+  );
+}
+
+function writeRecords(connection: Connection, writes: ScopeWrites): void {
+  connection.bulk(
+    recordsSql,
+    rowsOf(writes, ({ records }) => records, recordRow),
+  );
+  connection.bulk(
+    historySql,
+    rowsOf(
+      writes,
+      ({ history }) => history,
+      ({ record, supersededAt }) => {
+        const [collection, id, number, seq, ...rest] = recordRow(record);
+        return [collection, id, seq, number, ...rest, supersededAt];
+      },
+    ),
+  );
+  connection.bulk(
+    commitsSql,
+    [...writes].flatMap(([scope, { commits, records, history }]) => {
+      const first = firstStamps(records, history);
+      return commits.map((commit) => [
+        ...[scope, commit.seq, commit.at, first.get(commit.seq) ?? commit.stamp, commit.stamp],
+        ...[commit.mutation, commit.mutationHash, commit.previous],
+        ...[commit.device, commit.replica, commit.actor],
+      ]);
+    }),
+  );
+}
+
+/** Seq → the lowest stamp among what its commit wrote, superseded since or not. */
+function firstStamps(records: Writes['records'], history: Writes['history']): Map<number, number> {
+  const first = new Map<number, number>();
+  const see = ({ seq, stamp }: StoredRecord): void => {
+    const known = first.get(seq);
+    if (known === undefined || stamp < known) first.set(seq, stamp);
+  };
+  for (const record of records) see(record);
+  for (const { record } of history) see(record);
+  return first;
+}
+
+function writeAnswers(connection: Connection, writes: ScopeWrites): void {
+  connection.bulk(
+    replicasSql,
+    rowsOf(
+      writes,
+      ({ replicas }) => replicas,
+      (state) => [
+        ...[state.replica, state.device, JSON.stringify(state.former), state.batch],
+        ...[state.verdicts, state.verdictsSeen, state.waiting],
+      ],
+    ),
+  );
+  connection.bulk(
+    mutationsSql,
+    rowsOf(
+      writes,
+      ({ mutations }) => mutations,
+      ({ id, hash, madeAt, verdict, logged }) => [
+        ...[id, hash, madeAt, JSON.stringify(verdict), JSON.stringify(logged)],
+      ],
+    ),
+  );
+  connection.bulk(
+    verdictsSql,
+    rowsOf(
+      writes,
+      ({ verdicts }) => verdicts,
+      ({ replica, n, verdict }) => [replica, n, verdict.asOf, JSON.stringify(verdict)],
+    ),
+  );
+}
+
+function writeUnique(connection: Connection, writes: ScopeWrites): void {
+  connection.bulk(
+    `DELETE FROM hf_unique WHERE (scope, collection, grp, value, id) IN (
+       SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4 FROM jsonb_each(?1))`,
+    rowsOf(
+      writes,
+      ({ unique }) => unique.remove,
+      ({ collection, group, value, id }) => [collection, group, value, id],
+    ),
+  );
+  connection.bulk(
+    uniqueSql,
+    rowsOf(
+      writes,
+      ({ unique }) => unique.put,
+      ({ collection, group, value, id, claimed, since }) => [
+        ...[collection, group, value, id, Number(claimed), since],
+      ],
+    ),
+  );
+}
+
+function writeHeld(connection: Connection, writes: ScopeWrites): void {
+  const remove = rowsOf(
+    writes,
+    ({ held }) => held.remove,
+    (id) => [id],
+  );
+  const put = rowsOf(
+    writes,
+    ({ held }) => held.put,
+    ({ mutation }) => [mutation.id],
+  );
+  connection.bulk(
+    `DELETE FROM hf_waits WHERE (scope, mutation) IN (SELECT value ->> 0, value ->> 1 FROM jsonb_each(?1))`,
+    [...remove, ...put],
+  );
+  connection.bulk(
+    `DELETE FROM hf_held WHERE (scope, mutation) IN (SELECT value ->> 0, value ->> 1 FROM jsonb_each(?1))`,
+    remove,
+  );
+  connection.bulk(
+    heldSql,
+    rowsOf(
+      writes,
+      ({ held }) => held.put,
+      (held) => [held.mutation.id, held.at, Number(held.waitsFor.length > 0), JSON.stringify(held)],
+    ),
+  );
+  connection.bulk(
+    waitsSql,
+    rowsOf(
+      writes,
+      ({ held }) =>
+        held.put.flatMap(({ mutation, waitsFor, replicas }) => [
+          ...waitsFor.map((key) => [mutation.id, 'for', key]),
+          ...replicas.map((replica) => [mutation.id, 'by', replica]),
+        ]),
+      (wait) => wait,
+    ),
+  );
+}
+
+/** What waits for a person. */
+function writeForPeople(connection: Connection, writes: ScopeWrites): void {
+  connection.bulk(
+    conflictsSql,
+    rowsOf(
+      writes,
+      ({ conflicts }) => conflicts,
+      (conflict) => [
+        ...[conflict.id, conflict.collection, conflict.record, conflict.writer, conflict.device, conflict.at],
+        ...[conflict.serverVersion, conflict.policy, conflict.state, conflictContent(conflict)],
+      ],
+    ),
+  );
+  connection.bulk(
+    `INSERT INTO hf_quarantine (scope, device, replica, mutation, code, at, hash, chars, payload)
+     SELECT ${values(9)} FROM jsonb_each(?1) ORDER BY key`,
+    [...writes].flatMap(([scope, { quarantine }]) =>
+      quarantine.map((entry) => [
+        ...[entry.inScope ? scope : null, entry.device, entry.replica, entry.mutation, entry.code, entry.at],
+        ...[entry.hash, entry.chars, entry.payload === null ? null : JSON.stringify(entry.payload)],
+      ]),
+    ),
+  );
+}
+
+const recordFields = [
+  ...['number', 'seq', 'ordinal', 'stamp', 'edits', 'declared', 'writer', 'made_at', 'schema', 'body'],
+  ...['body_hash', 'touched'],
+];
+/** A scope in which nothing was ever taken leaves nothing behind: a caller without a grant could name any. */
+function everUsed({ head, held, conflictNumber }: ScopeState): boolean {
+  return head > 0 || held > 0 || conflictNumber > 0;
+}
+
+const scopesSql = upsert('hf_scopes', {
+  key: ['scope'],
+  fields: ['head', 'stamp', 'record_number', 'conflict_number', 'conflicts_open', 'held', 'commit_hash'],
+});
+const recordsSql = upsert('hf_records', {
+  key: ['scope', 'collection', 'id'],
+  fields: recordFields,
+  // Not set again, so that a change leaves the index over it alone.
+  kept: ['number'],
+});
+const historySql = upsert('hf_history', {
+  key: ['scope', 'collection', 'id', 'seq'],
+  fields: [...recordFields.filter((field) => field !== 'seq'), 'superseded_at'],
+});
+const commitsSql = upsert('hf_commits', {
+  key: ['scope', 'seq'],
+  fields: [
+    ...['at', 'first_stamp', 'stamp', 'mutation', 'mutation_hash', 'previous', 'device', 'replica', 'actor'],
+  ],
+});
+const replicasSql = upsert('hf_replicas', {
+  key: ['scope', 'replica'],
+  fields: ['device', 'former', 'batch', 'verdicts', 'verdicts_seen', 'waiting'],
+});
+const mutationsSql = upsert('hf_mutations', {
+  key: ['scope', 'id'],
+  fields: ['hash', 'made_at', 'verdict', 'logged'],
+});
+const verdictsSql = upsert('hf_verdicts', { key: ['scope', 'replica', 'n'], fields: ['as_of', 'verdict'] });
+const uniqueSql = upsert('hf_unique', {
+  key: ['scope', 'collection', 'grp', 'value', 'id'],
+  fields: ['claimed', 'since'],
+});
+const heldSql = upsert('hf_held', { key: ['scope', 'mutation'], fields: ['at', 'waiting', 'content'] });
+const waitsSql = upsert('hf_waits', { key: ['scope', 'mutation', 'side', 'key'], fields: [] });
+const conflictsSql = upsert('hf_conflicts', {
+  key: ['scope', 'id'],
+  fields: [
+    ...['collection', 'record', 'writer', 'device', 'at', 'server_version', 'policy', 'state', 'content'],
+  ],
+});
+
+function recordRow(record: StoredRecord): unknown[] {
+  return [
+    ...[record.collection, record.id, record.number, record.seq, record.ordinal, record.stamp, record.edits],
+    ...[record.declared, record.writer, record.madeAt, record.schema, record.body, record.bodyHash],
+    record.touched,
+  ];
+}
+
+interface Upsert {
+  key: readonly string[];
+  fields: readonly string[];
+  /** Fields that a row keeps as it was inserted with. */
+  kept?: readonly string[];
+}
+
+/** Inserts rows, or gives those that exist new values. */
+function upsert(table: string, { key, fields, kept = [] }: Upsert): string {
+  const columns = [...key, ...fields];
+  const set = fields.filter((field) => !kept.includes(field)).map((field) => `${field} = excluded.${field}`);
+  return `INSERT INTO ${table} (${columns.join(', ')}) SELECT ${values(columns.length)} FROM jsonb_each(?1) WHERE true
+    ON CONFLICT (${key.join(', ')}) DO ${set.length > 0 ? `UPDATE SET ${set.join(', ')}` : 'NOTHING'}`;
+}
+
+function values(count: number): string {
+  return Array.from({ length: count }, (_, at) => `value ->> ${at}`).join(', ');
+}
