@@ -1,0 +1,113 @@
+// What the operator can do, whoever asks: a command that holds the data folder, or one that speaks to the running server. Results
+// are plain JSON, because they may travel. Refusals are RequestErrors.
+
+import { defaultLimits, type Grants, type JsonObject } from '@holdfast/core';
+import { z } from 'zod';
+import type { Credential, Device, StoreCounts } from '../store/port.ts';
+
+/** Rows of one import request at most. */
+export const importRowsMax = 500;
+
+const scope = z.string().min(1).max(defaultLimits.idCharsMax);
+const name = z.string().min(1).max(200);
+const grants = z.union([
+  z.literal('all'),
+  z
+    .array(z.object({ scope, right: z.enum(['read', 'write']) }))
+    .min(1)
+    .max(1_000),
+]);
+const values = z.custom<JsonObject>(
+  (value) => typeof value === 'object' && value !== null && !Array.isArray(value),
+  { message: 'Expected an object' },
+);
+
+/** The input of each operation; what it may be called with over HTTP, too. */
+export const adminInputs = {
+  status: z.object({}),
+  schema: z.object({}),
+  import: z.object({
+    scope,
+    collection: z.string().min(1),
+    rows: z
+      .array(
+        z.object({
+          id: z.string().min(1).max(defaultLimits.idCharsMax),
+          /** Texts to be read by the schema's types, as from the cells of a table. */
+          texts: z.record(z.string(), z.string()).exactOptional(),
+          values: values.exactOptional(),
+        }),
+      )
+      .min(1)
+      .max(importRowsMax),
+  }),
+  devices: z.object({}),
+  enrol: z.object({ name, grants }),
+  revoke: z.object({ device: z.string().min(1) }),
+  keys: z.object({}),
+  addKey: z.object({ name, grants, expiresDays: z.number().positive().max(36_500).exactOptional() }),
+  removeKey: z.object({ key: z.string().min(1) }),
+  backup: z.object({
+    /** An absolute path on the server's machine, where nothing lies yet. */
+    file: z.string().min(1),
+  }),
+} as const satisfies Record<keyof Admin, z.ZodObject>;
+
+export type AdminOperation = keyof typeof adminInputs;
+export type AdminInput<Operation extends AdminOperation> = z.infer<(typeof adminInputs)[Operation]>;
+
+export interface Admin {
+  status(input: Empty): Promise<AdminStatus>;
+  schema(input: Empty): Promise<SchemaFacts>;
+  /** Brings rows of one collection in: see import-rows.ts. */
+  import(input: AdminInput<'import'>): Promise<{ rows: ImportedRow[] }>;
+  devices(input: Empty): Promise<{ devices: readonly Device[] }>;
+  /** A one-time code for one device. */
+  enrol(input: AdminInput<'enrol'>): Promise<{ code: string; expiresAt: number }>;
+  /** False: no such device, or it was revoked already. */
+  revoke(input: AdminInput<'revoke'>): Promise<{ revoked: boolean }>;
+  keys(input: Empty): Promise<{ keys: readonly Credential[] }>;
+  /** The key's text is in this answer and nowhere else. */
+  addKey(input: AdminInput<'addKey'>): Promise<{ key: Credential; text: string }>;
+  removeKey(input: AdminInput<'removeKey'>): Promise<{ removed: boolean }>;
+  /** Copies one state of the database to a new file, durably; whoever asked verifies it. */
+  backup(input: AdminInput<'backup'>): Promise<{ bytes: number }>;
+}
+
+export type Empty = Record<string, never>;
+
+export interface AdminStatus {
+  version: string;
+  /** When this life of the server began. */
+  startedAt: number;
+  now: number;
+  schema: number;
+  counts: StoreCounts;
+  /** In order of name; the first ones when there are many more. */
+  scopes: readonly ScopeFacts[];
+}
+
+export interface ScopeFacts {
+  scope: string;
+  head: number;
+  /** Of its newest commit; 0 before the first. */
+  stamp: number;
+  conflictsOpen: number;
+  held: number;
+}
+
+export interface SchemaFacts {
+  version: number;
+  collections: readonly { name: string; kind: 'fact' | 'request'; fields: readonly string[] }[];
+  limits: { recordCharsMax: number; recordDepthMax: number; jsonKeysMax: number };
+}
+
+export interface ImportedRow {
+  outcome: 'created' | 'changed' | 'unchanged' | 'waiting' | 'rejected';
+  code?: string;
+  field?: string;
+  /** Why it was rejected, waits, or was flagged. */
+  message?: string;
+}
+
+export type { Credential, Device, Grants };

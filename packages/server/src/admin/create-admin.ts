@@ -1,0 +1,88 @@
+// The operator's work on an open store: what `serve` offers to commands, and what a command does itself when none serves.
+
+import type { Clock, Limits, Random, Schema, Sha256 } from '@holdfast/core';
+import type { Engine } from '../engine/engine.ts';
+import { operator } from '../engine/engine.ts';
+import {
+  addKey,
+  createEnrolment,
+  type IdentityDeps,
+  listDevices,
+  listKeys,
+  removeKey,
+  revokeDevice,
+} from '../identity/keys.ts';
+import type { Store } from '../store/port.ts';
+import type { Admin, AdminStatus, SchemaFacts } from './admin.ts';
+import { importRows } from './import-rows.ts';
+
+export interface AdminDeps {
+  store: Store;
+  engine: Engine;
+  schema: Schema;
+  limits: Limits;
+  clock: Clock;
+  random: Random;
+  sha256: Sha256;
+  version: string;
+}
+
+const { actor } = operator;
+const dayMs = 24 * 3_600_000;
+const scopesMax = 1_000;
+
+export function createAdmin(deps: AdminDeps): Admin {
+  const identity: IdentityDeps = deps;
+  return {
+    status: () => readStatus(deps),
+    schema: async () => schemaFacts(deps),
+    import: (input) => importRows({ ...deps, nowMs: () => deps.clock.wallMs() }, input),
+    devices: async () => ({ devices: await listDevices(deps) }),
+    enrol: (input) => createEnrolment(identity, { ...input, actor }),
+    revoke: async ({ device }) => ({ revoked: await revokeDevice(identity, { device, actor }) }),
+    keys: async () => ({ keys: await listKeys(deps) }),
+    async addKey({ name, grants, expiresDays }) {
+      const expiresAt =
+        expiresDays === undefined ? null : Math.round(deps.clock.wallMs() + expiresDays * dayMs);
+      const { credential, text } = await addKey(identity, { name, grants, expiresAt, actor });
+      return { key: credential, text };
+    },
+    removeKey: async ({ key }) => ({ removed: await removeKey(identity, { key, actor }) }),
+    backup: ({ file }) => deps.store.backup(file),
+  };
+}
+
+async function readStatus({ store, schema, clock, version }: AdminDeps): Promise<AdminStatus> {
+  return store.read(async (snapshot) => {
+    const names = await snapshot.scopeNames('', scopesMax);
+    const scopes = [];
+    for (const scope of names) {
+      const state = await snapshot.scope(scope);
+      if (!state) continue;
+      const { head, stamp, conflictsOpen, held } = state;
+      scopes.push({ scope, head, stamp, conflictsOpen, held });
+    }
+    const counts = await snapshot.counts();
+    return {
+      version,
+      startedAt: store.life.startedAt,
+      now: clock.wallMs(),
+      schema: schema.version,
+      counts,
+      scopes,
+    };
+  });
+}
+
+function schemaFacts({ schema, limits }: AdminDeps): SchemaFacts {
+  const { recordCharsMax, recordDepthMax, jsonKeysMax } = limits;
+  return {
+    version: schema.version,
+    collections: [...schema.collections.values()].map(({ name, kind, fields }) => ({
+      name,
+      kind,
+      fields: Object.keys(fields.shape),
+    })),
+    limits: { recordCharsMax, recordDepthMax, jsonKeysMax },
+  };
+}

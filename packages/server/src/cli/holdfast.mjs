@@ -1,0 +1,14 @@
+#!/usr/bin/env node
+// The command `holdfast`. This file stands alone and is plain JavaScript, so that a Node that cannot read the rest (TypeScript) can
+// at least say so.
+
+const nodeMajorMin = 24;
+
+if (Number.parseInt(process.versions.node, 10) < nodeMajorMin) {
+  process.stderr.write(
+    `holdfast: needs Node ${nodeMajorMin} or newer, and this is ${process.versions.node}. Start it with npx holdfast, which uses the Node that was installed with it.\n`,
+  );
+  process.exitCode = 1;
+} else {
+  await import('./main.ts');
+}

@@ -1,0 +1,122 @@
+// The command `serve`: reads the config, serves until it is told to end, and says what is going on and what to try next.
+
+import { existsSync } from 'node:fs';
+import { dirname, join, relative, resolve } from 'node:path';
+import type { Schema } from '@holdfast/core';
+import { protocolMarker } from '@holdfast/core';
+import { composeServer, type Parts, type Started } from '../compose.ts';
+import { type Config, type ConfigFlags, loadConfig, withFlags } from '../config.ts';
+import { facts, type Terminal } from './terminal.ts';
+
+export interface ServeOptions extends ConfigFlags {
+  /** Path of the config file. Default `holdfast.config.ts`. */
+  config?: string;
+  /** Tells where it serves as one JSON value. */
+  json?: boolean;
+}
+
+export const configFileDefault = 'holdfast.config.ts';
+
+/** Resolves with the exit code when it was interrupted and has ended. Throws ConfigError or StartError when it cannot serve. */
+export async function serve(
+  options: ServeOptions,
+  terminal: Pick<Terminal, 'print' | 'note' | 'catchInterrupt' | 'cwd'>,
+  overrides: Partial<Parts> = {},
+): Promise<number> {
+  const file = resolve(terminal.cwd, options.config ?? configFileDefault);
+  const flags =
+    options.data === undefined ? options : { ...options, data: resolve(terminal.cwd, options.data) };
+  const config = withFlags(await loadConfig(file), flags);
+  const server = composeServer(config, overrides);
+  const interrupt = terminal.catchInterrupt();
+  const started = await server.start();
+  const { url, urls } = started;
+  if (options.json)
+    terminal.print(JSON.stringify({ url, urls, data: config.data, auth: config.auth }, null, 2));
+  else terminal.print(welcome({ config, file, started, cwd: terminal.cwd, named: options }));
+  await interrupted(interrupt);
+  terminal.note('Stopping: what was taken is answered first.');
+  await server.stop();
+  return 0;
+}
+
+function interrupted(signal: AbortSignal): Promise<void> {
+  if (signal.aborted) return Promise.resolve();
+  return new Promise((done) => signal.addEventListener('abort', () => done(), { once: true }));
+}
+
+interface Welcome {
+  config: Config;
+  file: string;
+  started: Started;
+  cwd: string;
+  named: ServeOptions;
+}
+
+function welcome(given: Welcome): string {
+  const { config, started, file } = given;
+  const [url = started.url, ...others] = started.urls;
+  return [
+    facts([
+      ['Holdfast serves at', url],
+      ...others.map((other): [string, string] => ['', other]),
+      ['data', config.data],
+      ['schema', `${file}, version ${config.schema.version}: ${collectionNames(config.schema)}`],
+      ['auth', authWords(config)],
+    ]),
+    '',
+    'Try next, in another terminal:',
+    ...tryNext(given).map((line) => `  ${line}`),
+    '',
+    'Ctrl-C ends it.',
+  ].join('\n');
+}
+
+function collectionNames(schema: Schema): string {
+  return [...schema.collections.keys()].join(', ');
+}
+
+function authWords({ auth, host }: Config): string {
+  if (auth === 'keys')
+    return 'keys: every device needs one (npx holdfast keys add, npx holdfast devices enrol)';
+  const here = host === 'localhost' || /^127\.|^::1$/.test(host);
+  return here
+    ? 'none: every program on this machine may read and write, and nobody else'
+    : 'none: every peer with a loopback or private address may read and write, and nobody else';
+}
+
+/** Lines that work when they are copied. */
+function tryNext(given: Welcome): string[] {
+  const { config, started } = given;
+  const pull = {
+    protocol: protocolMarker,
+    device: 'curl',
+    replica: 'curl',
+    scope: 'main',
+    checkpoint: null,
+    schema: config.schema.version,
+    clock: { wall: 0, mono: 0, session: 'curl' },
+    verdictsSeen: 0,
+  };
+  const key = config.auth === 'keys' ? " -H 'authorization: Bearer KEY'" : '';
+  return [
+    importLine(given),
+    `curl -s ${started.url}/v1/exchange -H 'content-type: application/json'${key} -d '${JSON.stringify(pull)}'`,
+  ];
+}
+
+/** With the table that lies beside the config under a collection's name, if there is one. */
+function importLine({ config, file, cwd, named }: Welcome): string {
+  const names = [...config.schema.collections.keys()];
+  const beside = names.map((name) => ({ name, table: join(dirname(file), `${name}.csv`) }));
+  const found = beside.find(({ table }) => existsSync(table));
+  const collection = found?.name ?? names[0] ?? 'COLLECTION';
+  const table = found ? shellWord(relative(cwd, found.table)) : 'FILE.csv';
+  const config_ = named.config === undefined ? '' : ` --config ${shellWord(named.config)}`;
+  const data = named.data === undefined ? '' : ` --data ${shellWord(named.data)}`;
+  return `npx holdfast import ${table} --collection ${collection}${config_}${data}`;
+}
+
+function shellWord(text: string): string {
+  return /^[\w./@:+-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`;
+}

@@ -1,0 +1,119 @@
+// Where a command writes: results to standard output, everything else to standard error, and progress only where somebody watches.
+
+/** Exit codes: what a script may rely on. */
+export const exitCodes = { ok: 0, failed: 1, usage: 2, interrupted: 130 } as const;
+
+export interface Terminal {
+  /** Standard output: the result, for people or as one JSON value. */
+  print(text: string): void;
+  /** Standard error: a whole line. */
+  note(line: string): void;
+  /** A line that the next one replaces; nothing where standard error is no terminal. Empty: gone. */
+  progress(line: string): void;
+  /** From now on the first Ctrl-C or SIGTERM aborts this instead of ending the process. The second ends it. */
+  catchInterrupt(): AbortSignal;
+  /** Where relative paths begin. */
+  readonly cwd: string;
+}
+
+export function processTerminal(): Terminal {
+  // The reader went away (`| head`): there is nobody left to tell.
+  process.stdout.on('error', () => process.exit());
+  const { stderr } = process;
+  let progressShown = false;
+  let interruption: AbortSignal | undefined;
+  const clear = (): void => {
+    if (progressShown) stderr.write('\r\u001b[K');
+    progressShown = false;
+  };
+  return {
+    print(text) {
+      clear();
+      process.stdout.write(`${text}\n`);
+    },
+    note(line) {
+      clear();
+      stderr.write(`${line}\n`);
+    },
+    progress(line) {
+      clear();
+      if (!stderr.isTTY || line === '') return;
+      stderr.write(printable(line).slice(0, Math.max(20, stderr.columns - 1)));
+      progressShown = true;
+    },
+    catchInterrupt() {
+      interruption ??= catchSignals();
+      return interruption;
+    },
+    cwd: process.cwd(),
+  };
+}
+
+function catchSignals(): AbortSignal {
+  const interruption = new AbortController();
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => interruption.abort());
+  return interruption.signal;
+}
+
+/** Without control characters: a name in a file could otherwise move the terminal's cursor or hide what it prints. */
+export function printable(text: string): string {
+  return text.replace(/\p{Cc}/gu, '\u{fffd}');
+}
+
+/** Columns as wide as their widest cell; the last one runs free. */
+export function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
+  const lines = [head, ...rows].map((cells) => cells.map(printable));
+  const widths = head.map((_, column) => Math.max(...lines.map((cells) => cells[column]?.length ?? 0)));
+  return lines
+    .map((cells) =>
+      cells
+        .map((cell, column) => cell.padEnd(widths[column] ?? 0))
+        .join('  ')
+        .trimEnd(),
+    )
+    .join('\n');
+}
+
+/** Names and values, one below the other. */
+export function facts(pairs: readonly (readonly [string, string])[]): string {
+  const width = Math.max(...pairs.map(([name]) => name.length));
+  return pairs.map(([name, value]) => `${name.padEnd(width)}  ${printable(value)}`).join('\n');
+}
+
+export function bytesText(bytes: number): string {
+  const units = ['bytes', 'kB', 'MB', 'GB', 'TB'];
+  const step = bytes < 1_000 ? 0 : Math.min(units.length - 1, Math.floor(Math.log10(bytes) / 3));
+  const value = bytes / 1_000 ** step;
+  return `${step === 0 || value >= 100 ? Math.round(value) : value.toFixed(1)} ${units[step]}`;
+}
+
+/** With spaces between the thousands: a comma would be a decimal sign elsewhere. */
+export function countText(count: number, one: string, many = `${one}s`): string {
+  return `${numberText(count)} ${count === 1 ? one : many}`;
+}
+
+export function numberText(count: number): string {
+  return String(count).replace(/\B(?=(\d{3})+$)/g, '\u00a0');
+}
+
+export function durationText(ms: number): string {
+  const seconds = Math.max(0, Math.round(ms / 1_000));
+  const parts: [number, string][] = [
+    [Math.floor(seconds / 86_400), 'd'],
+    [Math.floor(seconds / 3_600) % 24, 'h'],
+    [Math.floor(seconds / 60) % 60, 'min'],
+    [seconds % 60, 's'],
+  ];
+  const first = parts.findIndex(([amount]) => amount > 0);
+  if (first === -1) return '0 s';
+  return parts
+    .slice(first, first + 2)
+    .filter(([amount], place) => place === 0 || amount > 0)
+    .map(([amount, unit]) => `${amount} ${unit}`)
+    .join(' ');
+}
+
+/** `2026-11-21 10:30`, in UTC: a server and its operator may be in different zones. */
+export function timeText(ms: number): string {
+  return `${new Date(ms).toISOString().slice(0, 16).replace('T', ' ')} UTC`;
+}

@@ -1,0 +1,260 @@
+// The operator's configuration: what may stand in holdfast.config.ts, checked field by field, and read from the file.
+
+import { stat } from 'node:fs/promises';
+import { dirname, resolve } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { assertLimits, defaultLimits, type Limits, type Schema } from '@holdfast/core';
+import { type LogLevel, logLevels } from './log.ts';
+
+export interface ConfigOptions {
+  /** What `defineSchema` returned. */
+  schema: Schema;
+  /** Default 4870; 0 takes any free one. */
+  port?: number;
+  /** The address to listen on. Default 127.0.0.1: this machine alone. */
+  host?: string;
+  /** The data folder. A relative path starts at the folder of the config file. Default `./data`. */
+  data?: string;
+  /** `none` serves loopback and private addresses only; `keys` asks every device for its key. Default `none`. */
+  auth?: 'none' | 'keys';
+  /** Names by which devices reach this server, besides localhost, this machine's name and addresses. */
+  hosts?: readonly string[];
+  /** Web origins whose pages may call this server, such as `https://app.example.com`. Default none. */
+  corsOrigins?: readonly string[];
+  limits?: Partial<Limits>;
+  /** The database grows no larger than this; then writes are answered with `storage_full`. */
+  sizeBytesMax?: number;
+  /** How far a device's clock may be ahead: short for `limits.clockDriftMsMax`. */
+  maxClockDriftMs?: number;
+  logLevel?: LogLevel;
+}
+
+/** The same with every default filled in. */
+export interface Config {
+  readonly schema: Schema;
+  readonly port: number;
+  readonly host: string;
+  readonly data: string;
+  readonly auth: 'none' | 'keys';
+  readonly hosts: readonly string[];
+  readonly corsOrigins: readonly string[];
+  readonly limits: Limits;
+  readonly sizeBytesMax?: number;
+  readonly logLevel: LogLevel;
+}
+
+/** What the command line may say; it goes before the file. A relative `data` starts at the current folder. */
+export interface ConfigFlags {
+  port?: number | string;
+  host?: string;
+  data?: string;
+}
+
+export type ConfigErrorCode = 'config_missing' | 'config_broken' | 'config_invalid';
+
+/** A mistake in the configuration, said in one line. */
+export class ConfigError extends Error {
+  override readonly name = 'ConfigError';
+  readonly code: ConfigErrorCode;
+  /** The option, such as `port` or `limits.idCharsMax`. */
+  readonly field: string | undefined;
+  readonly help: string;
+
+  constructor(code: ConfigErrorCode, options: { message: string; help: string; field?: string | undefined }) {
+    super(options.message);
+    this.code = code;
+    this.field = options.field;
+    this.help = options.help;
+  }
+}
+
+/** Checks the options and fills in the defaults. Throws a ConfigError that names the field. What it returned passes again. */
+export function defineConfig(options: ConfigOptions | Config): Config {
+  const given = readObject(options);
+  for (const name of Object.keys(given))
+    if (!optionNames.has(name))
+      fail(name, 'there is no such option.', `Known are ${[...optionNames].join(', ')}.`);
+  const sizeBytesMax = readNumber(given, 'sizeBytesMax', { min: 1_048_576, max: Number.MAX_SAFE_INTEGER });
+  return Object.freeze({
+    schema: readSchema(given.schema),
+    port: readNumber(given, 'port', { min: 0, max: 65_535 }) ?? 4870,
+    host: readText(given, 'host') ?? '127.0.0.1',
+    data: readText(given, 'data') ?? './data',
+    auth: readChoice(given, 'auth', ['none', 'keys']) ?? 'none',
+    hosts: readList(given, 'hosts', readHost),
+    corsOrigins: readList(given, 'corsOrigins', readOrigin),
+    limits: readLimits(given),
+    ...(sizeBytesMax === undefined ? {} : { sizeBytesMax }),
+    logLevel: readChoice(given, 'logLevel', logLevels) ?? 'info',
+  });
+}
+
+/** Puts what the command line said before what the file says. */
+export function withFlags(config: Config, flags: ConfigFlags): Config {
+  const port = typeof flags.port === 'string' ? readPortText(flags.port) : flags.port;
+  return defineConfig({
+    ...config,
+    ...(port === undefined ? {} : { port }),
+    ...(flags.host === undefined ? {} : { host: flags.host }),
+    ...(flags.data === undefined ? {} : { data: resolve(flags.data) }),
+  });
+}
+
+/** Imports a config file (Node strips its types). Throws a ConfigError with one line for whatever is wrong with it. */
+export async function loadConfig(path: string): Promise<Config> {
+  const file = resolve(path);
+  const found = await stat(file).catch(() => undefined);
+  if (!found?.isFile()) {
+    throw new ConfigError('config_missing', {
+      message: `There is no config file ${path}.`,
+      help: 'Write one with `npx holdfast init`, or name yours with --config.',
+    });
+  }
+  const module = (await import(pathToFileURL(file).href).catch((error: unknown) => {
+    throw brokenFile(path, error);
+  })) as { default?: ConfigOptions };
+  if (module.default === undefined) {
+    throw new ConfigError('config_broken', {
+      message: `${path} has no default export.`,
+      help: 'End it with `export default defineConfig({ … })`.',
+    });
+  }
+  const config = defineConfig(module.default);
+  return defineConfig({ ...config, data: resolve(dirname(file), config.data) });
+}
+
+const optionNames: ReadonlySet<string> = new Set<keyof ConfigOptions>([
+  'schema',
+  'port',
+  'host',
+  'data',
+  'auth',
+  'hosts',
+  'corsOrigins',
+  'limits',
+  'sizeBytesMax',
+  'maxClockDriftMs',
+  'logLevel',
+]);
+
+type Given = Readonly<Record<string, unknown>>;
+
+function fail(field: string, what: string, help = 'Mend it in the config file.'): never {
+  throw new ConfigError('config_invalid', { field, message: `Config, ${field}: ${what}`, help });
+}
+
+function readObject(options: unknown): Given {
+  if (typeof options === 'object' && options !== null && !Array.isArray(options)) return options as Given;
+  throw new ConfigError('config_invalid', {
+    message: 'The config is no object.',
+    help: 'Write `export default defineConfig({ schema })`.',
+  });
+}
+
+function readSchema(value: unknown): Schema {
+  const schema = value as Partial<Schema> | null | undefined;
+  const made =
+    schema?.collections instanceof Map && schema.versions instanceof Map && schema.version !== undefined;
+  return made
+    ? (schema as Schema)
+    : fail('schema', 'it is missing or not made by defineSchema.', 'Give what defineSchema({ … }) returns.');
+}
+
+function readNumber(given: Given, field: string, bounds: { min: number; max: number }): number | undefined {
+  const value = given[field];
+  if (value === undefined) return undefined;
+  if (typeof value === 'number' && Number.isSafeInteger(value) && value >= bounds.min && value <= bounds.max)
+    return value;
+  return fail(field, `it is a whole number from ${bounds.min} to ${bounds.max}.`);
+}
+
+function readPortText(text: string): number {
+  return /^\d{1,5}$/.test(text.trim())
+    ? Number(text)
+    : fail('port', `"${text.slice(0, 40)}" is no port.`, 'Give a number from 0 to 65535.');
+}
+
+function readText(given: Given, field: string): string | undefined {
+  const value = given[field];
+  if (value === undefined) return undefined;
+  if (typeof value === 'string' && value.trim() !== '' && !value.includes('\0')) return value;
+  return fail(field, 'it is a text that is not empty.');
+}
+
+function readChoice<Choice extends string>(
+  given: Given,
+  field: string,
+  choices: readonly Choice[],
+): Choice | undefined {
+  const value = given[field];
+  if (value === undefined) return undefined;
+  return choices.find((choice) => choice === value) ?? fail(field, `it is one of ${choices.join(', ')}.`);
+}
+
+function readList(
+  given: Given,
+  field: string,
+  read: (text: string, field: string) => string,
+): readonly string[] {
+  const value = given[field];
+  if (value === undefined) return [];
+  if (!Array.isArray(value)) return fail(field, 'it is a list of texts.');
+  return value.map((item: unknown, place) =>
+    typeof item === 'string' ? read(item, `${field}[${place}]`) : fail(`${field}[${place}]`, 'it is a text.'),
+  );
+}
+
+function readHost(text: string, field: string): string {
+  if (/^(?=.{1,253}$)[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?)*$/i.test(text))
+    return text.toLowerCase();
+  return fail(field, 'it is a host name without scheme and port.', 'Such as `shop.example.com`.');
+}
+
+function readOrigin(text: string, field: string): string {
+  const origin = URL.canParse(text) ? new URL(text).origin : 'null';
+  if (origin !== 'null' && origin === text.toLowerCase() && /^https?:/.test(origin)) return origin;
+  return fail(
+    field,
+    'it is an origin: scheme, host and port, nothing behind.',
+    'Such as `https://app.example.com`; there is no wildcard.',
+  );
+}
+
+function readLimits(given: Given): Limits {
+  const drift = readNumber(given, 'maxClockDriftMs', { min: 1, max: Number.MAX_SAFE_INTEGER });
+  const partial = given.limits === undefined ? {} : readObject(given.limits);
+  for (const [name, value] of Object.entries(partial)) {
+    if (!Object.hasOwn(defaultLimits, name)) fail(`limits.${name}`, 'there is no such limit.');
+    if (!Number.isSafeInteger(value) || Number(value) < 1)
+      fail(`limits.${name}`, 'it is a whole number above 0.');
+  }
+  const limits = {
+    ...defaultLimits,
+    ...(partial as Partial<Limits>),
+    ...(drift === undefined ? {} : { clockDriftMsMax: drift }),
+  };
+  try {
+    return Object.freeze(assertLimits(limits));
+  } catch (error) {
+    return fail('limits', error instanceof Error ? error.message : 'they contradict each other.');
+  }
+}
+
+/** Whatever importing the file threw, in one line. A ConfigError keeps its field; it may come from another copy of this module. */
+function brokenFile(path: string, error: unknown): ConfigError {
+  const { name, message, code, field, help } = error as Partial<Omit<ConfigError, 'code'>> & {
+    code?: string;
+  };
+  if (name === 'ConfigError')
+    return new ConfigError('config_invalid', {
+      field,
+      message: message ?? '',
+      help: help ?? 'Mend it in the config file.',
+    });
+  const line =
+    (message ?? String(error)).split('\n').find((part) => part.trim() !== '') ?? 'it cannot be read.';
+  return new ConfigError('config_broken', {
+    message: `${path}: ${line.trim().slice(0, 300)}`,
+    help: code === 'ERR_MODULE_NOT_FOUND' ? 'Run `npm install` in its folder.' : 'Mend the file.',
+  });
+}

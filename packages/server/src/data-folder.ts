@@ -1,0 +1,87 @@
+// The data folder: whom it lets in (mode 0700), how commands find the running server (server.json) and prove that they may
+// speak to it (admin.token, mode 0600). Whoever can read the token can read the database beside it.
+
+import { chmod, mkdir, open, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Random } from '@holdfast/core';
+import { StartError } from './start-error.ts';
+
+/** Where commands reach the server that runs on this folder. */
+export interface ServerFile {
+  url: string;
+  pid: number;
+}
+
+export const databaseFile = (data: string): string => join(data, 'holdfast.db');
+const serverFile = (data: string): string => join(data, 'server.json');
+const tokenFile = (data: string): string => join(data, 'admin.token');
+
+/** Makes the folder, for its owner alone, and sees that a file can be made in it. Throws a StartError. */
+export async function makeDataFolder(data: string): Promise<void> {
+  try {
+    await mkdir(data, { recursive: true, mode: 0o700 });
+    const trial = join(data, '.trial');
+    await writeFile(trial, '', { mode: 0o600 });
+    await rm(trial, { force: true });
+  } catch (error) {
+    const reason = (error as NodeJS.ErrnoException).code ?? 'unknown';
+    throw new StartError('data_unusable', {
+      message: `The data folder ${data} cannot be written (${reason}).`,
+      help: 'Give this user the right to write there, free space, or name another folder with --data.',
+      cause: error,
+    });
+  }
+}
+
+/** The token by which commands prove themselves to the running server; made once, from 256 random bits. */
+export async function ensureAdminToken(data: string, random: Random): Promise<string> {
+  const file = tokenFile(data);
+  const known = await readAdminToken(data);
+  if (known !== undefined) {
+    // Somebody may have copied the folder with wider rights.
+    if (((await stat(file)).mode & 0o077) !== 0) await chmod(file, 0o600);
+    return known;
+  }
+  const token = Buffer.from(random.bytes(32)).toString('base64url');
+  await writeWhole(file, `${token}\n`);
+  return token;
+}
+
+/** Undefined when there is none, or none that was written whole. */
+export async function readAdminToken(data: string): Promise<string | undefined> {
+  const text = await readFile(tokenFile(data), 'utf8').catch(() => '');
+  return /^[A-Za-z0-9_-]{43}$/.exec(text.trim())?.[0];
+}
+
+export async function writeServerFile(data: string, server: ServerFile): Promise<void> {
+  await writeWhole(serverFile(data), `${JSON.stringify(server)}\n`);
+}
+
+export async function removeServerFile(data: string): Promise<void> {
+  await rm(serverFile(data), { force: true });
+}
+
+/** What a server left there; it may be of one that was killed. */
+export async function readServerFile(data: string): Promise<ServerFile | undefined> {
+  try {
+    const { url, pid } = JSON.parse(await readFile(serverFile(data), 'utf8')) as Partial<ServerFile>;
+    return typeof url === 'string' && typeof pid === 'number' ? { url, pid } : undefined;
+  } catch {
+    // Absent, or written by something else: then no server is known.
+    return undefined;
+  }
+}
+
+/** A reader sees the old file or the new one, never a part. */
+async function writeWhole(file: string, text: string): Promise<void> {
+  const draft = `${file}.draft`;
+  await rm(draft, { force: true });
+  const handle = await open(draft, 'wx', 0o600);
+  try {
+    await handle.writeFile(text);
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+  await rename(draft, file);
+}

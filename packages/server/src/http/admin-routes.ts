@@ -1,0 +1,66 @@
+// The operator's routes, `POST /v1/admin/<operation>`: for commands on this machine that can read the token in the data folder.
+
+import { createHash } from 'node:crypto';
+import { type Clock, protocolMarker, RequestError } from '@holdfast/core';
+import type { FastifyPluginAsync, FastifyRequest } from 'fastify';
+import ipaddr from 'ipaddr.js';
+import type { ZodObject } from 'zod';
+import { type Admin, type AdminOperation, adminInputs } from '../admin/admin.ts';
+import { sameHash } from '../identity/key-text.ts';
+
+export interface AdminRoutesDeps {
+  admin: Admin;
+  /** What stands in `admin.token`. */
+  token: string;
+  clock: Clock;
+}
+
+export function adminRoutes({ admin, token, clock }: AdminRoutesDeps): FastifyPluginAsync {
+  const expected = hashOf(token);
+  return async (app) => {
+    // Before the body is read: it is nobody else's business what the operator may be asked.
+    app.addHook('onRequest', async (request) => checkOperator(request, expected));
+    for (const operation of Object.keys(adminInputs) as AdminOperation[]) {
+      app.post(`/v1/admin/${operation}`, async (request) => {
+        // A backup answers when it is done, however long nothing moves on the socket.
+        request.raw.socket.setTimeout(0);
+        const result = await run(admin, operation, request.body);
+        return { protocol: protocolMarker, result, now: clock.wallMs() };
+      });
+    }
+  };
+}
+
+function run(admin: Admin, operation: AdminOperation, body: unknown): Promise<unknown> {
+  const schema: ZodObject = adminInputs[operation];
+  const input = schema.safeParse(body);
+  if (!input.success) {
+    const [issue] = input.error.issues;
+    throw new RequestError('malformed', {
+      field: issue?.path.map(String).join('.') ?? '',
+      message: issue?.message ?? 'The input cannot be read.',
+    });
+  }
+  return (admin[operation] as (input: unknown) => Promise<unknown>)(input.data);
+}
+
+function checkOperator(request: FastifyRequest, expected: string): void {
+  const { headers, raw } = request;
+  // A proxy on this machine speaks for others, and a browser for its pages.
+  if (!isThisMachine(raw.socket) || headers['x-forwarded-for'] !== undefined || headers.origin !== undefined)
+    throw new RequestError('forbidden', { field: 'address', message: 'Only this machine’s commands may.' });
+  const [, given = ''] = /^Bearer +(\S+)$/i.exec(headers.authorization ?? '') ?? [];
+  if (!sameHash(hashOf(given), expected))
+    throw new RequestError('unauthenticated', { field: 'authorization' });
+}
+
+/** Loopback; or the address of this machine itself, when the server is bound to that one. */
+function isThisMachine({ remoteAddress, localAddress }: FastifyRequest['raw']['socket']): boolean {
+  if (remoteAddress === undefined || !ipaddr.isValid(remoteAddress)) return false;
+  return ipaddr.process(remoteAddress).range() === 'loopback' || remoteAddress === localAddress;
+}
+
+/** Hashes have one length, which a comparison in constant time needs. */
+function hashOf(token: string): string {
+  return createHash('sha256').update(token).digest('hex');
+}

@@ -1,0 +1,227 @@
+// The HTTP application, built from what it needs, so that tests can inject requests without a socket. It judges who calls, reads
+// bodies within bounds, gives every fault its answer, and leaves the rest to the routes that it is given.
+//
+//   onRequest: stopping? → host → peer → origin (preflight ends here) → unknown route → the route's own checks (credential)
+//   body: media type → bytes within bounds → strict JSON → the route
+
+import { STATUS_CODES } from 'node:http';
+import type { Duplex } from 'node:stream';
+import { type Clock, type Limits, type Random, RequestError } from '@holdfast/core';
+import {
+  type FastifyInstance,
+  type FastifyPluginAsync,
+  type FastifyReply,
+  type FastifyRequest,
+  fastify,
+  LogController,
+} from 'fastify';
+import type { Logger } from 'pino';
+import { checkMedia, createBodyBudget, parseBody, readBytes } from './body.ts';
+import { checkHost, checkOrigin, checkPeer, type Machine } from './callers.ts';
+import { capConnections } from './connections.ts';
+import { errorReply, expectedError } from './error-answer.ts';
+import { healthRoutes } from './health.ts';
+
+export interface AppDeps {
+  clock: Clock;
+  random: Random;
+  log: Logger;
+  limits: Limits;
+  auth: 'none' | 'keys';
+  /** Names of this server besides localhost, the machine's name and its addresses; in lower case. */
+  hosts: readonly string[];
+  corsOrigins: readonly string[];
+  machine: Machine;
+  /** Resolves when the store takes a write now. */
+  ready: () => Promise<void>;
+  /** Reads faults of layers that HTTP does not know; undefined for what nobody expected. */
+  requestErrorOf: (error: unknown) => RequestError | undefined;
+  /** The protocols and the operator's routes. */
+  routes: readonly FastifyPluginAsync[];
+}
+
+/** Bounds of sockets and requests. (Those of content stand in core's limits.) */
+export const httpBounds = {
+  /** The whole request must have arrived by then, its headers by then. */
+  requestMsMax: 30_000,
+  headersMsMax: 10_000,
+  headersBytesMax: 16_384,
+  /** An idle socket is closed; one on which nothing moves, too, because its peer may be gone. */
+  keepAliveMsMax: 60_000,
+  silentMsMax: 120_000,
+  connectionsMax: 4_096,
+  connectionsPerAddressMax: 512,
+  /** All bodies that are held at one time. */
+  bodiesBytesMax: 64 * 1_048_576,
+} as const;
+
+export function createApp(deps: AppDeps): FastifyInstance {
+  const app = fastify({
+    loggerInstance: deps.log,
+    logController: new LogController({ disableRequestLogging: true, requestIdLogLabel: 'request' }),
+    genReqId: () => requestId(deps.random),
+    bodyLimit: deps.limits.bodyBytesMax,
+    requestTimeout: httpBounds.requestMsMax,
+    connectionTimeout: httpBounds.silentMsMax,
+    keepAliveTimeout: httpBounds.keepAliveMsMax,
+    http: { headersTimeout: httpBounds.headersMsMax, maxHeaderSize: httpBounds.headersBytesMax },
+    // The application answers `stopping` itself, in its own shape.
+    return503OnClosing: false,
+    forceCloseConnections: 'idle',
+    clientErrorHandler: (error, socket) => refuseSocket(deps, error, socket),
+    frameworkErrors: (error, request, reply) => sendError(deps, error, request, reply),
+  }) as unknown as FastifyInstance;
+  capConnections(app.server, httpBounds);
+
+  let stopping = false;
+  app.addHook('preClose', async () => {
+    stopping = true;
+  });
+  app.addHook('onRequest', async (request, reply) => {
+    reply.headers({ 'cache-control': 'no-store', 'x-content-type-options': 'nosniff' });
+    if (stopping) throw new RequestError('stopping');
+    return judgeCaller(deps, request, reply);
+  });
+  app.addHook('onSend', async (_request, reply) => {
+    // Else a socket whose last answer is this one would stay open, and hold up the end.
+    if (stopping) reply.header('connection', 'close');
+  });
+  app.addHook('onResponse', async (request, reply) => logAnswer(deps.log, request, reply));
+  app.setErrorHandler((error, request, reply) => sendError(deps, error, request, reply));
+  app.setNotFoundHandler(() => {
+    throw new RequestError('not_found', { field: 'path' });
+  });
+  readJson(app, deps);
+  void app.register(healthRoutes(deps));
+  for (const routes of deps.routes) void app.register(routes);
+  return app;
+}
+
+/** Answers undefined, or the reply when it was sent: Fastify then goes no further. */
+function judgeCaller(deps: AppDeps, request: FastifyRequest, reply: FastifyReply): FastifyReply | undefined {
+  const { headers, raw } = request;
+  const hostsGiven = raw.rawHeaders.filter(
+    (name, place) => place % 2 === 0 && name.toLowerCase() === 'host',
+  ).length;
+  checkHost(hostsGiven === 1 ? headers.host : undefined, { hosts: deps.hosts, machine: deps.machine });
+  if (deps.auth === 'none') checkPeer(raw.socket.remoteAddress, headers['x-forwarded-for']);
+  const origin = checkOrigin(headers.origin, { host: headers.host, corsOrigins: deps.corsOrigins });
+  if (origin !== undefined) {
+    reply.headers({
+      'access-control-allow-origin': origin,
+      vary: 'Origin',
+      'access-control-expose-headers': 'retry-after',
+    });
+    if (request.method === 'OPTIONS' && headers['access-control-request-method'] !== undefined) {
+      return reply
+        .headers({
+          'access-control-allow-methods': 'GET, POST',
+          'access-control-allow-headers': 'authorization, content-encoding, content-type, x-api-key',
+          'access-control-max-age': '600',
+        })
+        .code(204)
+        .send();
+    }
+  }
+  // Before its body is read: nobody would look at it.
+  if (request.is404) throw new RequestError('not_found', { field: 'path' });
+  return undefined;
+}
+
+/** Makes JSON the only content that is read. What a body took of the common budget is given back with its answer. */
+function readJson(app: FastifyInstance, { limits }: AppDeps): void {
+  const budget = createBodyBudget(Math.max(httpBounds.bodiesBytesMax, limits.bodyInflatedBytesMax));
+  const releases = new WeakMap<FastifyRequest, () => void>();
+  app.removeAllContentTypeParsers();
+  app.addContentTypeParser('*', async (request: FastifyRequest, stream: FastifyRequest['raw']) => {
+    const { gzip } = checkMedia(request.headers);
+    const announced = request.headers['content-length'];
+    const length = announced === undefined ? undefined : Number(announced);
+    const { bytes, release } = readBytes({ stream, length, gzip }, limits, budget);
+    releases.set(request, release);
+    return parseBody(await bytes, limits);
+  });
+  app.addHook('onResponse', async (request) => releases.get(request)?.());
+  app.addHook('onRequestAbort', async (request) => releases.get(request)?.());
+}
+
+function sendError(
+  deps: AppDeps,
+  error: unknown,
+  request: FastifyRequest,
+  reply: FastifyReply,
+): FastifyReply {
+  const expected = expectedError(error, deps.requestErrorOf);
+  if (!expected) deps.log.error({ request: request.id, error }, 'A request met a fault of the server.');
+  else if (expected.cause !== undefined && errorStatus(expected) >= 500)
+    deps.log.error(
+      { request: request.id, code: expected.code, error: expected.cause },
+      'A request met a fault.',
+    );
+  const answer = errorReply(expected ?? new RequestError('internal'), {
+    request: request.id,
+    nowMs: deps.clock.wallMs(),
+  });
+  return reply
+    .code(answer.status)
+    .headers({
+      'cache-control': 'no-store',
+      'content-type': 'application/json; charset=utf-8',
+      ...answer.headers,
+    })
+    .send(JSON.stringify(answer.body));
+}
+
+function errorStatus(error: RequestError): number {
+  return errorReply(error, { request: '', nowMs: 0 }).status;
+}
+
+// Who was refused is worth a line; who was answered only when somebody looks.
+const noted: ReadonlySet<number> = new Set([401, 403, 421, 429]);
+
+/** The route's pattern, never the URL, which a peer writes as it likes. */
+function logAnswer(log: Logger, request: FastifyRequest, reply: FastifyReply): void {
+  const { statusCode: status } = reply;
+  const facts = {
+    request: request.id,
+    method: request.method,
+    route: request.routeOptions.url ?? 'none',
+    status,
+    ms: Math.round(reply.elapsedTime),
+  };
+  if (status >= 500) log.warn(facts, 'answered');
+  else if (noted.has(status)) log.info(facts, 'refused');
+  else log.debug(facts, 'answered');
+}
+
+/** What is no HTTP, too long in coming or too large in its headers never becomes a request; the answer has the same shape. */
+function refuseSocket(deps: AppDeps, error: NodeJS.ErrnoException, socket: Duplex): void {
+  if (error.code === 'ECONNRESET' || !socket.writable) {
+    socket.destroy();
+    return;
+  }
+  const [status, code, message] =
+    error.code === 'HPE_HEADER_OVERFLOW'
+      ? ([431, 'too_large', 'The headers are larger than the server accepts.'] as const)
+      : error.code === 'ERR_HTTP_REQUEST_TIMEOUT'
+        ? ([408, 'malformed', 'The request did not arrive in time.'] as const)
+        : ([400, 'malformed', 'This is no HTTP request.'] as const);
+  const { body } = errorReply(new RequestError(code, { field: 'headers', message }), {
+    request: requestId(deps.random),
+    nowMs: deps.clock.wallMs(),
+  });
+  const text = JSON.stringify(body);
+  const head = [
+    `HTTP/1.1 ${status} ${STATUS_CODES[status]}`,
+    'content-type: application/json; charset=utf-8',
+    `content-length: ${Buffer.byteLength(text)}`,
+    'cache-control: no-store',
+    'connection: close',
+  ];
+  socket.end(`${head.join('\r\n')}\r\n\r\n${text}`);
+  deps.log.debug({ request: body.error.request, status, code: error.code }, 'refused');
+}
+
+function requestId(random: Random): string {
+  return Buffer.from(random.bytes(9)).toString('base64url');
+}

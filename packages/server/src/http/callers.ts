@@ -1,0 +1,84 @@
+// Who may speak to this server at all: the host that a request names, the address that it comes from, the web page that sent
+// it. Judged before anything of a body is read, on every route.
+
+import { hostname, networkInterfaces } from 'node:os';
+import { RequestError } from '@holdfast/core';
+import ipaddr from 'ipaddr.js';
+
+/** This machine as others may name it; read when it is needed, because addresses come and go. */
+export interface Machine {
+  name(): string;
+  addresses(): readonly string[];
+}
+
+export const thisMachine: Machine = {
+  name: hostname,
+  addresses: () =>
+    Object.values(networkInterfaces()).flatMap((list) => (list ?? []).map(({ address }) => address)),
+};
+
+/**
+ * Against DNS rebinding: a page of another site can make a browser send requests here under that site's name, but not under
+ * an address or a name that stands here. Throws RequestError `host_unknown`.
+ */
+export function checkHost(
+  host: string | undefined,
+  known: { hosts: readonly string[]; machine: Machine },
+): void {
+  const [, literal, plain] = /^(?:\[([0-9a-f:.]+)\]|([a-z0-9._-]+))(?::\d{1,5})?$/i.exec(host ?? '') ?? [];
+  const name = (literal ?? plain)?.toLowerCase();
+  if (name !== undefined && isKnown(name, known)) return;
+  throw new RequestError('host_unknown', { field: 'host' });
+}
+
+function isKnown(name: string, { hosts, machine }: { hosts: readonly string[]; machine: Machine }): boolean {
+  if (name === 'localhost' || hosts.includes(name)) return true;
+  if (isAddress(name)) return isPrivate(name) || machine.addresses().some((own) => sameAddress(own, name));
+  const own = machine.name().toLowerCase();
+  return own !== '' && (name === own || name === `${own}.local`);
+}
+
+/** Without authentication only near peers are served, also behind a proxy that says whom it speaks for. */
+export function checkPeer(
+  address: string | undefined,
+  forwardedFor: string | readonly string[] | undefined,
+): void {
+  const forwarded = [forwardedFor ?? []].flat().flatMap((part) => part.split(','));
+  const all = [address ?? '', ...forwarded.map((part) => part.trim())];
+  if (!all.every(isPrivate)) throw new RequestError('not_private', { field: 'address' });
+}
+
+/**
+ * A browser names the page's origin with each request that could do harm. Answers the origin when it is on the list and so
+ * may read the answer. Throws RequestError `origin_refused` for a page of another site.
+ */
+export function checkOrigin(
+  origin: string | undefined,
+  known: { host: string | undefined; corsOrigins: readonly string[] },
+): string | undefined {
+  if (origin === undefined) return undefined;
+  if (known.corsOrigins.includes(origin)) return origin;
+  const host = known.host?.toLowerCase() ?? '';
+  if (host !== '' && (origin === `http://${host}` || origin === `https://${host}`)) return undefined;
+  throw new RequestError('origin_refused', { field: 'origin' });
+}
+
+const near: ReadonlySet<string> = new Set(['loopback', 'private', 'linkLocal', 'uniqueLocal']);
+
+/** Loopback, private, link-local or unique-local; IPv4 within IPv6 counts as IPv4. */
+export function isPrivate(address: string): boolean {
+  return isAddress(address) && near.has(ipaddr.process(address).range());
+}
+
+/** In the plain four-part or IPv6 form: `127.1` and `0x7f000001` are no addresses here. */
+function isAddress(text: string): boolean {
+  return ipaddr.IPv4.isValidFourPartDecimal(text) || ipaddr.IPv6.isValid(text);
+}
+
+function sameAddress(a: string, b: string): boolean {
+  return (
+    isAddress(a) &&
+    isAddress(b) &&
+    ipaddr.process(a).toNormalizedString() === ipaddr.process(b).toNormalizedString()
+  );
+}

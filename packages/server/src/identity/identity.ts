@@ -1,0 +1,95 @@
+// Who calls: proves a request's credential, and gives a device its key when it enrols.
+
+import { type Grants, RequestError } from '@holdfast/core';
+import type { Device } from '../store/port.ts';
+import { createGuesses } from './guesses.ts';
+import { createKeyText, hashCode, hashSecret, parseKeyText, sameHash } from './key-text.ts';
+import { checkName, type IdentityDeps } from './keys.ts';
+
+/** What a credential proves. What it is worth is read again inside the commit or snapshot that uses it. */
+export interface Proof {
+  /** The public id of the key; null: no authentication is configured. */
+  key: string | null;
+  /** The device that the key was issued to; null when any device may use it. */
+  device: string | null;
+  /** The person whom the credential proves; '' for a device's key. */
+  actor: string;
+}
+
+/** Headers as Node gives them: names in lower case. */
+export type RequestHeaders = Readonly<Record<string, string | readonly string[] | undefined>>;
+
+export interface Identity {
+  /** Throws RequestError `unauthenticated` or `device_revoked`. */
+  prove(headers: RequestHeaders): Promise<Proof>;
+  /** Uses the code up and makes the device's key. Throws RequestError `enrol_code`, or `too_many` after too many wrong codes. */
+  enrol(args: {
+    code: string;
+    device: string;
+    name: string;
+    address: string;
+  }): Promise<{ key: string; grants: Grants }>;
+}
+
+export function createIdentity(deps: IdentityDeps & { auth: 'none' | 'keys' }): Identity {
+  const guesses = createGuesses(deps.clock);
+  return {
+    prove: async (headers) =>
+      deps.auth === 'none' ? { key: null, device: null, actor: '' } : proveKey(deps, keyIn(headers)),
+    async enrol({ code, device, name, address }) {
+      checkName(name);
+      const noGuess = guesses.begin(address);
+      const at = deps.clock.wallMs();
+      const { key, secret, text } = createKeyText(deps.random);
+      const enrolled: Device = { device, name, key, createdAt: at, seenAt: at, revokedAt: null };
+      const credential = { key, name, device, createdAt: at, expiresAt: null, revokedAt: null };
+      const secretHash = hashSecret(secret, deps.sha256);
+      const found = await deps.store.identity
+        .enrol(hashCode(code, deps.sha256), at, enrolled, { ...credential, secretHash })
+        .catch((error: unknown) => {
+          noGuess();
+          throw error;
+        });
+      if (found === 'unknown') throw new RequestError('enrol_code', { field: 'code' });
+      noGuess();
+      return { key: text, grants: found.grants };
+    },
+  };
+}
+
+/** The key of `Authorization: Bearer …` or, without that header, of `x-api-key`. Never of the URL, which ends up in logs. */
+function keyIn(headers: RequestHeaders): string {
+  const { authorization, 'x-api-key': apiKey } = headers;
+  const given = authorization === undefined ? apiKey : bearerIn(authorization);
+  if (typeof given === 'string') return given;
+  throw new RequestError('unauthenticated', {
+    field: authorization === undefined && apiKey !== undefined ? 'x-api-key' : 'authorization',
+  });
+}
+
+function bearerIn(authorization: string | readonly string[]): string | undefined {
+  return typeof authorization === 'string' ? /^Bearer +(\S+)$/i.exec(authorization)?.[1] : undefined;
+}
+
+// Compared with when a key is unknown, so that the answer takes as long.
+const noHash = '0'.repeat(64);
+
+async function proveKey(deps: IdentityDeps, text: string): Promise<Proof> {
+  const given = parseKeyText(text);
+  if (!given) throw unauthenticated();
+  const { credential, device } = await deps.store.read(async (snapshot) => {
+    const found = await snapshot.credential(given.key);
+    return { credential: found, device: found?.device ? await snapshot.device(found.device) : undefined };
+  });
+  const matches = sameHash(hashSecret(given.secret, deps.sha256), credential?.secretHash ?? noHash);
+  if (!credential || !matches) throw unauthenticated();
+  // Revoking a device ends its keys too; the device is told which of the two it was.
+  if (device && device.revokedAt !== null) throw new RequestError('device_revoked');
+  const expired = credential.expiresAt !== null && credential.expiresAt <= deps.clock.wallMs();
+  if (credential.revokedAt !== null || expired) throw unauthenticated();
+  return { key: credential.key, device: credential.device, actor: '' };
+}
+
+function unauthenticated(): RequestError {
+  return new RequestError('unauthenticated', { field: 'authorization' });
+}
