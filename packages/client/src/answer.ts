@@ -1,0 +1,88 @@
+// Applies an answer of the server: its verdicts and its records in one transaction, so that an effect is never seen twice
+// and never vanishes between the two.
+
+import type { ExchangeAnswer, ExchangeRequest, VerdictEntry } from '@holdfast/core';
+import { takeGrants } from './grants.ts';
+import { type PageOutcome, takePage } from './pages.ts';
+import { readIdentity, readProgress, readServerClock, writeProgress, writeServerClock } from './progress.ts';
+import type { QuarantineState } from './quarantine-entry.ts';
+import { recompute, type ScopeDeps } from './recompute.ts';
+import type { StorageTransaction } from './storage/port.ts';
+import { releaseSettled, takeConflicts, takeErrors, takeVerdicts } from './verdicts.ts';
+
+export interface Received {
+  request: ExchangeRequest;
+  answer: ExchangeAnswer;
+  /** Measured now: server time minus wall clock, in milliseconds. */
+  offsetMs: number;
+  /** The wall clock in milliseconds since 1970. */
+  wallMs: number;
+}
+
+export interface AnswerOutcome {
+  /** `ignored`: the page is not for this replica as it is now. */
+  page: PageOutcome | 'ignored';
+  /** The server has more pages, or the page has to be asked for again. */
+  more: boolean;
+  records: number;
+  verdicts: readonly VerdictEntry[];
+  held: number;
+  /** Whether anything moved; two exchanges in a row without are not followed by a third at once. */
+  progressed: boolean;
+}
+
+/** The answer must be to a request of this replica; an answer to its former id changes nothing. */
+export async function applyAnswer(
+  tx: StorageTransaction,
+  deps: ScopeDeps,
+  received: Received,
+): Promise<AnswerOutcome> {
+  const { request, answer } = received;
+  const identity = await readIdentity(tx);
+  if (identity?.id !== request.replica) return ignored;
+  const clock = await readServerClock(tx);
+  await writeServerClock(tx, {
+    offset: Math.round(received.offsetMs),
+    seen: Math.max(clock.seen, answer.now),
+  });
+  const state: QuarantineState = {
+    progress: await readProgress(tx, deps.scope),
+    dirty: new Set(),
+    wallMs: received.wallMs,
+  };
+  const verdicts = await takeVerdicts(tx, deps, answer.verdicts, state);
+  const held = await takeErrors(tx, deps, answer.errors, state);
+  await takeConflicts(tx, deps.scope, answer.conflicts);
+  await takeGrants(tx, deps, answer.grants, state);
+  const checkpoint = state.progress.staged?.checkpoint ?? state.progress.checkpoint;
+  // What comes for a scope whose grant has ended is not to be kept.
+  const page = state.progress.ended ? 'ignored' : await takePage(tx, deps, answer, state);
+  await releaseSettled(tx, deps, state);
+  await recompute(tx, deps, state.dirty);
+  await writeProgress(tx, deps.scope, state.progress);
+  const taken = page === 'visible' || page === 'staged';
+  return {
+    page,
+    more: page === 'dropped' || (taken && answer.more),
+    records: taken ? answer.records.length : 0,
+    verdicts,
+    held,
+    progressed:
+      verdicts.length + held > 0 ||
+      (taken && (answer.records.length > 0 || checkpoint !== answer.checkpoint)),
+  };
+}
+
+/** Whether the answer changes what may not be lost again once the server was told that this replica has it. */
+export function mustLast(answer: ExchangeAnswer): boolean {
+  return answer.verdicts.length + answer.errors.length + answer.conflicts.length > 0;
+}
+
+const ignored: AnswerOutcome = {
+  page: 'ignored',
+  more: true,
+  records: 0,
+  verdicts: [],
+  held: 0,
+  progressed: false,
+};

@@ -1,0 +1,119 @@
+// What an application does with the records of one collection: typed by the schema, with no annotation.
+
+import type {
+  AnyCollections,
+  Collection,
+  CollectionName,
+  FieldsOf,
+  JsonObject,
+  RecordOf,
+  Schema,
+} from '@holdfast/core';
+import { ReplicaError } from './errors.ts';
+import type { Wish } from './make-change.ts';
+import { findRecords, type Query } from './query.ts';
+import type { ScopeDeps, VisibleRecord } from './recompute.ts';
+import type { StorageTransaction } from './storage/port.ts';
+
+export type CounterName<S extends Schema, Name extends CollectionName<S>> =
+  S extends Schema<infer Collections> ? CounterNameIn<Collections, Name> : never;
+
+type CounterNameIn<Collections extends AnyCollections, Name extends string> = Collections[Name] extends {
+  counters: infer Counters;
+}
+  ? keyof Counters & string
+  : never;
+
+/** A field given as undefined is removed. */
+export type PatchOf<S extends Schema, Name extends CollectionName<S>> = {
+  [Field in keyof FieldsOf<S, Name>]?: FieldsOf<S, Name>[Field] | undefined;
+};
+
+/** Counter → increment. A collection without counters takes none. */
+export type AmountsOf<S extends Schema, Name extends CollectionName<S>> = [CounterName<S, Name>] extends [never]
+  ? { readonly [field: string]: never }
+  : { readonly [Field in CounterName<S, Name>]?: number };
+
+export interface ListOptions {
+  /** At most so many; default 1,000. */
+  limit?: number;
+  /** Only records whose id sorts behind this one. */
+  after?: string;
+}
+
+/**
+ * Every write is checked against the schema and stored, durably, before it resolves; it rejects with a ReplicaError when it
+ * is refused and with a StorageError when it could not be stored, and then nothing was changed.
+ */
+export interface RecordCollection<S extends Schema, Name extends CollectionName<S>> {
+  get(id: string): Promise<RecordOf<S, Name> | undefined>;
+  /** In the order of their ids. */
+  list(options?: ListOptions): Promise<RecordOf<S, Name>[]>;
+  where(query: Query<FieldsOf<S, Name>>): Promise<RecordOf<S, Name>[]>;
+  /** The whole record; without an id it gets a new one. Answers the record as it is then. */
+  put(record: FieldsOf<S, Name> & { id?: string }): Promise<RecordOf<S, Name>>;
+  /** Some fields; `unset` removes, as undefined does. */
+  patch(
+    id: string,
+    fields: PatchOf<S, Name>,
+    options?: { unset?: readonly (keyof FieldsOf<S, Name> & string)[] },
+  ): Promise<RecordOf<S, Name>>;
+  delete(id: string): Promise<void>;
+  /** Increments of counters. */
+  add(id: string, amounts: AmountsOf<S, Name>): Promise<RecordOf<S, Name>>;
+}
+
+/** How a collection reaches its records: by itself, each call a transaction of its own, or inside a mutation. */
+export interface CollectionAccess {
+  read<Result>(work: (tx: StorageTransaction) => Promise<Result>): Promise<Result>;
+  change(collection: Collection, id: string, wish: Wish): Promise<JsonObject | undefined>;
+  newId(): string;
+}
+
+/** The types are the schema's word; inside, every collection is the same. */
+export function createCollection<S extends Schema, Name extends CollectionName<S>>(
+  deps: ScopeDeps,
+  name: Name,
+  access: CollectionAccess,
+): RecordCollection<S, Name> {
+  const collection = deps.schema.collections.get(name);
+  if (!collection)
+    throw new ReplicaError('collection_unknown', { message: `The schema has no collection ${name}.` });
+  type Shown = RecordOf<S, Name>;
+  const shown = (id: string, body: JsonObject): Shown => ({ ...body, id }) as unknown as Shown;
+  const write = async (id: string, wish: Wish): Promise<Shown> =>
+    shown(id, (await access.change(collection, id, wish)) ?? {});
+  return {
+    get: (id) =>
+      access.read(async (tx) => {
+        const found = (await tx.get('records', [deps.scope, name, id])) as unknown as
+          | VisibleRecord
+          | undefined;
+        return found && shown(id, found.body);
+      }),
+    list: ({ limit = listMax, after } = {}) =>
+      access.read(async (tx) => {
+        const prefix = [deps.scope, name];
+        const found = await tx.scan('records', {
+          prefix,
+          limit,
+          ...(after === undefined ? {} : { after: [...prefix, after] }),
+        });
+        return found.map(({ key, value }) => shown(key[2] ?? '', (value as unknown as VisibleRecord).body));
+      }),
+    where: (query) =>
+      access.read(async (tx) =>
+        (await findRecords(tx, { scope: deps.scope, collection }, query)).map(({ id, body }) =>
+          shown(id, body),
+        ),
+      ),
+    put: ({ id = access.newId(), ...body }) => write(id, { type: 'put', body }),
+    patch: (id, fields, { unset = [] } = {}) => write(id, { type: 'patch', fields, unset }),
+    delete: async (id) => {
+      await access.change(collection, id, { type: 'delete' });
+    },
+    add: (id, amounts) => write(id, { type: 'add', amounts }),
+  };
+}
+
+const listMax = 1_000;

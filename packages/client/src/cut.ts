@@ -1,0 +1,153 @@
+// Cuts the next batch out of the outbox: highest priority first, bounded in number and bytes.
+//
+// Order among entries that touch the same record never changes, so whatever stands before an entry on one of its records
+// comes with it, and before it. An entry that creates a parent rises with its child. What stands behind an entry that waits
+// or is held stays where it is.
+
+import { recordKey, type Schema } from '@holdfast/core';
+import { placeKey } from './index-key.ts';
+import { isSendable, keysOf, type OutboxEntry, placesIn, readEntries, sendList } from './outbox.ts';
+import type { ScopeDeps, Shadow } from './recompute.ts';
+import type { StorageKey, StorageTransaction } from './storage/port.ts';
+
+export interface CutBounds {
+  /** 1 to 10: what has a lower one stays, unless something that goes needs it. */
+  priorityMin: number;
+  mutationsMax: number;
+  bytesMax: number;
+  /** So many of the first are passed over, with what stands behind them on their records. */
+  skip: number;
+}
+
+export async function cutBatch(
+  tx: StorageTransaction,
+  deps: ScopeDeps,
+  bounds: CutBounds,
+): Promise<OutboxEntry[]> {
+  const cut = new Cut(tx, deps, bounds);
+  let { skip } = bounds;
+  for (let priority = 10; priority >= bounds.priorityMin; priority -= 1) {
+    let after: string | undefined;
+    for (;;) {
+      const list = sendList(priority);
+      const places = await placesIn(tx, deps.scope, list, {
+        limit: chunk,
+        ...(after === undefined ? {} : { after }),
+      });
+      for (const place of places) {
+        if (skip > 0) {
+          cut.block(place);
+          skip -= 1;
+        } else if ((await cut.take(place)) === 'full') return cut.entries;
+      }
+      after = places.at(-1);
+      if (places.length < chunk) break;
+    }
+  }
+  return cut.entries;
+}
+
+/** Ids of the parents that a mutation's records refer to, as record keys. */
+export function parentsOf(schema: Schema, entry: OutboxEntry): string[] {
+  const parents: string[] = [];
+  for (const change of entry.mutation.changes) {
+    const collection = schema.collections.get(change.collection);
+    const named = change.type === 'put' ? change.body : change.type === 'patch' ? change.set : undefined;
+    for (const [field, parent] of collection?.parents ?? []) {
+      const id = named?.[field];
+      if (typeof id === 'string') parents.push(recordKey(parent, id));
+    }
+  }
+  return parents;
+}
+
+type Taken = 'taken' | 'blocked' | 'full';
+
+const chunk = 200;
+/** Looking back along a record, most often the first entry found decides. */
+const lookBack = 8;
+
+class Cut {
+  readonly #tx: StorageTransaction;
+  readonly #deps: ScopeDeps;
+  readonly #bounds: CutBounds;
+  readonly #chosen = new Map<string, OutboxEntry>();
+  readonly #blocked = new Set<string>();
+  #bytes = 0;
+
+  constructor(tx: StorageTransaction, deps: ScopeDeps, bounds: CutBounds) {
+    this.#tx = tx;
+    this.#deps = deps;
+    this.#bounds = bounds;
+  }
+
+  get entries(): OutboxEntry[] {
+    return [...this.#chosen.values()];
+  }
+
+  block(place: string): void {
+    this.#blocked.add(place);
+  }
+
+  async take(place: string): Promise<Taken> {
+    if (this.#chosen.has(place)) return 'taken';
+    if (this.#blocked.has(place)) return 'blocked';
+    const [entry] = await readEntries(this.#tx, this.#deps.scope, [place]);
+    if (!entry) return 'taken';
+    for (const key of keysOf(entry.mutation)) {
+      const taken = await this.#takeBefore(key, place);
+      if (taken === 'blocked') this.#blocked.add(place);
+      if (taken !== 'taken') return taken;
+    }
+    for (const key of parentsOf(this.#deps.schema, entry)) {
+      // A parent that cannot go yet does not keep its child: the server lets the child wait, or flags it.
+      if ((await this.#isUnknownToServer(key)) && (await this.#takeBefore(key, place)) === 'full')
+        return 'full';
+    }
+    return this.#add(place, entry);
+  }
+
+  #add(place: string, entry: OutboxEntry): Taken {
+    const { mutationsMax, bytesMax } = this.#bounds;
+    const fits = this.#chosen.size < mutationsMax && this.#bytes + entry.bytes <= bytesMax;
+    // The first one goes in any case: if it is too large alone, the server says so.
+    if (!fits && this.#chosen.size > 0) return 'full';
+    this.#chosen.set(place, entry);
+    this.#bytes += entry.bytes;
+    return 'taken';
+  }
+
+  /** Takes what stands before `place` on a record. It is enough to look for the nearest: that one looks for its own. */
+  async #takeBefore(key: string, place: string): Promise<Taken> {
+    const { scope } = this.#deps;
+    let after: StorageKey = [scope, key, place];
+    for (;;) {
+      const found = await this.#tx.scan('touches', {
+        prefix: [scope, key],
+        after,
+        reverse: true,
+        limit: lookBack,
+      });
+      const places = found.map((touch) => touch.key[2] ?? '');
+      const entries = new Map(
+        (await readEntries(this.#tx, scope, places)).map((entry) => [placeKey(entry.place), entry]),
+      );
+      for (const earlier of places) {
+        const entry = entries.get(earlier);
+        // Settled, or held by a conflict: the server has it, and what comes later does not depend on the order any more.
+        if (!entry || (!isSendable(entry) && (entry.state === 'settled' || entry.state === 'conflict')))
+          continue;
+        return isSendable(entry) ? this.take(earlier) : 'blocked';
+      }
+      const last = found.at(-1);
+      if (!last || found.length < lookBack) return 'taken';
+      after = last.key;
+    }
+  }
+
+  async #isUnknownToServer(key: string): Promise<boolean> {
+    const at = key.indexOf('/');
+    const shadow = await this.#tx.get('shadows', [this.#deps.scope, key.slice(0, at), key.slice(at + 1)]);
+    return shadow !== undefined && (shadow as unknown as Shadow).body === null;
+  }
+}

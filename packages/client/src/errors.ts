@@ -1,0 +1,49 @@
+// What a replica refuses, as codes. Refusals of a write use the codes that the server's verdicts use for the same fault.
+
+import { type ErrorEntry, type JsonProblemCode, type VerdictCode, verdictCodes } from '@holdfast/core';
+
+/** Faults of a call that no server is needed to find. */
+export const replicaErrors = {
+  mutation_too_large: entry(
+    'The mutation has more changes or bytes than one exchange can carry.',
+    'Split it.',
+  ),
+  mutation_over: entry(
+    'The mutation’s own object was used after the mutation had ended.',
+    'Await every call inside `mutate`.',
+  ),
+  mutation_stuck: entry(
+    'The mutation awaited something else than its own calls, such as the replica itself, and did not end in time.',
+    'Await nothing inside `mutate` but the calls of its own object.',
+  ),
+  replica_closed: entry('The replica was closed.', 'Open it again.'),
+  entry_unknown: entry('There is no such entry in this list.', 'Read the list again.'),
+  entry_undecided: entry(
+    'The server may have applied this mutation, so it cannot be sent under a new id.',
+    'Resend it unchanged, or discard it.',
+  ),
+} as const satisfies Record<string, Omit<ErrorEntry, 'status'>>;
+
+export type ReplicaErrorCode = keyof typeof replicaErrors | VerdictCode | JsonProblemCode;
+
+/** A call that the replica refused; nothing was changed. `field` is a path into the record. */
+export class ReplicaError extends Error {
+  override readonly name = 'ReplicaError';
+  readonly code: ReplicaErrorCode;
+  readonly field: string | undefined;
+
+  constructor(code: ReplicaErrorCode, options: { message?: string; field?: string | undefined } = {}) {
+    super(options.message ?? meaningOf(code));
+    this.code = code;
+    this.field = options.field;
+  }
+}
+
+function meaningOf(code: ReplicaErrorCode): string {
+  const tables: Readonly<Record<string, { meaning: string }>> = { ...replicaErrors, ...verdictCodes };
+  return tables[code]?.meaning ?? 'The value cannot be stored.';
+}
+
+function entry(meaning: string, help: string): { meaning: string; help: string } {
+  return { meaning, help };
+}

@@ -1,0 +1,38 @@
+// The public face of the replica: what an application imports, on every platform. Node's part is `@holdfast/client/node`.
+
+export type { AmountsOf, CounterName, ListOptions, PatchOf, RecordCollection } from './collection.ts';
+export type { Discard } from './discards.ts';
+export { ReplicaError, type ReplicaErrorCode, replicaErrors } from './errors.ts';
+export type { EntryState, OutboxEntry } from './outbox.ts';
+export type { QuarantineItem } from './quarantine.ts';
+export type { Query } from './query.ts';
+export type { Blocked } from './refusal.ts';
+export {
+  createReplica,
+  type Replica,
+  type ReplicaOptions,
+  type ReplicaStatus,
+  type ReplicaSyncResult,
+} from './replica.ts';
+export type { SyncOptions } from './runner.ts';
+export type { ConflictsFace, MutationScope, OutboxFace, QuarantineFace, ReplicaScope } from './scope.ts';
+export type { ScopeStatus, SyncResult, SyncState } from './status.ts';
+export { createMemoryStorage } from './storage/memory.ts';
+export type {
+  Storage,
+  StorageEntry,
+  StorageErrorCode,
+  StorageKey,
+  StorageScan,
+  StorageTable,
+  StorageTransaction,
+} from './storage/port.ts';
+export { StorageError, storageTables } from './storage/port.ts';
+export { createHttpTransport, type HttpOptions } from './transport/http.ts';
+export {
+  createLoopbackTransport,
+  type LoopbackAnswer,
+  type LoopbackHandler,
+  type LoopbackOptions,
+} from './transport/loopback.ts';
+export type { Transport, TransportReply } from './transport/port.ts';

@@ -1,0 +1,5 @@
+// The public face of the replica on Node.
+
+export { nodeClock, nodeRandom, nodeTimer } from './clock.ts';
+export { type OpenOptions, openReplica } from './open.ts';
+export { openSqliteStorage } from './sqlite.ts';

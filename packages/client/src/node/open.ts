@@ -1,0 +1,62 @@
+// Opens a replica on Node: SQLite or memory, HTTP, and the machine's own clock.
+
+import type { Schema } from '@holdfast/core';
+import { createReplica, type Replica, type ReplicaOptions } from '../replica.ts';
+import { createMemoryStorage } from '../storage/memory.ts';
+import type { Storage } from '../storage/port.ts';
+import { createHttpTransport } from '../transport/http.ts';
+import { nodeClock, nodeRandom, nodeTimer } from './clock.ts';
+import { openSqliteStorage } from './sqlite.ts';
+
+export type OpenOptions<S extends Schema> = Pick<
+  ReplicaOptions<S>,
+  'schema' | 'device' | 'actor' | 'limits' | 'automatic' | 'delayMsMin' | 'delayMsMax' | 'transport'
+> & {
+  /** The server's address. Absent, and no `transport`: the replica works alone. */
+  url?: string;
+  /** The device's key; a function is asked for each exchange. */
+  key?: string | (() => string | undefined);
+  /** From sending an exchange to the last byte of its answer. Default 30 seconds. */
+  timeLimitMs?: number;
+} & (
+    | {
+        /** The SQLite file; it is created when it is not there. */
+        path: string;
+        memory?: false;
+      }
+    | {
+        /** Nothing is kept when the process ends. */
+        memory: true;
+        path?: never;
+      }
+  );
+
+/** Rejects with a StorageError when the file cannot be opened. */
+export async function openReplica<S extends Schema>(options: OpenOptions<S>): Promise<Replica<S>> {
+  const { schema, path, url, key, timeLimitMs, memory: _, transport: given, ...rest } = options;
+  const clock = nodeClock();
+  const timer = nodeTimer();
+  const http = {
+    clock,
+    timer,
+    ...(key === undefined ? {} : { key }),
+    ...(timeLimitMs === undefined ? {} : { timeLimitMs }),
+  };
+  const transport = given ?? (url === undefined ? undefined : createHttpTransport({ url, ...http }));
+  const storage: Storage =
+    path === undefined ? createMemoryStorage() : await openSqliteStorage({ path, schema });
+  try {
+    return await createReplica({
+      schema,
+      storage,
+      clock,
+      timer,
+      random: nodeRandom(),
+      ...(transport ? { transport } : {}),
+      ...rest,
+    });
+  } catch (error) {
+    await storage.close();
+    throw error;
+  }
+}

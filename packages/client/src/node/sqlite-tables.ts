@@ -1,0 +1,74 @@
+// The tables of a replica's SQLite file: their columns, and the numbered steps that bring a file up to date.
+
+import type { DatabaseSync } from 'node:sqlite';
+import { StorageError, type StorageTable } from '../storage/port.ts';
+
+/** Storage table → the columns that hold the parts of its keys. The value stands in the column `value`, as JSON text. */
+export const keyColumns: { readonly [Table in StorageTable]: readonly string[] } = {
+  meta: ['name'],
+  scopes: ['scope', 'name'],
+  records: ['scope', 'collection', 'id'],
+  shadows: ['scope', 'collection', 'id'],
+  indexes: ['scope', 'collection', 'fields', 'encoded', 'id'],
+  outbox: ['scope', 'place'],
+  touches: ['scope', 'record', 'place'],
+  marks: ['scope', 'list', 'place'],
+  tombstones: ['scope', 'collection', 'id'],
+  staged: ['scope', 'record'],
+  conflicts: ['scope', 'conflict'],
+  quarantine: ['scope', 'place'],
+};
+
+/** Engine tables begin with hf_, so that the views can have the plain names of the collections. */
+export function sqlTable(table: StorageTable): string {
+  return `hf_${table}`;
+}
+
+/**
+ * Brings a file up to date. A step and the number that tells of it are one transaction, so a step that was cut short by a crash
+ * runs again from its beginning. Throws a StorageError when the file is of a newer Holdfast, or none of ours.
+ */
+export function migrate(db: DatabaseSync): void {
+  const found = pragma(db, 'user_version');
+  if (pragma(db, 'application_id') !== applicationId && !isEmpty(db)) {
+    throw new StorageError('failed', 'The file is an SQLite database, but not a replica’s.');
+  }
+  if (found > migrations.length) {
+    const versions = `version ${found}; this Holdfast knows versions up to ${migrations.length}`;
+    throw new StorageError(
+      'failed',
+      `The file was written by a newer Holdfast (${versions}). Update this one.`,
+    );
+  }
+  for (const [at, migration] of migrations.entries()) {
+    if (at < found) continue;
+    db.exec('BEGIN IMMEDIATE');
+    migration(db);
+    db.exec(`PRAGMA application_id = ${applicationId}; PRAGMA user_version = ${at + 1}; COMMIT`);
+  }
+}
+
+/** A step that has been released is never edited: files that have taken it do not take it again. */
+const migrations: readonly ((db: DatabaseSync) => void)[] = [
+  (db) => {
+    for (const [table, columns] of Object.entries(keyColumns)) {
+      const declared = columns.map((column) => `"${column}" TEXT NOT NULL`).join(', ');
+      const key = columns.map((column) => `"${column}"`).join(', ');
+      // Without a rowid the key's own tree holds the values: a scan reads one tree, in order, and nothing else.
+      db.exec(
+        `CREATE TABLE hf_${table} (${declared}, value TEXT NOT NULL, PRIMARY KEY (${key})) WITHOUT ROWID`,
+      );
+    }
+  },
+];
+
+/** `hfrp`, in the place of the file's header that is there to tell whose file it is. */
+const applicationId = 0x68667270;
+
+function pragma(db: DatabaseSync, name: string): number {
+  return Number(Object.values(db.prepare(`PRAGMA ${name}`).get() ?? {})[0] ?? 0);
+}
+
+function isEmpty(db: DatabaseSync): boolean {
+  return db.prepare('SELECT 1 FROM sqlite_schema LIMIT 1').get() === undefined;
+}

@@ -1,0 +1,127 @@
+// Makes the next exchange from what the storage says: the checkpoint to continue, and the batch that is due.
+
+import { type Batch, type ExchangeRequest, type Limits, type Mutation, protocolMarker } from '@holdfast/core';
+import { cutBatch } from './cut.ts';
+import { type OutboxEntry, readEntry, writeEntry } from './outbox.ts';
+import { readingFrom } from './pages.ts';
+import { readIdentity, readProgress, writeProgress } from './progress.ts';
+import { type QuarantineState, quarantineEntry, type Reason } from './quarantine-entry.ts';
+import { recompute, type ScopeDeps } from './recompute.ts';
+import type { StorageTransaction } from './storage/port.ts';
+import { holdEntry } from './verdicts.ts';
+
+export interface PrepareDeps extends ScopeDeps {
+  device: string;
+  limits: Limits;
+}
+
+export interface PrepareWish {
+  push: boolean;
+  /** Exchange even when there is nothing to send. */
+  pull: boolean;
+  priorityMin: number;
+  mutationsMax: number;
+  /** See CutBounds. */
+  skip: number;
+}
+
+/** A request without the clocks at sending, which are read when it is sent. */
+export interface Prepared {
+  request: Omit<ExchangeRequest, 'clock'>;
+  /** Places of the entries that had never been sent before. */
+  fresh: readonly number[];
+  /** Places of all entries of the batch. */
+  places: readonly number[];
+}
+
+/**
+ * Undefined: there is nothing to do. A batch's number, and that its entries were sent, are written here, so the transaction
+ * must be durable before the request leaves: a number may never be used twice, and nobody may believe later that an entry
+ * cannot have reached the server.
+ */
+export async function prepareExchange(
+  tx: StorageTransaction,
+  deps: PrepareDeps,
+  wish: PrepareWish,
+): Promise<Prepared | undefined> {
+  const identity = await readIdentity(tx);
+  if (!identity) throw new TypeError('The replica has no id: it was not opened.');
+  const progress = await readProgress(tx, deps.scope);
+  const entries = wish.push && !progress.ended ? await cutBatch(tx, deps, boundsOf(wish, deps.limits)) : [];
+  if (entries.length === 0 && !wish.pull) return undefined;
+  let batch: Batch | undefined;
+  if (entries.length > 0) {
+    progress.batch += 1;
+    await writeProgress(tx, deps.scope, progress);
+    for (const entry of entries) {
+      if (entry.state === 'unsent') await writeEntry(tx, deps.scope, { ...entry, state: 'sent' }, entry);
+    }
+    batch = { n: progress.batch, mutations: entries.map((entry): Mutation => entry.mutation) };
+  }
+  return {
+    request: {
+      protocol: protocolMarker,
+      device: deps.device,
+      replica: identity.id,
+      ...(identity.former.length > 0 ? { former: [...identity.former] } : {}),
+      scope: deps.scope,
+      checkpoint: readingFrom(progress),
+      schema: deps.schema.version,
+      verdictsSeen: progress.verdictsSeen,
+      limit: deps.limits.pageRecordsDefault,
+      ...(batch ? { batch } : {}),
+    },
+    fresh: entries.filter((entry) => entry.state === 'unsent').map((entry) => entry.place),
+    places: entries.map((entry) => entry.place),
+  };
+}
+
+/** What becomes of the entries of a batch that the server refused as a whole. */
+export interface RefusedBatch {
+  prepared: Prepared;
+  /** For a batch of one: it is too large and goes to the quarantine, or is malformed and is held. */
+  single?: { as: 'quarantine' | 'hold'; reason: Reason };
+  wallMs: number;
+}
+
+/** Nothing of a refused exchange was applied, so entries sent for the first time in it count as unsent again. */
+export async function takeBackBatch(
+  tx: StorageTransaction,
+  deps: ScopeDeps,
+  refused: RefusedBatch,
+): Promise<void> {
+  const { prepared, single } = refused;
+  for (const place of prepared.fresh) {
+    const entry = await readEntry(tx, deps.scope, place);
+    if (entry?.state === 'sent') await writeEntry(tx, deps.scope, { ...entry, state: 'unsent' }, entry);
+  }
+  const [place] = prepared.places;
+  if (!single || place === undefined || prepared.places.length !== 1) return;
+  const entry = await readEntry(tx, deps.scope, place);
+  if (!entry || !isOpen(entry)) return;
+  const state: QuarantineState = {
+    progress: await readProgress(tx, deps.scope),
+    dirty: new Set(),
+    wallMs: refused.wallMs,
+  };
+  if (single.as === 'hold') await holdEntry(tx, deps, { entry, reason: single.reason }, state);
+  else await quarantineEntry(tx, deps, { entry, reason: single.reason, rejected: false }, state);
+  await recompute(tx, deps, state.dirty);
+  await writeProgress(tx, deps.scope, state.progress);
+}
+
+/** Room that the envelope of an exchange takes besides its mutations. */
+export const envelopeBytes = 8_192;
+
+function isOpen(entry: OutboxEntry): boolean {
+  return entry.state === 'unsent' || entry.state === 'sent';
+}
+
+function boundsOf(wish: PrepareWish, limits: Limits): Parameters<typeof cutBatch>[2] {
+  return {
+    priorityMin: wish.priorityMin,
+    mutationsMax: Math.min(wish.mutationsMax, limits.batchMutationsMax),
+    bytesMax: limits.bodyBytesMax - envelopeBytes,
+    skip: wish.skip,
+  };
+}

@@ -1,0 +1,259 @@
+// The quarantine and the conflicts of this device as a person sees them, and what a person can do about them.
+//
+//   correct   made again with other content, under a new id; only what the server certainly did not apply
+//   resend    made again as it was; under its old id where the server may have applied it
+//   discard   dropped, by the user's own word
+
+import type { Change, ConflictEntry, Json, Mutation } from '@holdfast/core';
+import { logDiscard } from './discards.ts';
+import { ReplicaError } from './errors.ts';
+import { placeKey } from './index-key.ts';
+import { type MutateDeps, type MutationDraft, newId, runMutation } from './mutate.ts';
+import {
+  appendEntry,
+  countEntry,
+  keysOf,
+  type OutboxEntry,
+  placesIn,
+  readEntries,
+  readEntry,
+  recordOfKey,
+  removeEntry,
+  writeEntry,
+} from './outbox.ts';
+import { type Progress, readProgress, writeProgress } from './progress.ts';
+import { type QuarantineEntry, type QuarantineState, quarantineEntry } from './quarantine-entry.ts';
+import { ensureShadow, readStood, recompute } from './recompute.ts';
+import { wishAgain } from './replay.ts';
+import type { StorageTransaction } from './storage/port.ts';
+import { conflictKey } from './verdicts.ts';
+
+export interface QuarantineItem extends QuarantineEntry {
+  /** It is still in the outbox and part of the view; the server would not judge it. */
+  held: boolean;
+}
+
+export interface ListOptions {
+  /** At most so many; default 100. */
+  limit?: number;
+  /** Behind this place. */
+  after?: number;
+}
+
+/** Held entries of the outbox and the quarantine proper, each in order of their place. */
+export async function listQuarantine(
+  tx: StorageTransaction,
+  scope: string,
+  options: ListOptions = {},
+): Promise<QuarantineItem[]> {
+  const { limit = 100, after } = options;
+  const from = after === undefined ? undefined : placeKey(after);
+  const held = await readEntries(
+    tx,
+    scope,
+    await placesIn(tx, scope, 'held', { limit, ...(from === undefined ? {} : { after: from }) }),
+  );
+  const found = await tx.scan('quarantine', {
+    prefix: [scope],
+    limit,
+    ...(from === undefined ? {} : { after: [scope, from] }),
+  });
+  const items = [
+    ...held.map(heldItem),
+    ...found.map(({ value }) => ({ ...asQuarantine(value), held: false })),
+  ];
+  return items.sort((a, b) => a.place - b.place).slice(0, limit);
+}
+
+/** `edit` makes the changes that are sent instead, or gives them as a list. */
+export async function correctEntry(
+  deps: MutateDeps,
+  place: number,
+  edit: readonly Change[] | ((draft: MutationDraft, mutation: Mutation) => Promise<unknown>),
+): Promise<void> {
+  await runMutation(deps, async (draft) => {
+    const item = await draft.within((tx) => mustFind(tx, deps.scope, place));
+    if (!isDecided(item)) throw new ReplicaError('entry_undecided');
+    await draft.within((tx) => takeOut(tx, deps, item, draft.progress));
+    if (typeof edit === 'function') await edit(draft, item.mutation);
+    else await replay(draft, deps, edit);
+  });
+}
+
+export async function resendEntry(deps: MutateDeps, place: number): Promise<void> {
+  const sameId = await deps.storage.transaction('durable', async (tx) => {
+    const item = await mustFind(tx, deps.scope, place);
+    if (item.held) {
+      await sendHeld(tx, deps, item);
+      return true;
+    }
+    if (isDecided(item)) return false;
+    await putBack(tx, deps, item);
+    return true;
+  });
+  if (sameId) return;
+  await runMutation(deps, async (draft) => {
+    const item = await draft.within((tx) => mustFind(tx, deps.scope, place));
+    await draft.within((tx) => takeOut(tx, deps, item, draft.progress));
+    await replay(draft, deps, item.mutation.changes);
+  });
+}
+
+export async function discardEntry(deps: MutateDeps, place: number, reason: string): Promise<void> {
+  await deps.storage.transaction('durable', async (tx) => {
+    const item = await mustFind(tx, deps.scope, place);
+    await takeOut(tx, deps, item, await readProgress(tx, deps.scope));
+    await logDiscard(tx, deps.scope, {
+      mutation: item.mutation.id,
+      code: item.code,
+      reason,
+      at: deps.clock.wallMs(),
+    });
+  });
+}
+
+export async function listConflicts(
+  tx: StorageTransaction,
+  scope: string,
+  options: ListOptions = {},
+): Promise<ConflictEntry[]> {
+  const { limit = 100, after } = options;
+  const found = await tx.scan('conflicts', {
+    prefix: [scope],
+    limit,
+    ...(after === undefined ? {} : { after: [scope, conflictKey(after)] }),
+  });
+  return found.map(({ value }) => value as unknown as ConflictEntry);
+}
+
+/** Forgets a conflict and the mutations that it holds here. The server keeps it open until a person there decides. */
+export async function discardConflict(deps: MutateDeps, id: number, reason: string): Promise<void> {
+  await deps.storage.transaction('durable', async (tx) => {
+    const key = [deps.scope, conflictKey(id)];
+    if ((await tx.get('conflicts', key)) === undefined) throw new ReplicaError('entry_unknown');
+    await tx.delete('conflicts', key);
+    const progress = await readProgress(tx, deps.scope);
+    const dirty = new Set<string>();
+    for (const entry of await entriesInConflict(tx, deps.scope, id)) {
+      for (const touched of await removeEntry(tx, deps.scope, entry)) dirty.add(touched);
+      countEntry(progress, entry, undefined);
+      await logDiscard(tx, deps.scope, {
+        mutation: entry.mutation.id,
+        code: 'conflict_open',
+        reason,
+        at: deps.clock.wallMs(),
+      });
+    }
+    await recompute(tx, deps, dirty);
+    await writeProgress(tx, deps.scope, progress);
+  });
+}
+
+const chunk = 500;
+
+/** Whether the server certainly did not and will not apply it under its id. */
+function isDecided(item: QuarantineItem): boolean {
+  return item.rejected || item.code === 'id_reused' || !item.undecided;
+}
+
+async function replay(draft: MutationDraft, deps: MutateDeps, changes: readonly Change[]): Promise<void> {
+  for (const change of changes) {
+    const collection = deps.schema.collections.get(change.collection);
+    if (!collection) throw new ReplicaError('collection_unknown', { field: 'collection' });
+    const stood = await draft.within((tx) => readStood(tx, deps, change.collection, change.id));
+    await draft.change(collection, change.id, wishAgain(change, stood.visible?.body ?? null, collection));
+  }
+}
+
+async function mustFind(tx: StorageTransaction, scope: string, place: number): Promise<QuarantineItem> {
+  const value = await tx.get('quarantine', [scope, placeKey(place)]);
+  if (value !== undefined) return { ...asQuarantine(value), held: false };
+  const entry = await readEntry(tx, scope, place);
+  if (entry?.state !== 'held') throw new ReplicaError('entry_unknown');
+  return heldItem(entry);
+}
+
+/** Takes it out of the quarantine, or out of outbox and view; what was built on it goes to the quarantine in its place. */
+async function takeOut(
+  tx: StorageTransaction,
+  deps: MutateDeps,
+  item: QuarantineItem,
+  progress: Progress,
+): Promise<void> {
+  if (item.held) {
+    const entry = await readEntry(tx, deps.scope, item.place);
+    if (!entry) return;
+    const state: QuarantineState = { progress, dirty: new Set(), wallMs: deps.clock.wallMs() };
+    await quarantineEntry(tx, deps, { entry, reason: { code: item.code }, rejected: false }, state);
+    await recompute(tx, deps, state.dirty);
+    await writeProgress(tx, deps.scope, progress);
+  }
+  await tx.delete('quarantine', [deps.scope, placeKey(item.place)]);
+}
+
+/** Where it stood, so that what waits behind it stays behind it. An id that was used for something else is given up. */
+async function sendHeld(tx: StorageTransaction, deps: MutateDeps, item: QuarantineItem): Promise<void> {
+  const entry = await readEntry(tx, deps.scope, item.place);
+  if (!entry) return;
+  const { reason: _, unreached, ...rest } = entry;
+  const renamed = item.code === 'id_reused';
+  const after: OutboxEntry = {
+    ...rest,
+    state: renamed || unreached ? 'unsent' : 'sent',
+    ...(renamed ? { mutation: { ...entry.mutation, id: newId(deps) } } : {}),
+  };
+  await writeEntry(tx, deps.scope, after, entry);
+}
+
+/** Back to the end of the outbox, as it is. */
+async function putBack(tx: StorageTransaction, deps: MutateDeps, item: QuarantineItem): Promise<void> {
+  const progress = await readProgress(tx, deps.scope);
+  if (progress.ended) throw new ReplicaError('no_grant');
+  progress.place += 1;
+  const { mutation, priority, bytes } = item;
+  const entry: OutboxEntry = { place: progress.place, mutation, state: 'sent', priority, bytes };
+  for (const key of keysOf(mutation)) {
+    const { collection, id } = recordOfKey(key);
+    await ensureShadow(tx, deps, key, await readStood(tx, deps, collection, id));
+  }
+  await appendEntry(tx, deps.scope, entry);
+  countEntry(progress, undefined, entry);
+  await tx.delete('quarantine', [deps.scope, placeKey(item.place)]);
+  await recompute(tx, deps, keysOf(mutation));
+  await writeProgress(tx, deps.scope, progress);
+}
+
+async function entriesInConflict(tx: StorageTransaction, scope: string, id: number): Promise<OutboxEntry[]> {
+  const found: OutboxEntry[] = [];
+  let after: string | undefined;
+  for (;;) {
+    const places = await placesIn(tx, scope, 'conflict', {
+      limit: chunk,
+      ...(after === undefined ? {} : { after }),
+    });
+    for (const entry of await readEntries(tx, scope, places))
+      if (entry.conflicts?.includes(id)) found.push(entry);
+    after = places.at(-1);
+    if (places.length < chunk) return found;
+  }
+}
+
+function heldItem(entry: OutboxEntry): QuarantineItem {
+  const { place, mutation, priority, bytes, reason } = entry;
+  const said = reason ?? { code: 'unknown' };
+  return {
+    place,
+    mutation,
+    priority,
+    bytes,
+    ...said,
+    at: mutation.made.wall,
+    rejected: false,
+    undecided: !entry.unreached,
+    held: true,
+  };
+}
+
+function asQuarantine(value: Json): QuarantineEntry {
+  return value as unknown as QuarantineEntry;
+}

@@ -1,0 +1,204 @@
+// Keeps what the application reads equal to the server's state with the outbox on top, record by record.
+//
+//   no entry touches the record:   records = server state
+//   some do:                       shadows = server state,  records = fold(shadow, entries in order)
+//
+// All functions run inside a transaction of the caller.
+
+import { type ChangedRecord, type Json, type JsonObject, recordKey, type Schema } from '@holdfast/core';
+import { indexChanges } from './index-key.ts';
+import { changesOf, isInView, placesTouching, readEntries, recordOfKey } from './outbox.ts';
+import type { StorageEntry, StorageKey, StorageTransaction } from './storage/port.ts';
+import { foldChanges, type Written } from './view.ts';
+
+export interface ScopeDeps {
+  schema: Schema;
+  scope: string;
+}
+
+/** A value of `records`. `version` is that of the server's state underneath; 0 while the server has none. */
+export interface VisibleRecord {
+  version: number;
+  body: JsonObject;
+}
+
+/** A value of `shadows`: the server's state. `body` null: the server has no such record, or it is deleted there. */
+export interface Shadow {
+  version: number;
+  body: JsonObject | null;
+}
+
+/** How a record stands before a write of this device. */
+export interface Stood {
+  visible: VisibleRecord | undefined;
+  shadow: Shadow | undefined;
+  /** The server's state: the shadow, or without one what is visible, or the tombstone. */
+  server: Shadow;
+}
+
+export interface VisibleMove {
+  collection: string;
+  id: string;
+  before: VisibleRecord | undefined;
+  after: VisibleRecord | undefined;
+}
+
+export async function readStood(
+  tx: StorageTransaction,
+  deps: ScopeDeps,
+  collection: string,
+  id: string,
+): Promise<Stood> {
+  const key = [deps.scope, collection, id];
+  const visible = asVisible(await tx.get('records', key));
+  const shadow = asShadow(await tx.get('shadows', key));
+  if (shadow) return { visible, shadow, server: shadow };
+  if (visible) return { visible, shadow, server: visible };
+  const tombstone = await tx.get('tombstones', key);
+  return { visible, shadow, server: { version: typeof tombstone === 'number' ? tombstone : 0, body: null } };
+}
+
+/** Writes what the application reads of one record, with its index entries. */
+export async function writeVisible(
+  tx: StorageTransaction,
+  deps: ScopeDeps,
+  write: VisibleMove,
+): Promise<void> {
+  const key = [deps.scope, write.collection, write.id];
+  if (write.after) await tx.put('records', key, write.after as unknown as Json);
+  else if (write.before) await tx.delete('records', key);
+  await writeIndexes(tx, deps, [write]);
+}
+
+/** Sets the server's state of a record that this device is about to write, from how it stands. */
+export async function ensureShadow(
+  tx: StorageTransaction,
+  deps: ScopeDeps,
+  key: string,
+  stood: Stood,
+): Promise<void> {
+  if (stood.shadow) return;
+  const { collection, id } = recordOfKey(key);
+  await tx.put('shadows', [deps.scope, collection, id], {
+    version: stood.server.version,
+    body: stood.server.body,
+  });
+}
+
+/**
+ * Takes over the server's state of some records. Those that the outbox touches are only noted in `dirty`; the caller folds
+ * them afresh with `recompute` when all else of its transaction is done.
+ */
+export async function takeServerRecords(
+  tx: StorageTransaction,
+  deps: ScopeDeps,
+  changed: readonly ChangedRecord[],
+  dirty: Set<string>,
+): Promise<void> {
+  // A record that stands twice among them counts as it stands last.
+  const latest = [
+    ...new Map(changed.map((record) => [recordKey(record.collection, record.id), record])).values(),
+  ];
+  const keys = latest.map(({ collection, id }) => [deps.scope, collection, id]);
+  const shadows = await tx.getMany('shadows', keys);
+  const stood = await tx.getMany('records', keys);
+  const tombstones = await tx.getMany('tombstones', keys);
+  const puts: Record<'records' | 'shadows' | 'tombstones', StorageEntry[]> = {
+    records: [],
+    shadows: [],
+    tombstones: [],
+  };
+  const moved: VisibleMove[] = [];
+  for (const [at, record] of latest.entries()) {
+    const key: StorageKey = [deps.scope, record.collection, record.id];
+    const live = record.body !== undefined && !record.deleted && !record.removed ? record.body : null;
+    if (record.deleted) puts.tombstones.push({ key, value: record.version });
+    else if (tombstones[at] !== undefined) await tx.delete('tombstones', key);
+    if (shadows[at] !== undefined) {
+      // A removed record leaves nothing behind, not even a version to refer to.
+      puts.shadows.push({ key, value: { version: record.removed ? 0 : record.version, body: live } });
+      dirty.add(recordKey(record.collection, record.id));
+      continue;
+    }
+    const before = asVisible(stood[at]);
+    if (live) puts.records.push({ key, value: { version: record.version, body: live } });
+    else if (before) await tx.delete('records', key);
+    const after = live ? { version: record.version, body: live } : undefined;
+    moved.push({ collection: record.collection, id: record.id, before, after });
+  }
+  for (const table of ['records', 'shadows', 'tombstones'] as const) {
+    if (puts[table].length > 0) await tx.putMany(table, puts[table]);
+  }
+  await writeIndexes(tx, deps, moved);
+}
+
+/** Folds the view of these records afresh. A record that nothing in the outbox touches any more gives up its shadow. */
+export async function recompute(
+  tx: StorageTransaction,
+  deps: ScopeDeps,
+  keys: Iterable<string>,
+): Promise<void> {
+  for (const key of keys) await recomputeOne(tx, deps, key);
+}
+
+async function recomputeOne(tx: StorageTransaction, deps: ScopeDeps, key: string): Promise<void> {
+  const { collection, id } = recordOfKey(key);
+  const stood = await readStood(tx, deps, collection, id);
+  if (!stood.shadow) return;
+  const places = await placesTouching(tx, deps.scope, key);
+  const body = foldChanges(deps.schema, stood.shadow.body, await writesOf(tx, deps, key, places));
+  const after = body === null ? undefined : { version: stood.shadow.version, body };
+  await writeVisible(tx, deps, { collection, id, before: stood.visible, after });
+  if (places.length === 0) await tx.delete('shadows', [deps.scope, collection, id]);
+}
+
+/** Brings the index entries of some records in line with how they changed. */
+export async function writeIndexes(
+  tx: StorageTransaction,
+  deps: ScopeDeps,
+  moved: readonly VisibleMove[],
+): Promise<void> {
+  const puts: StorageEntry[] = [];
+  for (const { collection: name, id, before, after } of moved) {
+    const collection = deps.schema.collections.get(name);
+    if (!collection || collection.indexes.length === 0) continue;
+    const change = indexChanges({
+      scope: deps.scope,
+      collection,
+      id,
+      before: before?.body,
+      after: after?.body,
+    });
+    for (const key of change.delete) await tx.delete('indexes', key);
+    puts.push(...change.put);
+  }
+  if (puts.length > 0) await tx.putMany('indexes', puts);
+}
+
+/** The changes of outbox entries to one record that are part of the view, in order. */
+export async function writesOf(
+  tx: StorageTransaction,
+  deps: ScopeDeps,
+  key: string,
+  places: readonly string[],
+): Promise<Written[]> {
+  const writes: Written[] = [];
+  for (let at = 0; at < places.length; at += chunk) {
+    for (const entry of await readEntries(tx, deps.scope, places.slice(at, at + chunk))) {
+      if (!isInView(entry)) continue;
+      for (const change of changesOf(entry.mutation, key))
+        writes.push({ change, schema: entry.mutation.schema });
+    }
+  }
+  return writes;
+}
+
+const chunk = 200;
+
+function asVisible(value: Json | undefined): VisibleRecord | undefined {
+  return value as unknown as VisibleRecord | undefined;
+}
+
+function asShadow(value: Json | undefined): Shadow | undefined {
+  return value as unknown as Shadow | undefined;
+}

@@ -1,0 +1,84 @@
+// What an exchange that brought no answer means for the sync loop. Decided by codes and statuses, never by texts.
+
+import type { TransportReply } from './transport/port.ts';
+
+/** Why the loop does not go on, for programs (`code`) and people. */
+export interface Blocked {
+  code: string;
+  message: string;
+  help?: string;
+  field?: string;
+  /** Facts that came with the code, such as the fork seq of `rolled_back`. */
+  details?: Readonly<Record<string, string | number>>;
+}
+
+export type Refusal = {
+  blocked: Blocked;
+  /** The server says that it changed nothing: entries first sent in this exchange count as unsent again. */
+  nothingDone: boolean;
+} & (
+  | { type: 'backoff'; cause: 'network' | 'server'; floorMs: number }
+  /** Waits for new credentials, a newer server, or the user's `sync()`. */
+  | { type: 'pause' }
+  | { type: 'stop' }
+  /** The batch cannot be taken as it is: cut it smaller; one that is alone is put aside. */
+  | { type: 'recut'; single: 'quarantine' | 'hold' }
+  | { type: 'stale' }
+  | { type: 'restart' }
+);
+
+export function refusalOf(reply: Exclude<TransportReply, { type: 'answer' }>): Refusal {
+  switch (reply.type) {
+    case 'unreachable':
+      return offline({ code: 'unreachable', message: reply.reason });
+    case 'foreign':
+      return offline({
+        code: 'foreign_answer',
+        message: `Something else than the server answered (HTTP ${reply.status}); a network that asks to sign in does this.`,
+      });
+    case 'refused':
+      return refused(reply);
+  }
+}
+
+type Refused = Extract<TransportReply, { type: 'refused' }>;
+
+/** Marked codes whose meaning does not follow from their status. */
+function refused(reply: Refused): Refusal {
+  const { status, error, retryAfterMs = 0 } = reply;
+  const blocked = blockedBy(reply);
+  // What a proxy answers by itself never reached the server; a gateway's failure may have.
+  const nothingDone = error ? error.code !== 'internal' : status < 500;
+  switch (error?.code) {
+    case 'rolled_back':
+      return { type: 'stop', blocked, nothingDone };
+    case 'stale_batch':
+      return { type: 'stale', blocked, nothingDone };
+    case 'bad_checkpoint':
+      return { type: 'restart', blocked, nothingDone };
+    case 'schema_unknown':
+    case 'protocol_unknown':
+    case 'not_found':
+      return { type: 'pause', blocked, nothingDone };
+  }
+  if (status === 413) return { type: 'recut', single: 'quarantine', blocked, nothingDone };
+  if (status === 401 || status === 403 || status === 421) return { type: 'pause', blocked, nothingDone };
+  if (status === 429 || status >= 500)
+    return { type: 'backoff', cause: 'server', floorMs: retryAfterMs, blocked, nothingDone };
+  return { type: 'recut', single: 'hold', blocked, nothingDone };
+}
+
+function blockedBy({ status, error }: Refused): Blocked {
+  if (!error) return { code: `http_${status}`, message: `The exchange was answered with HTTP ${status}.` };
+  return {
+    code: error.code,
+    message: error.message,
+    ...(error.help === undefined ? {} : { help: error.help }),
+    ...(error.field === undefined ? {} : { field: error.field }),
+    ...(error.details === undefined ? {} : { details: error.details }),
+  };
+}
+
+function offline(blocked: Blocked): Refusal {
+  return { type: 'backoff', cause: 'network', floorMs: 0, blocked, nothingDone: false };
+}

@@ -1,0 +1,127 @@
+// A cloned or restored storage: the server knows the replica's id from somebody else.
+
+import { expect, test } from 'vitest';
+import { bare, type Hook, ok, refusal } from './fake-server.fixture.ts';
+import { openBench, shopSchema } from './replica.fixture.ts';
+import { checkStorage } from './storage-check.fixture.ts';
+
+test('stale_batch: the replica takes a new id, names the old one, and sends everything unsettled again under its own ids', async () => {
+  const { shop, server, replica, storage } = await openBench();
+  const old = await replica.id();
+  await shop.items.put({ id: 'a', name: 'a' });
+  await shop.items.put({ id: 'b', name: 'b' });
+  const ids = (await shop.outbox.list()).map(({ mutation }) => mutation.id);
+  server.hooks = [() => refusal(409, 'stale_batch')];
+  expect(await shop.sync()).toMatchObject({ ok: true, pushed: 2 });
+  const renewed = await replica.id();
+  expect(renewed).not.toBe(old);
+  expect(renewed).toMatch(/^[0-9a-f]{32}$/);
+  const last = server.requests.at(-1)!;
+  expect(last).toMatchObject({ replica: renewed, former: [old], batch: { n: 2 } });
+  expect(last.batch!.mutations.map(({ id }) => id)).toEqual(ids);
+  expect(server.requests.at(-1)!.verdictsSeen).toBe(0);
+  expect(await checkStorage(storage, shopSchema, 'shop-1')).toEqual([]);
+});
+
+test('a storage that somebody else advanced meanwhile needs no new id', async () => {
+  const { shop, server, replica, storage } = await openBench();
+  const old = await replica.id();
+  await shop.items.put({ id: 'a', name: 'a' });
+  server.hooks = [
+    async () => {
+      // Another tab reserved the next number.
+      await storage.transaction('durable', async (tx) => {
+        const progress = (await tx.get('scopes', ['shop-1', 'progress'])) as { batch: number };
+        await tx.put('scopes', ['shop-1', 'progress'], { ...progress, batch: progress.batch + 1 });
+      });
+      return refusal(409, 'stale_batch');
+    },
+  ];
+  expect(await shop.sync()).toMatchObject({ ok: true, pushed: 1 });
+  expect(await replica.id()).toBe(old);
+  expect(server.requests.flatMap(({ batch }) => batch?.n ?? [])).toEqual([1, 3]);
+});
+
+test('after a new id no run becomes visible until every entry that was ever sent is answered again', async () => {
+  const bench = await openBench();
+  const { shop, server, storage } = bench;
+  server.write('items', 'a', { name: 'a', quantity: 10 });
+  await shop.sync();
+  await shop.items.add('a', { quantity: 1 });
+  // The effect is on the server, the answer is lost.
+  server.hooks = [
+    (_, serve) => {
+      serve();
+      throw new Error('cut');
+    },
+  ];
+  await shop.sync();
+  await shop.items.put({ id: 'b', name: 'b' });
+  server.write('items', 'c', { name: 'c' });
+  const seen: unknown[] = [];
+  const look = async (): Promise<void> => {
+    seen.push([(await shop.items.get('a'))?.quantity, (await shop.items.get('c'))?.name]);
+  };
+  const silent: Hook = async (_, serve) => {
+    await look();
+    // The page holds the effect; the verdict that says so does not come yet.
+    return ok({ ...serve(), verdicts: [] });
+  };
+  // The verdict went to the clone that shares the id: this one is told of nothing new.
+  const nothing: Hook = (request, serve) => ok({ ...serve(), verdicts: [], records: [], checkpoint: request.checkpoint, head: 1 });
+  server.hooks = [nothing, () => refusal(409, 'stale_batch'), silent, silent, silent, silent, silent];
+  await shop.sync();
+  await look();
+  expect(seen.at(-1)).toEqual([11, undefined]);
+  expect(await checkStorage(storage, shopSchema, 'shop-1')).toEqual([]);
+  server.hooks = [];
+  expect(await shop.sync()).toMatchObject({ ok: true });
+  await look();
+  expect(seen.at(-1)).toEqual([11, 'c']);
+  expect(await shop.outbox.list()).toEqual([]);
+});
+
+test('a new id counts in every scope: what was sent there is sent again, too', async () => {
+  const { shop, server, replica, storage } = await openBench();
+  const other = replica.scope('shop-2');
+  await other.items.put({ id: 'x', name: 'x' });
+  server.judge = () => ({ verdict: 'waiting' });
+  await other.sync();
+  await shop.items.put({ id: 'a', name: 'a' });
+  server.hooks = [() => refusal(409, 'stale_batch')];
+  await shop.sync();
+  expect((await other.outbox.list())[0]).toMatchObject({ state: 'waiting', again: true });
+  server.requests.length = 0;
+  await other.sync();
+  expect(server.requests[0]?.batch?.mutations.map(({ changes }) => changes[0]?.id)).toEqual(['x']);
+  expect((await other.outbox.list())[0]).toMatchObject({ state: 'waiting' });
+  expect(await checkStorage(storage, shopSchema, 'shop-2')).toEqual([]);
+});
+
+test('an answer to the former id changes nothing', async () => {
+  const bench = await openBench();
+  const { shop, server, storage } = bench;
+  server.write('items', 'a', { name: 'a' });
+  server.hooks = [
+    async (_, serve) => {
+      const answer = serve();
+      await storage.transaction('durable', (tx) => tx.put('meta', ['replica'], { id: 'f'.repeat(32), former: [] }));
+      return ok(answer);
+    },
+    () => bare(503),
+  ];
+  await shop.sync();
+  expect(await shop.items.list()).toEqual([]);
+  expect(await shop.sync()).toMatchObject({ ok: true });
+  expect((await shop.items.list()).length).toBe(1);
+});
+
+test('at most sixteen former ids are named', async () => {
+  const { shop, server } = await openBench();
+  for (let n = 0; n < 20; n += 1) {
+    await shop.items.put({ name: `n${n}` });
+    server.hooks = [() => refusal(409, 'stale_batch')];
+    expect(await shop.sync()).toMatchObject({ ok: true });
+  }
+  expect(server.requests.at(-1)!.former?.length).toBe(16);
+});

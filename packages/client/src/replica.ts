@@ -1,0 +1,242 @@
+// The replica: a complete local database that syncs. This file opens it and hands out its scopes; what happens inside is in
+// mutate.ts (writes), recompute.ts (the view), cycle.ts and runner.ts (the sync loop).
+
+import {
+  assertLimits,
+  type Clock,
+  defaultLimits,
+  type Limits,
+  type Random,
+  type Schema,
+  type Timer,
+} from '@holdfast/core';
+import { type CycleOptions, noTally } from './cycle/state.ts';
+import { ReplicaError } from './errors.ts';
+import { knownScopes, readIdentity, writeIdentity } from './progress.ts';
+import { rebuildIndexes } from './reindex.ts';
+import { randomId } from './renewal.ts';
+import { createRunner, type Runner, type SyncOptions } from './runner.ts';
+import { createScope, type ReplicaScope } from './scope.ts';
+import { countConflicts, readStatus, type ScopeStatus, type SyncResult } from './status.ts';
+import { type Storage, StorageError } from './storage/port.ts';
+import type { Transport } from './transport/port.ts';
+
+export interface ReplicaOptions<S extends Schema> {
+  schema: S;
+  storage: Storage;
+  /** Absent: the replica works alone. */
+  transport?: Transport;
+  /** The device's id, as it was enrolled. */
+  device: string;
+  clock: Clock;
+  random: Random;
+  timer: Timer;
+  /** The person acting; a function is asked for each mutation. */
+  actor?: string | (() => string | undefined);
+  limits?: Partial<Limits>;
+  /** The replica syncs by itself: after writes, after failures, and so often when idle. Absent: only on `sync()`. */
+  automatic?: { everyMs: number };
+  /** Bounds of the random delay after a failure; default 1 second, doubling to 60 seconds. */
+  delayMsMin?: number;
+  delayMsMax?: number;
+}
+
+export interface Replica<S extends Schema> {
+  /** 128 random bits, made when the storage was first opened; changes when the storage turns out to be a copy. */
+  id(): Promise<string>;
+  /** The collections of one scope. The same name gives the same object. */
+  scope(name: string): ReplicaScope<S>;
+  /** Every scope that this replica knows. */
+  sync(options?: SyncOptions): Promise<ReplicaSyncResult>;
+  status(): Promise<ReplicaStatus>;
+  /** What the platform says of its network; saves attempts that cannot succeed, and ends a wait when it returns. */
+  setOnline(online: boolean): void;
+  /** Credentials have changed: what is paused goes on. */
+  resume(): void;
+  /** Ends the sync loops, then closes the storage. What was written stays for the next time. */
+  close(): Promise<void>;
+}
+
+export interface ReplicaSyncResult {
+  ok: boolean;
+  scopes: Readonly<Record<string, SyncResult>>;
+}
+
+export interface ReplicaStatus {
+  replica: string;
+  device: string;
+  pending: number;
+  scopes: readonly ScopeStatus[];
+}
+
+/** Opens a replica on a storage. The replica takes the storage over and closes it. */
+export async function createReplica<S extends Schema>(options: ReplicaOptions<S>): Promise<Replica<S>> {
+  const limits = assertLimits({ ...defaultLimits, ...options.limits });
+  await options.storage.transaction('durable', async (tx) => {
+    if (!(await readIdentity(tx))) await writeIdentity(tx, { id: randomId(options.random), former: [] });
+    await rebuildIndexes(tx, options.schema);
+  });
+  const replica = new OpenReplica<S>(options, limits);
+  await replica.start();
+  return replica;
+}
+
+class OpenReplica<S extends Schema> implements Replica<S> {
+  readonly #options: ReplicaOptions<S>;
+  readonly #limits: Limits;
+  readonly #session: string;
+  readonly #scopes = new Map<string, ReplicaScope<S>>();
+  readonly #runners = new Map<string, Runner>();
+  #online = true;
+  #closing: Promise<void> | undefined;
+
+  constructor(options: ReplicaOptions<S>, limits: Limits) {
+    this.#options = options;
+    this.#limits = limits;
+    this.#session = randomId(options.random);
+  }
+
+  /** A replica that syncs by itself goes on where it stopped, also in scopes that nobody asks for. */
+  async start(): Promise<void> {
+    if (!this.#options.automatic) return;
+    for (const scope of await this.#options.storage.transaction('read', knownScopes))
+      this.#runner(scope)?.dispatch({ type: 'wake' });
+  }
+
+  id(): Promise<string> {
+    return this.#options.storage.transaction('read', async (tx) => (await readIdentity(tx))?.id ?? '');
+  }
+
+  scope(name: string): ReplicaScope<S> {
+    const known = this.#scopes.get(name);
+    if (known) return known;
+    if (
+      name.length === 0 ||
+      name.length > this.#limits.idCharsMax ||
+      !name.isWellFormed() ||
+      name.includes('\0')
+    ) {
+      throw new TypeError(`A scope's name is a text of 1 to ${this.#limits.idCharsMax} characters.`);
+    }
+    const { schema, storage, clock, random, timer, actor } = this.#options;
+    const scope = createScope<S>({
+      deps: {
+        schema,
+        scope: name,
+        storage,
+        clock,
+        random,
+        timer,
+        limits: this.#limits,
+        session: this.#session,
+        actor: () => (typeof actor === 'function' ? actor() : actor),
+      },
+      written: () => this.#runners.get(name)?.dispatch({ type: 'write' }),
+      sync: (options) => this.#syncScope(name, options),
+      status: () => this.#statusOf(name),
+    });
+    this.#scopes.set(name, scope);
+    if (this.#options.automatic) this.#runner(name)?.dispatch({ type: 'wake' });
+    return scope;
+  }
+
+  async sync(options?: SyncOptions): Promise<ReplicaSyncResult> {
+    const names = new Set([
+      ...this.#scopes.keys(),
+      ...(await this.#options.storage.transaction('read', knownScopes)),
+    ]);
+    const results = await Promise.all(
+      [...names].map(async (name) => [name, await this.#syncScope(name, options)] as const),
+    );
+    return { ok: results.every(([, { ok }]) => ok), scopes: Object.fromEntries(results) };
+  }
+
+  async status(): Promise<ReplicaStatus> {
+    const names = new Set([
+      ...this.#scopes.keys(),
+      ...(await this.#options.storage.transaction('read', knownScopes)),
+    ]);
+    const scopes = await Promise.all([...names].sort().map((name) => this.#statusOf(name)));
+    const pending = scopes.reduce((sum, scope) => sum + scope.pending, 0);
+    return { replica: await this.id(), device: this.#options.device, pending, scopes };
+  }
+
+  setOnline(online: boolean): void {
+    this.#online = online;
+    for (const runner of this.#runners.values()) runner.dispatch(this.#networkEvent());
+  }
+
+  resume(): void {
+    for (const runner of this.#runners.values()) runner.dispatch({ type: 'credentials' });
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
+    await Promise.all([...this.#runners.values()].map((runner) => runner.close()));
+    await this.#options.storage.close();
+  }
+
+  async #syncScope(name: string, options?: SyncOptions): Promise<SyncResult> {
+    const runner = this.#runner(name);
+    const reason = { code: 'no_transport', message: 'The replica was opened without a transport.' };
+    const result = runner ? await runner.sync(options) : { ok: false, ...noTally(), reason };
+    return { ...result, conflicts: await this.#conflictsIn(name) };
+  }
+
+  /** A sync never rejects for what a storage does. */
+  async #conflictsIn(name: string): Promise<number> {
+    try {
+      return await this.#options.storage.transaction('read', (tx) => countConflicts(tx, name));
+    } catch (error) {
+      if (error instanceof StorageError) return 0;
+      throw error;
+    }
+  }
+
+  #statusOf(name: string): Promise<ScopeStatus> {
+    const cycle = this.#runners.get(name)?.state();
+    const context = { scope: name, cycle, wallMs: this.#options.clock.wallMs() };
+    return this.#options.storage.transaction('read', (tx) => readStatus(tx, context));
+  }
+
+  #runner(name: string): Runner | undefined {
+    const known = this.#runners.get(name);
+    const { transport, schema, storage, device, clock, random, timer } = this.#options;
+    if (known || !transport) return known;
+    if (this.#closing !== undefined) throw new ReplicaError('replica_closed');
+    const runner = createRunner({
+      schema,
+      scope: name,
+      storage,
+      transport,
+      device,
+      clock,
+      random,
+      timer,
+      limits: this.#limits,
+      session: this.#session,
+      cycle: this.#cycleOptions(),
+    });
+    this.#runners.set(name, runner);
+    if (!this.#online) runner.dispatch(this.#networkEvent());
+    return runner;
+  }
+
+  #networkEvent(): { type: 'online'; atMs: number } | { type: 'offline' } {
+    return this.#online ? { type: 'online', atMs: this.#options.clock.monoMs() } : { type: 'offline' };
+  }
+
+  #cycleOptions(): CycleOptions {
+    const { automatic, delayMsMin = 1_000, delayMsMax = 60_000 } = this.#options;
+    return {
+      ...(automatic ? { everyMs: automatic.everyMs } : {}),
+      delayMsMin,
+      delayMsMax,
+      batchMutationsMax: this.#limits.batchMutationsMax,
+    };
+  }
+}

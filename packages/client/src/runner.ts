@@ -1,0 +1,291 @@
+// Performs the effects of the sync loop of one scope; the only file of the loop that awaits.
+// Between two effects nothing is kept but the request in flight: all else is read from the storage when it is needed.
+
+import type { Clock, ExchangeAnswer, ExchangeRequest, Random, Timer, TimerHandle } from '@holdfast/core';
+import { type AnswerOutcome, applyAnswer, mustLast } from './answer.ts';
+import {
+  type CycleEffect,
+  type CycleEvent,
+  type CycleOptions,
+  type CycleState,
+  initialCycle,
+  noTally,
+  type Tally,
+} from './cycle/state.ts';
+import { stepCycle } from './cycle.ts';
+import { restartRun } from './pages.ts';
+import { type PrepareDeps, type Prepared, prepareExchange, takeBackBatch } from './prepare.ts';
+import { readProgress, writeProgress } from './progress.ts';
+import { type Blocked, refusalOf } from './refusal.ts';
+import { renewIfBehind } from './renewal.ts';
+import { type Storage, StorageError } from './storage/port.ts';
+import type { Transport } from './transport/port.ts';
+
+export interface RunnerDeps extends PrepareDeps {
+  storage: Storage;
+  transport: Transport;
+  clock: Clock;
+  random: Random;
+  timer: Timer;
+  session: string;
+  cycle: CycleOptions;
+}
+
+export interface SyncOptions {
+  /** 1 to 10: send only what has at least this priority, and what it needs. Default 1: everything. */
+  minPriority?: number;
+  /** Aborted: the result comes at once, and an exchange that only this call wanted is cut. */
+  signal?: AbortSignal;
+}
+
+export interface CycleResult extends Tally {
+  /** Everything due was sent, and the head was reached. */
+  ok: boolean;
+  /** Why not. */
+  reason?: Blocked;
+}
+
+export interface Runner {
+  dispatch(event: CycleEvent): void;
+  /** Never rejects for what a network or a storage does; a fault of the program rejects. */
+  sync(options?: SyncOptions): Promise<CycleResult>;
+  state(): CycleState;
+  /** Resolves when nothing is under way any more. */
+  close(): Promise<void>;
+}
+
+export function createRunner(deps: RunnerDeps): Runner {
+  return new CycleRunner(deps);
+}
+
+interface Waiter {
+  resolve(result: CycleResult): void;
+  reject(error: unknown): void;
+}
+
+interface Arrived {
+  request: ExchangeRequest;
+  answer: ExchangeAnswer;
+  offsetMs: number;
+  wallMs: number;
+}
+
+/** Effects whose outcome comes as an event. */
+type LongEffect = Exclude<CycleEffect, { type: 'wake' | 'sleep' | 'abortExchange' | 'finish' }>;
+
+class CycleRunner implements Runner {
+  readonly #deps: RunnerDeps;
+  #state: CycleState;
+  #prepared: Prepared | undefined;
+  #arrived: Arrived | undefined;
+  #exchange: AbortController | undefined;
+  #wake: TimerHandle | undefined;
+  #working: Promise<void> = Promise.resolve();
+  readonly #waiters = new Set<Waiter>();
+
+  constructor(deps: RunnerDeps) {
+    this.#deps = deps;
+    this.#state = initialCycle(deps.cycle);
+  }
+
+  state(): CycleState {
+    return this.#state;
+  }
+
+  dispatch(event: CycleEvent): void {
+    const { state, effects } = stepCycle(this.#state, event, this.#deps.cycle);
+    this.#state = state;
+    for (const effect of effects) this.#perform(effect);
+  }
+
+  sync(options: SyncOptions = {}): Promise<CycleResult> {
+    const { minPriority = 1, signal } = options;
+    if (this.#state.phase === 'closed')
+      return Promise.resolve(failed('replica_closed', 'The replica was closed.'));
+    if (signal?.aborted) return Promise.resolve(failed('aborted', 'The caller no longer waits.'));
+    return new Promise((resolve, reject) => {
+      const waiter: Waiter = {
+        resolve: (result) => settle(() => resolve(result)),
+        reject: (error) => settle(() => reject(error)),
+      };
+      const abort = (): void => {
+        waiter.resolve({ ...this.#state.tally, ...failed('aborted', 'The caller no longer waits.') });
+        if (this.#waiters.size === 0 && this.#deps.cycle.everyMs === undefined)
+          this.dispatch({ type: 'abort' });
+      };
+      const settle = (finish: () => void): void => {
+        signal?.removeEventListener('abort', abort);
+        this.#waiters.delete(waiter);
+        finish();
+      };
+      signal?.addEventListener('abort', abort);
+      this.#waiters.add(waiter);
+      this.dispatch({ type: 'sync', atMs: this.#deps.clock.monoMs(), priorityMin: minPriority });
+    });
+  }
+
+  async close(): Promise<void> {
+    this.dispatch({ type: 'close' });
+    await this.#working;
+  }
+
+  #perform(effect: CycleEffect): void {
+    switch (effect.type) {
+      case 'wake':
+        this.#setWake(effect.floorMs + this.#deps.random.fraction() * effect.jitterMs);
+        break;
+      case 'sleep':
+        this.#wake?.cancel();
+        break;
+      case 'abortExchange':
+        this.#exchange?.abort();
+        break;
+      case 'finish':
+        this.#finish(effect);
+        break;
+      default:
+        this.#work(this.#performLong(effect));
+    }
+  }
+
+  #performLong(effect: LongEffect): Promise<CycleEvent> {
+    switch (effect.type) {
+      case 'prepare':
+        return this.#prepare(effect);
+      case 'exchange':
+        return this.#send();
+      case 'apply':
+        return this.#apply();
+      case 'takeBack':
+        return this.#takeBack(effect.single);
+      case 'renew':
+        return this.#renew();
+      case 'restart':
+        return this.#restart();
+    }
+  }
+
+  /** One effect is under way at a time: the cycle asks for the next only when this one's event has come. */
+  #work(effect: Promise<CycleEvent>): void {
+    this.#working = effect.then(
+      (event) => this.dispatch(event),
+      (error: unknown) => this.#onError(error),
+    );
+  }
+
+  #onError(error: unknown): void {
+    if (error instanceof StorageError) {
+      const blocked = { code: `storage_${error.code}`, message: error.message };
+      this.dispatch({ type: 'storageFailed', blocked, atMs: this.#deps.clock.monoMs() });
+      return;
+    }
+    for (const waiter of [...this.#waiters]) waiter.reject(error);
+    this.dispatch({
+      type: 'faulted',
+      blocked: { code: 'fault', message: error instanceof Error ? error.message : String(error) },
+    });
+  }
+
+  async #prepare(wish: Extract<CycleEffect, { type: 'prepare' }>): Promise<CycleEvent> {
+    const mode = wish.push ? 'durable' : 'read';
+    this.#prepared = await this.#deps.storage.transaction(mode, (tx) =>
+      prepareExchange(tx, this.#deps, wish),
+    );
+    return this.#prepared
+      ? { type: 'prepared', mutations: this.#prepared.places.length }
+      : { type: 'nothing' };
+  }
+
+  async #send(): Promise<CycleEvent> {
+    const { clock, session, transport } = this.#deps;
+    const sentMs = clock.monoMs();
+    const request: ExchangeRequest = {
+      ...this.#mustBePrepared().request,
+      clock: { wall: Math.round(clock.wallMs()), mono: Math.round(sentMs), session },
+    };
+    this.#exchange = new AbortController();
+    const reply = await transport.exchange(request, this.#exchange.signal);
+    this.#exchange = undefined;
+    const receivedMs = clock.monoMs();
+    if (reply.type !== 'answer') return { type: 'refused', refusal: refusalOf(reply), atMs: receivedMs };
+    const wallMs = clock.wallMs();
+    // The answer was made half a round trip ago, as far as anybody can tell.
+    const offsetMs = reply.answer.now + (receivedMs - sentMs) / 2 - wallMs;
+    this.#arrived = { request, answer: reply.answer, offsetMs, wallMs };
+    return { type: 'answered' };
+  }
+
+  async #apply(): Promise<CycleEvent> {
+    const arrived = this.#arrived;
+    this.#arrived = undefined;
+    if (!arrived) throw new TypeError('There is no answer to apply.');
+    const mode = mustLast(arrived.answer) ? 'durable' : 'write';
+    const outcome = await this.#deps.storage.transaction(mode, (tx) => applyAnswer(tx, this.#deps, arrived));
+    return {
+      type: 'applied',
+      more: outcome.more,
+      progressed: outcome.progressed,
+      tally: tallyOf(outcome, arrived.request),
+    };
+  }
+
+  async #takeBack(single: Extract<CycleEffect, { type: 'takeBack' }>['single']): Promise<CycleEvent> {
+    const prepared = this.#mustBePrepared();
+    const wallMs = this.#deps.clock.wallMs();
+    await this.#deps.storage.transaction('durable', (tx) =>
+      takeBackBatch(tx, this.#deps, { prepared, wallMs, ...(single ? { single } : {}) }),
+    );
+    return this.#mended();
+  }
+
+  async #renew(): Promise<CycleEvent> {
+    const { request } = this.#mustBePrepared();
+    const stale = { replica: request.replica, scope: request.scope, n: request.batch?.n ?? 0 };
+    await this.#deps.storage.transaction('durable', (tx) => renewIfBehind(tx, this.#deps.random, stale));
+    return this.#mended();
+  }
+
+  async #restart(): Promise<CycleEvent> {
+    const { scope, storage } = this.#deps;
+    await storage.transaction('durable', async (tx) => {
+      const progress = await readProgress(tx, scope);
+      await restartRun(tx, this.#deps, progress);
+      await writeProgress(tx, scope, progress);
+    });
+    return this.#mended();
+  }
+
+  #mended(): CycleEvent {
+    return { type: 'mended', atMs: this.#deps.clock.monoMs() };
+  }
+
+  #mustBePrepared(): Prepared {
+    if (!this.#prepared) throw new TypeError('There is no exchange prepared.');
+    return this.#prepared;
+  }
+
+  #setWake(delayMs: number): void {
+    this.#wake?.cancel();
+    this.#wake = this.#deps.timer.after(delayMs, () => this.dispatch({ type: 'wake' }));
+  }
+
+  #finish({ ok, tally, blocked }: Extract<CycleEffect, { type: 'finish' }>): void {
+    const result: CycleResult = { ok, ...tally, ...(blocked ? { reason: blocked } : {}) };
+    for (const waiter of [...this.#waiters]) waiter.resolve(result);
+  }
+}
+
+function tallyOf(outcome: AnswerOutcome, request: ExchangeRequest): Tally {
+  const sent = new Set(request.batch?.mutations.map(({ id }) => id));
+  const verdicts: Tally['verdicts'] = {};
+  const answered = new Set<string>();
+  for (const { verdict, mutation } of outcome.verdicts) {
+    verdicts[verdict] = (verdicts[verdict] ?? 0) + 1;
+    if (sent.has(mutation)) answered.add(mutation);
+  }
+  return { pushed: answered.size, pulled: outcome.records, verdicts, held: outcome.held };
+}
+
+function failed(code: string, message: string): CycleResult {
+  return { ok: false, ...noTally(), reason: { code, message } };
+}

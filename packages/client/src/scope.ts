@@ -1,0 +1,160 @@
+// One scope of a replica, as an application sees it: its collections, its mutations, and what waits for a person.
+
+import type { Change, CollectionName, ConflictEntry, Mutation, Schema } from '@holdfast/core';
+import { type CollectionAccess, createCollection, type RecordCollection } from './collection.ts';
+import { type Discard, readDiscards } from './discards.ts';
+import { type MutateDeps, type MutationDraft, newId, runMutation } from './mutate.ts';
+import { isSettled, listEntries, type OutboxEntry } from './outbox.ts';
+import {
+  correctEntry,
+  discardConflict,
+  discardEntry,
+  type ListOptions,
+  listConflicts,
+  listQuarantine,
+  type QuarantineItem,
+  resendEntry,
+} from './quarantine.ts';
+import type { SyncOptions } from './runner.ts';
+import type { ScopeStatus, SyncResult } from './status.ts';
+
+/** The collections of a scope by their names; one whose name is taken here is reached by `collection(name)`. */
+export type CollectionsOf<S extends Schema, Taken> = {
+  readonly [Name in CollectionName<S> as Name extends keyof Taken ? never : Name]: RecordCollection<S, Name>;
+};
+
+export type ReplicaScope<S extends Schema> = ScopeFace<S> & CollectionsOf<S, ScopeFace<S>>;
+/** What `mutate` hands to its callback: the same collections, reading the mutation's own changes. Await nothing else there. */
+export type MutationScope<S extends Schema> = MutationFace<S> & CollectionsOf<S, MutationFace<S>>;
+
+export interface MutationFace<S extends Schema> {
+  /** The id that the mutation will have. */
+  readonly mutation: string;
+  collection<Name extends CollectionName<S>>(name: Name): RecordCollection<S, Name>;
+}
+
+export interface ScopeFace<S extends Schema> {
+  readonly name: string;
+  collection<Name extends CollectionName<S>>(name: Name): RecordCollection<S, Name>;
+  /** All that `work` writes is one mutation: it applies all or none. What `work` throws undoes all. */
+  mutate<Result>(work: (tx: MutationScope<S>) => Promise<Result>): Promise<Result>;
+  readonly outbox: OutboxFace;
+  readonly quarantine: QuarantineFace<S>;
+  readonly conflicts: ConflictsFace;
+  sync(options?: SyncOptions): Promise<SyncResult>;
+  status(): Promise<ScopeStatus>;
+}
+
+export interface OutboxFace {
+  /** Mutations that are not settled, in the order in which they were made. */
+  list(options?: ListOptions): Promise<OutboxEntry[]>;
+}
+
+export interface QuarantineFace<S extends Schema> {
+  list(options?: ListOptions): Promise<QuarantineItem[]>;
+  /** Other changes in place of those that were not taken, as a list or made in a callback. They get a new mutation id. */
+  correct(
+    place: number,
+    edit: readonly Change[] | ((tx: MutationScope<S>, mutation: Mutation) => Promise<unknown>),
+  ): Promise<void>;
+  /** The same changes, on the records as they are now. */
+  resend(place: number): Promise<void>;
+  discard(place: number, reason: string): Promise<void>;
+  /** The last hundred that were dropped, with the reasons given. */
+  discarded(): Promise<readonly Discard[]>;
+}
+
+export interface ConflictsFace {
+  /** Open conflicts that concern this replica, with base and both sides; `after` is a conflict's id. */
+  list(options?: ListOptions): Promise<ConflictEntry[]>;
+  /** Drops this device's side here. The server keeps the conflict until a person decides there. */
+  discard(id: number, reason: string): Promise<void>;
+}
+
+export interface ScopeContext {
+  deps: MutateDeps;
+  /** Called after each write of this scope. */
+  written(): void;
+  sync(options?: SyncOptions): Promise<SyncResult>;
+  status(): Promise<ScopeStatus>;
+}
+
+export function createScope<S extends Schema>(context: ScopeContext): ReplicaScope<S> {
+  const { deps } = context;
+  const { scope: name, storage } = deps;
+  const mutate = async <Result>(work: (draft: MutationDraft) => Promise<Result>): Promise<Result> => {
+    const result = await runMutation(deps, work);
+    context.written();
+    return result;
+  };
+  const written = async (work: Promise<void>): Promise<void> => {
+    await work;
+    context.written();
+  };
+  const access: CollectionAccess = {
+    read: (work) => storage.transaction('read', work),
+    change: (collection, id, wish) => mutate((draft) => draft.change(collection, id, wish)),
+    newId: () => newId(deps),
+  };
+  const collection = <Name extends CollectionName<S>>(of: Name): RecordCollection<S, Name> =>
+    createCollection(deps, of, access);
+  const face: ScopeFace<S> = {
+    name,
+    collection,
+    mutate: (work) => mutate((draft) => work(mutationScope(deps, draft))),
+    outbox: {
+      list: (options) =>
+        storage.transaction('read', (tx) =>
+          listEntries(tx, name, { ...options, wanted: (entry) => !isSettled(entry) }),
+        ),
+    },
+    quarantine: {
+      list: (options) => storage.transaction('read', (tx) => listQuarantine(tx, name, options)),
+      correct: (place, edit) =>
+        written(
+          correctEntry(
+            deps,
+            place,
+            typeof edit === 'function'
+              ? (draft, mutation) => edit(mutationScope<S>(deps, draft), mutation)
+              : edit,
+          ),
+        ),
+      resend: (place) => written(resendEntry(deps, place)),
+      discard: (place, reason) => written(discardEntry(deps, place, reason)),
+      discarded: () => storage.transaction('read', (tx) => readDiscards(tx, name)),
+    },
+    conflicts: {
+      list: (options) => storage.transaction('read', (tx) => listConflicts(tx, name, options)),
+      discard: (id, reason) => written(discardConflict(deps, id, reason)),
+    },
+    sync: context.sync,
+    status: context.status,
+  };
+  return withCollections<S, ScopeFace<S>>(deps, face);
+}
+
+function mutationScope<S extends Schema>(deps: MutateDeps, draft: MutationDraft): MutationScope<S> {
+  const access: CollectionAccess = {
+    read: (work) => draft.within(work),
+    change: (collection, id, wish) => draft.change(collection, id, wish),
+    newId: () => newId(deps),
+  };
+  const face: MutationFace<S> = {
+    mutation: draft.id,
+    collection: (of) => createCollection(deps, of, access),
+  };
+  return withCollections<S, MutationFace<S>>(deps, face);
+}
+
+/** Adds the collections under their names. The face's own members go first. */
+function withCollections<S extends Schema, Face extends Pick<ScopeFace<S>, 'collection'>>(
+  deps: MutateDeps,
+  face: Face,
+): Face & CollectionsOf<S, Face> {
+  const collections = [...deps.schema.collections.keys()].map((of) => [
+    of,
+    face.collection(of as CollectionName<S>),
+  ]);
+  return { ...Object.fromEntries(collections), ...face } as Face & CollectionsOf<S, Face>;
+}

@@ -1,0 +1,123 @@
+// What the replica can say of itself at any moment, in one object.
+
+import type { CycleState } from './cycle/state.ts';
+import { isBusy } from './cycle.ts';
+import { type OutboxList, placesIn, readEntries, sendList } from './outbox.ts';
+import { type Progress, readIdentity, readProgress, readServerClock } from './progress.ts';
+import type { Blocked } from './refusal.ts';
+import type { CycleResult } from './runner.ts';
+import type { StorageTransaction } from './storage/port.ts';
+
+export type SyncState =
+  /** Nothing is under way. */
+  | 'idle'
+  | 'syncing'
+  /** The server could not be reached. */
+  | 'offline'
+  /** The server was reached and asked to come back later, or failed. */
+  | 'waiting'
+  /** Credentials, a grant or the server's schema must change first. */
+  | 'paused'
+  /** The server is behind what this replica has seen; an operator must decide. */
+  | 'rolledBack'
+  | 'storageFull'
+  | 'storageFailed'
+  /** The grant to the scope has ended. */
+  | 'ended'
+  | 'closed';
+
+export interface ScopeStatus {
+  scope: string;
+  state: SyncState;
+  /** Why it is not idle or syncing, for programs (`code`) and people. */
+  reason?: Blocked;
+  /** Mutations that are not settled. */
+  pending: number;
+  /** Age of the oldest of them by the wall clock, in milliseconds. */
+  oldestMs?: number;
+  /** Of the pending ones: waiting for a parent, held by a conflict, held by an error. At most 1,000 are counted. */
+  waiting: number;
+  conflicts: number;
+  held: number;
+  quarantined: number;
+  lastVerdict?: { mutation: string; verdict: string };
+  /** The scope's seq that the visible state shows, and the highest that the server has told. */
+  seq: number;
+  head: number;
+  /** No run of pages has become visible yet. */
+  bootstrapping: boolean;
+  replica: string;
+  /** Server time minus this device's wall clock, in milliseconds; 0 when never measured. */
+  clockOffsetMs: number;
+}
+
+/** What a sync did, and where it left the device. Verdicts are counted by their names. */
+export interface SyncResult extends CycleResult {
+  /** Open conflicts that concern this device; at most 1,000 are counted. */
+  conflicts: number;
+}
+
+/** Open conflicts that concern this device; at most 1,000 are counted. */
+export async function countConflicts(tx: StorageTransaction, scope: string): Promise<number> {
+  return (await tx.scan('conflicts', { prefix: [scope], limit: countMax })).length;
+}
+
+export async function readStatus(
+  tx: StorageTransaction,
+  context: { scope: string; cycle: CycleState | undefined; wallMs: number },
+): Promise<ScopeStatus> {
+  const { scope, cycle } = context;
+  const progress = await readProgress(tx, scope);
+  const oldest = await oldestMade(tx, scope);
+  const reason = cycle?.blocked;
+  return {
+    scope,
+    state: stateOf(progress, cycle),
+    ...(reason ? { reason } : {}),
+    pending: progress.pending,
+    ...(oldest === undefined ? {} : { oldestMs: Math.max(0, context.wallMs - oldest) }),
+    waiting: await countIn(tx, scope, 'waiting'),
+    conflicts: await countConflicts(tx, scope),
+    held: await countIn(tx, scope, 'held'),
+    quarantined: (await tx.scan('quarantine', { prefix: [scope], limit: countMax })).length,
+    ...(progress.lastVerdict
+      ? { lastVerdict: { mutation: progress.lastVerdict.mutation, verdict: progress.lastVerdict.verdict } }
+      : {}),
+    seq: progress.seq,
+    head: progress.head,
+    bootstrapping: !progress.opened,
+    replica: (await readIdentity(tx))?.id ?? '',
+    clockOffsetMs: (await readServerClock(tx)).offset,
+  };
+}
+
+const countMax = 1_000;
+
+function stateOf(progress: Progress, cycle: CycleState | undefined): SyncState {
+  if (cycle?.phase === 'closed') return 'closed';
+  if (cycle?.phase === 'stopped') return 'rolledBack';
+  if (progress.ended) return 'ended';
+  if (!cycle) return 'idle';
+  if (cycle.phase === 'paused') return 'paused';
+  if (cycle.phase === 'backoff') {
+    if (cycle.cause === 'storage')
+      return cycle.blocked?.code === 'storage_full' ? 'storageFull' : 'storageFailed';
+    return cycle.cause === 'network' ? 'offline' : 'waiting';
+  }
+  if (!cycle.online) return 'offline';
+  return isBusy(cycle) ? 'syncing' : 'idle';
+}
+
+async function countIn(tx: StorageTransaction, scope: string, list: OutboxList): Promise<number> {
+  return (await placesIn(tx, scope, list, { limit: countMax })).length;
+}
+
+/** When the oldest pending mutation was made: the first of each list is its oldest. */
+async function oldestMade(tx: StorageTransaction, scope: string): Promise<number | undefined> {
+  const lists: OutboxList[] = ['waiting', 'conflict', 'held'];
+  for (let priority = 1; priority <= 10; priority += 1) lists.push(sendList(priority));
+  const places: string[] = [];
+  for (const list of lists) places.push(...(await placesIn(tx, scope, list, { limit: 1 })));
+  const entries = await readEntries(tx, scope, places);
+  return entries.length === 0 ? undefined : Math.min(...entries.map(({ mutation }) => mutation.made.wall));
+}

@@ -1,0 +1,169 @@
+// Makes a Storage of a driver that answers at once (memory, node:sqlite): turns, modes, and what an error does to a transaction.
+
+import type { Json } from '@holdfast/core';
+import {
+  type Storage,
+  type StorageEntry,
+  StorageError,
+  type StorageKey,
+  type StorageScan,
+  type StorageTable,
+  type StorageTransaction,
+} from './port.ts';
+import { assertParts, type Range, rangeOf } from './range.ts';
+import { createTurns } from './turns.ts';
+
+/**
+ * Keys and ranges that reach it fit their tables. Between `begin` and `commit` or `rollback` nothing but the one writer's calls
+ * reach it; while nothing is begun, only reads do. So a read needs no transaction of its own to see one state.
+ */
+export interface SyncDriver {
+  get(table: StorageTable, key: StorageKey): Json | undefined;
+  getMany(table: StorageTable, keys: readonly StorageKey[]): (Json | undefined)[];
+  scan(table: StorageTable, range: Range): StorageEntry[];
+  put(table: StorageTable, key: StorageKey, value: Json): void;
+  delete(table: StorageTable, key: StorageKey): void;
+  deleteAll(table: StorageTable, prefix: StorageKey): void;
+  begin(mode: 'write' | 'durable'): void;
+  commit(): void;
+  /** Undoes all since `begin`. Must not throw, and is called once even if the failed call has rolled back already. */
+  rollback(): void;
+  close(): void;
+}
+
+export function createSyncStorage(driver: SyncDriver): Storage {
+  const turns = createTurns();
+  let closing: Promise<void> | undefined;
+  return {
+    async transaction(mode, work) {
+      if (closing !== undefined) throw new StorageError('closed', 'The storage was closed.');
+      if (mode === 'read') return turns.take('shared', () => read(driver, work));
+      return turns.take('alone', () => write(driver, mode, work));
+    },
+    close() {
+      closing ??= turns.take('alone', async () => driver.close());
+      return closing;
+    },
+  };
+}
+
+type Work<Result> = (transaction: StorageTransaction) => Promise<Result>;
+
+async function read<Result>(driver: SyncDriver, work: Work<Result>): Promise<Result> {
+  const unit = new Unit(driver, false);
+  try {
+    const result = await work(unit);
+    unit.assertSound();
+    return result;
+  } finally {
+    unit.end();
+  }
+}
+
+async function write<Result>(
+  driver: SyncDriver,
+  mode: 'write' | 'durable',
+  work: Work<Result>,
+): Promise<Result> {
+  const unit = new Unit(driver, true);
+  driver.begin(mode);
+  try {
+    const result = await work(unit);
+    unit.end();
+    unit.assertSound();
+    driver.commit();
+    return result;
+  } catch (error) {
+    driver.rollback();
+    throw error;
+  } finally {
+    unit.end();
+  }
+}
+
+/** One transaction. After an error of any call the rest of it is refused: some errors of SQLite end the transaction by themselves. */
+class Unit implements StorageTransaction {
+  readonly #driver: SyncDriver;
+  readonly #mayWrite: boolean;
+  #ended = false;
+  #fault: { error: unknown } | undefined;
+
+  constructor(driver: SyncDriver, mayWrite: boolean) {
+    this.#driver = driver;
+    this.#mayWrite = mayWrite;
+  }
+
+  end(): void {
+    this.#ended = true;
+  }
+
+  /** Throws the error of a call that `work` has swallowed. */
+  assertSound(): void {
+    if (this.#fault) throw this.#fault.error;
+  }
+
+  async get(table: StorageTable, key: StorageKey): Promise<Json | undefined> {
+    return this.#run(false, () => {
+      assertParts(table, key, 'all');
+      return this.#driver.get(table, key);
+    });
+  }
+
+  async getMany(table: StorageTable, keys: readonly StorageKey[]): Promise<readonly (Json | undefined)[]> {
+    return this.#run(false, () => {
+      for (const key of keys) assertParts(table, key, 'all');
+      return this.#driver.getMany(table, keys);
+    });
+  }
+
+  async scan(table: StorageTable, scan: StorageScan): Promise<readonly StorageEntry[]> {
+    return this.#run(false, () => {
+      const range = rangeOf(table, scan);
+      return range ? this.#driver.scan(table, range) : [];
+    });
+  }
+
+  async put(table: StorageTable, key: StorageKey, value: Json): Promise<void> {
+    this.#run(true, () => this.#put(table, { key, value }));
+  }
+
+  async putMany(table: StorageTable, entries: readonly StorageEntry[]): Promise<void> {
+    this.#run(true, () => {
+      for (const entry of entries) this.#put(table, entry);
+    });
+  }
+
+  async delete(table: StorageTable, key: StorageKey): Promise<void> {
+    this.#run(true, () => {
+      assertParts(table, key, 'all');
+      this.#driver.delete(table, key);
+    });
+  }
+
+  async deleteAll(table: StorageTable, prefix: StorageKey): Promise<void> {
+    this.#run(true, () => {
+      assertParts(table, prefix, 'most');
+      this.#driver.deleteAll(table, prefix);
+    });
+  }
+
+  #put(table: StorageTable, { key, value }: StorageEntry): void {
+    assertParts(table, key, 'all');
+    if (value === undefined)
+      throw new TypeError(`The value of an entry of ${table} is undefined, which JSON has not.`);
+    this.#driver.put(table, key, value);
+  }
+
+  #run<Result>(writes: boolean, call: () => Result): Result {
+    if (this.#ended)
+      throw new TypeError('The storage transaction has ended. Await every call inside its work.');
+    this.assertSound();
+    try {
+      if (writes && !this.#mayWrite) throw new TypeError('A read transaction cannot write.');
+      return call();
+    } catch (error) {
+      this.#fault = { error };
+      throw error;
+    }
+  }
+}

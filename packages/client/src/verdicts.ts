@@ -1,0 +1,208 @@
+// What a verdict does to the outbox. An entry is settled only by a verdict that names it.
+
+import type { ConflictEntry, ExchangeAnswer, Json, VerdictEntry } from '@holdfast/core';
+import {
+  countEntry,
+  findEntries,
+  isInView,
+  keysOf,
+  type OutboxEntry,
+  placesIn,
+  readEntries,
+  removeEntry,
+  writeEntry,
+} from './outbox.ts';
+import { type QuarantineState, quarantineEntry, type Reason } from './quarantine-entry.ts';
+import type { ScopeDeps } from './recompute.ts';
+import type { StorageKey, StorageTransaction } from './storage/port.ts';
+
+/** Applies the verdicts that are new here, in the order of their numbers. Answers those. */
+export async function takeVerdicts(
+  tx: StorageTransaction,
+  deps: ScopeDeps,
+  verdicts: readonly VerdictEntry[],
+  state: QuarantineState,
+): Promise<VerdictEntry[]> {
+  const { progress } = state;
+  const fresh: VerdictEntry[] = [];
+  for (const verdict of [...verdicts].sort((a, b) => a.n - b.n)) {
+    if (verdict.n <= progress.verdictsSeen) continue;
+    // Read one by one: an earlier verdict of the same answer may have moved the entry, or quarantined it.
+    const entry = (await findEntries(tx, deps.scope, [verdict.mutation])).get(verdict.mutation);
+    if (entry) await takeVerdict(tx, deps, { entry, verdict }, state);
+    else await settleConflictsOf(tx, deps.scope, verdict.mutation);
+    progress.verdictsSeen = verdict.n;
+    progress.lastVerdict = { n: verdict.n, mutation: verdict.mutation, verdict: verdict.verdict };
+    fresh.push(verdict);
+  }
+  return fresh;
+}
+
+/** Keeps the open conflicts that an answer tells of, and forgets the settled ones. After the verdicts of the same answer. */
+export async function takeConflicts(
+  tx: StorageTransaction,
+  scope: string,
+  conflicts: readonly ConflictEntry[],
+): Promise<void> {
+  for (const conflict of conflicts) {
+    const key = [scope, conflictKey(conflict.id)];
+    if (conflict.state === 'open') await tx.put('conflicts', key, conflict as unknown as Json);
+    else await tx.delete('conflicts', key);
+  }
+}
+
+/** Mutations of the batch that the server would not judge: they are held, and settled by nothing but the user's word. */
+export async function takeErrors(
+  tx: StorageTransaction,
+  deps: ScopeDeps,
+  errors: ExchangeAnswer['errors'],
+  state: QuarantineState,
+): Promise<number> {
+  const entries = await findEntries(
+    tx,
+    deps.scope,
+    errors.map(({ mutation }) => mutation),
+  );
+  let held = 0;
+  for (const { mutation, code, message } of errors) {
+    const entry = entries.get(mutation);
+    if (!entry || entry.state === 'settled') continue;
+    await holdEntry(tx, deps, { entry, reason: { code, message } }, state);
+    held += 1;
+  }
+  return held;
+}
+
+/** Keeps an entry in outbox and view, but sends it no more. */
+export async function holdEntry(
+  tx: StorageTransaction,
+  deps: ScopeDeps,
+  { entry, reason }: { entry: OutboxEntry; reason: Reason },
+  state: QuarantineState,
+): Promise<void> {
+  const { again: _, ...rest } = entry;
+  const after: OutboxEntry = {
+    ...rest,
+    state: 'held',
+    reason,
+    ...(entry.state === 'unsent' ? { unreached: true } : {}),
+  };
+  await replaceEntry(tx, deps, { before: entry, after }, state);
+}
+
+/** Lets go of settled entries whose effect the visible state holds. */
+export async function releaseSettled(
+  tx: StorageTransaction,
+  deps: ScopeDeps,
+  state: QuarantineState,
+): Promise<void> {
+  let after: string | undefined;
+  for (;;) {
+    const places = await placesIn(tx, deps.scope, 'settled', {
+      limit: chunk,
+      ...(after === undefined ? {} : { after }),
+    });
+    for (const entry of await readEntries(tx, deps.scope, places)) {
+      if (!state.progress.ended && (entry.asOf ?? 0) > state.progress.seq) continue;
+      for (const key of await removeEntry(tx, deps.scope, entry)) state.dirty.add(key);
+    }
+    after = places.at(-1);
+    if (places.length < chunk) return;
+  }
+}
+
+export function conflictKey(id: number): string {
+  return String(id).padStart(16, '0');
+}
+
+const chunk = 500;
+
+async function takeVerdict(
+  tx: StorageTransaction,
+  deps: ScopeDeps,
+  { entry, verdict }: { entry: OutboxEntry; verdict: VerdictEntry },
+  state: QuarantineState,
+): Promise<void> {
+  const { again: _, reason: __, ...rest } = entry;
+  switch (verdict.verdict) {
+    case 'applied':
+    case 'merged':
+    case 'excepted':
+      await settle(tx, deps, { entry, asOf: verdict.asOf }, state);
+      return;
+    case 'waiting':
+      await replaceEntry(
+        tx,
+        deps,
+        { before: entry, after: { ...rest, state: 'waiting', reason: reasonOf(verdict) } },
+        state,
+      );
+      return;
+    case 'conflict': {
+      const after: OutboxEntry = {
+        ...rest,
+        state: 'conflict',
+        reason: reasonOf(verdict),
+        conflicts: verdict.conflicts ?? [],
+      };
+      await replaceEntry(tx, deps, { before: entry, after }, state);
+      return;
+    }
+    case 'rejected':
+      if (entry.state === 'settled') return;
+      if (entry.state === 'conflict') await settleConflictsOf(tx, deps.scope, verdict.mutation);
+      await quarantineEntry(tx, deps, { entry, reason: reasonOf(verdict), rejected: true }, state);
+  }
+}
+
+/** The entry stays in the view until the visible state holds its effect. One that a conflict took out of it does not come back. */
+async function settle(
+  tx: StorageTransaction,
+  deps: ScopeDeps,
+  { entry, asOf }: { entry: OutboxEntry; asOf: number },
+  state: QuarantineState,
+): Promise<void> {
+  if (entry.state === 'conflict') {
+    await settleConflictsOf(tx, deps.scope, entry.mutation.id);
+    for (const key of await removeEntry(tx, deps.scope, entry)) state.dirty.add(key);
+    countEntry(state.progress, entry, undefined);
+    return;
+  }
+  const { again: _, reason: __, conflicts: ___, ...rest } = entry;
+  await replaceEntry(tx, deps, { before: entry, after: { ...rest, state: 'settled', asOf } }, state);
+}
+
+async function replaceEntry(
+  tx: StorageTransaction,
+  deps: ScopeDeps,
+  { before, after }: { before: OutboxEntry; after: OutboxEntry },
+  state: QuarantineState,
+): Promise<void> {
+  await writeEntry(tx, deps.scope, after, before);
+  countEntry(state.progress, before, after);
+  if (isInView(before) === isInView(after)) return;
+  for (const key of keysOf(after.mutation)) state.dirty.add(key);
+}
+
+/** A final verdict for a mutation ends the conflicts that this device knew of it; one that goes on is told anew. */
+async function settleConflictsOf(tx: StorageTransaction, scope: string, mutation: string): Promise<void> {
+  let after: StorageKey | undefined;
+  for (;;) {
+    const found = await tx.scan('conflicts', { prefix: [scope], limit: chunk, ...(after ? { after } : {}) });
+    for (const { key, value } of found) {
+      const conflict = value as unknown as ConflictEntry;
+      if (conflict.mutations.includes(mutation)) await tx.delete('conflicts', key);
+    }
+    after = found.at(-1)?.key;
+    if (found.length < chunk) return;
+  }
+}
+
+function reasonOf({ code = 'unknown', field, message, help }: VerdictEntry): Reason {
+  return {
+    code,
+    ...(field === undefined ? {} : { field }),
+    ...(message === undefined ? {} : { message }),
+    ...(help === undefined ? {} : { help }),
+  };
+}
