@@ -21,6 +21,8 @@ export interface DecideContext {
   /** Writers that count as this one. */
   own: ReadonlySet<string>;
   madeAt: number;
+  /** It was held until now: what its own writer has made since comes after it. */
+  late?: boolean;
   /** The record at the change's base; undefined: not looked up; null: history has lost it. */
   atBase: JsonObject | null | undefined;
   /** A person's answer, which goes before every policy. */

@@ -160,11 +160,6 @@ export const verdictCodes = {
   parent_missing: entry(200, 'A record that this one refers to does not exist.', 'Create it first.'),
   record_missing: entry(200, 'The record to be changed does not exist.', 'Create it with put.'),
   record_deleted: entry(200, 'The record was deleted.', 'Put it anew if it should exist again.'),
-  conflict_kept_server: entry(
-    200,
-    'A person decided for the server’s version.',
-    'Nothing; or make the change again on the record as it is now.',
-  ),
   conflict_open: entry(
     200,
     'The record was changed by somebody else too; the server’s values stay until a person decides.',

@@ -32,7 +32,7 @@ export type Judgement =
 
 export function judge(draft: Draft, given: Case): Judgement {
   const trial = new Trial(draft, given);
-  const behind = given.first && !trial.fact ? predecessors(draft, given) : [];
+  const behind = given.first && !given.decided && !trial.fact ? predecessors(draft, given) : [];
   if (behind === undefined) return { type: 'needs' };
   for (const [place, change] of given.mutation.changes.entries()) {
     const problem = trial.change(change, place);

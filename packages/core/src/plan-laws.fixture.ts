@@ -57,7 +57,7 @@ function oneSeq({ stored }: Scope): Broken {
 }
 
 function allVersions({ stored }: Scope): StoredRecord[] {
-  const all = [...stored.records.values(), ...stored.history.map(({ record }) => record)];
+  const all = [...stored.records.values(), ...stored.purged, ...stored.history.map(({ record }) => record)];
   return all.sort((a, b) => a.seq - b.seq || a.ordinal - b.ordinal);
 }
 

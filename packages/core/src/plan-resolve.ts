@@ -158,7 +158,8 @@ function judgeOwn(
   const problem = item.answer.type === 'value' ? admit(own, schema, limits).problem : undefined;
   if (problem) return { type: 'reject', problem };
   const key = recordKey(conflict.collection, conflict.record);
-  const judgement = judge(draft, { ...caseOf(ownSender(draft, own)), forced: new Map([[key, 'device']]) });
+  const forced = new Map([[key, 'device' as const]]);
+  const judgement = judge(draft, { ...caseOf(ownSender(draft, own)), first: true, forced });
   if (judgement.type !== 'wait' && judgement.type !== 'ask') return judgement;
   throw new Error('A resolution’s own changes neither wait nor ask.');
 }

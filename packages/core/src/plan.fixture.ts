@@ -1,6 +1,7 @@
 // One scope in memory: what a store would hold, in maps, and the engine's loop around the plan (foresee → load → plan → … →
 // write). Short builders let a test read like a story. After each commit the laws of plan-laws.fixture.ts are checked.
 
+import { z } from 'zod';
 import { admit } from './admit.ts';
 import { canonicalJson } from './canonical.ts';
 import { type Change, hashedPart, type Mutation, recordKey } from './change.ts';
@@ -13,10 +14,49 @@ import { type ItemOutcome, plan } from './plan.ts';
 import type { PlanItem, PushItem, ResolutionAnswer } from './plan-item.ts';
 import { assertLaws } from './plan-laws.fixture.ts';
 import type { ResolveOutcome } from './plan-resolve.ts';
-import type { Schema } from './schema.ts';
+import { defineSchema, type Schema } from './schema.ts';
 import { apply, emptyStored, load, type Stored, sha256 } from './scope-store.fixture.ts';
 import { bodyOf, type LoggedVerdict, type StoredConflict, type StoredRecord } from './stored.ts';
 import { emptyWorkingSet, needsAnything, type Writes } from './working-set.ts';
+
+/** A shop: what it stocks (requests, merged), its shelves (a person decides), its sales (facts). */
+export const shop = defineSchema({
+  version: 1,
+  collections: {
+    items: {
+      kind: 'request',
+      fields: z.object({
+        name: z.string(),
+        note: z.string().optional(),
+        price: z.number().nonnegative().optional(),
+        code: z.string().nullable().optional(),
+        shelf: z.string().nullable().optional(),
+        stock: z.number().optional(),
+      }),
+      counters: { stock: { minimum: 0 } },
+      unique: ['code'],
+      parents: { shelf: 'shelves' },
+    },
+    shelves: {
+      kind: 'request',
+      fields: z.object({ name: z.string(), note: z.string().optional(), load: z.number().optional() }),
+      policy: 'ask',
+      counters: { load: {} },
+    },
+    sales: {
+      kind: 'fact',
+      fields: z.object({
+        amount: z.number(),
+        number: z.string().optional(),
+        item: z.string().optional(),
+        paid: z.number().optional(),
+      }),
+      counters: { paid: { minimum: 0 } },
+      unique: ['number'],
+      parents: { item: 'items' },
+    },
+  },
+});
 
 /** Friday, 14 November 2025, in the morning. */
 export const morning = 1_763_100_000_000;
@@ -50,7 +90,7 @@ export class TestScope {
   readonly #laws: boolean;
   readonly #batches = new Map<string, number>();
 
-  constructor(schema: Schema, { limits = {}, laws = true, nowMs = morning }: ScopeOptions = {}) {
+  constructor(schema: Schema = shop, { limits = {}, laws = true, nowMs = morning }: ScopeOptions = {}) {
     this.schema = schema;
     this.limits = { ...defaultLimits, ...limits };
     this.nowMs = nowMs;
@@ -106,6 +146,11 @@ export class TestScope {
 
   expire(...mutations: string[]): void {
     this.commit([{ type: 'expire', mutations }]);
+  }
+
+  /** As when the retention that the schema names is over. */
+  loseHistory(): void {
+    this.stored.purged.push(...this.stored.history.splice(0).map(({ record }) => record));
   }
 
   /** Loads, plans and writes, as the engine does. */

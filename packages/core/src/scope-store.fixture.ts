@@ -31,6 +31,8 @@ export interface Stored {
   state: ScopeState;
   records: Map<string, StoredRecord>;
   history: { record: StoredRecord; supersededAt: number }[];
+  /** History that retention has taken away. */
+  purged: StoredRecord[];
   commits: Commit[];
   replicas: Map<string, ReplicaState>;
   mutations: Map<string, StoredMutation>;
@@ -47,6 +49,7 @@ export function emptyStored(): Stored {
     state: { ...emptyScope },
     records: new Map(),
     history: [],
+    purged: [],
     commits: [],
     replicas: new Map(),
     mutations: new Map(),

@@ -41,6 +41,12 @@ export function isForeign(touch: Touch, base: number, own: ReadonlySet<string>):
   return seq > base && (writer === null || writer === serverWriter || !own.has(writer));
 }
 
+/** Whether one of `own` wrote the field last, by a mutation that it made after `madeAt`. */
+export function isOwnLater(touch: Touch, own: ReadonlySet<string>, madeAt: number): boolean {
+  const [, touchedAt, writer] = touch;
+  return writer !== null && own.has(writer) && touchedAt > madeAt;
+}
+
 /** Whether anybody else wrote any field after `base`. */
 export function anyForeign(touched: Touched, base: number, own: ReadonlySet<string>): boolean {
   if (isForeign(touched.rest, base, own)) return true;

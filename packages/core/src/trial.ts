@@ -20,7 +20,7 @@ export interface Case {
   own: readonly string[];
   /** A person's answers: recordKey → whose side. */
   forced: ReadonlyMap<string, 'server' | 'device'>;
-  /** False once it has waited: then it only waits for parents that are still missing. */
+  /** False once it was held: then it stands behind nothing, and only waits for parents that are still missing. */
   first: boolean;
   /** A person decided: it waits for nothing, and what cannot be done is refused, fact or not. */
   decided: boolean;
@@ -159,7 +159,7 @@ export class Trial {
       writerFields: new Set(Object.keys((this.written(change.collection) ?? collection).fields.shape)),
       own: this.#own,
       madeAt: given.madeAt,
-      ...(forced ? { forced } : {}),
+      ...(forced ? { forced } : { late: !given.first }),
     };
     const standing = before && { ...before.record, body: before.body };
     const decision = decide(change, standing, { ...context, atBase: undefined });

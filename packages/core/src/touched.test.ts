@@ -1,0 +1,89 @@
+// Who wrote each field last. Seqs and times run alike here: a touch is [seq, seq * 10, writer].
+
+import { describe, expect, test } from 'vitest';
+import {
+  anyForeign,
+  isForeign,
+  isOwnLater,
+  readTouched,
+  serverWriter,
+  type Touch,
+  touchOf,
+  writeTouched,
+} from './touched.ts';
+
+const touch = (seq: number, writer: string | null): Touch => [seq, seq * 10, writer];
+const record = (seq: number, writer: string, touched = '') => ({ seq, madeAt: seq * 10, writer, touched });
+
+describe('touched', () => {
+  test('of a new record is one entry for all fields: its own seq, time and writer', () => {
+    const touched = readTouched(record(3, 'a'));
+    expect(touchOf(touched, 'any')).toEqual(touch(3, 'a'));
+    expect(touched.fields.size).toBe(0);
+  });
+
+  test('names the fields that were written since', () => {
+    const text = writeTouched(readTouched(record(3, 'a')), ['x', 'y'], touch(4, 'b'), 10);
+    const touched = readTouched(record(4, 'b', text));
+    expect(['x', 'y', 'z'].map((field) => touchOf(touched, field))).toEqual([
+      touch(4, 'b'),
+      touch(4, 'b'),
+      touch(3, 'a'),
+    ]);
+    const again = readTouched(record(5, 'c', writeTouched(touched, ['x'], touch(5, 'c'), 10)));
+    expect(['x', 'y', 'z'].map((field) => touchOf(again, field)[0])).toEqual([5, 4, 3]);
+  });
+
+  test('beyond its bound folds the oldest into the rest, with the highest seq, the latest time and no writer', () => {
+    let text = '';
+    for (let n = 1; n <= 5; n++)
+      text = writeTouched(readTouched(record(1, 'a', text)), [`f${n}`], touch(n + 1, 'a'), 3);
+    const touched = readTouched(record(6, 'a', text));
+    expect([...touched.fields.keys()]).toEqual(['f3', 'f4', 'f5']);
+    expect(touched.rest).toEqual(touch(3, null));
+    expect(JSON.parse(text)['*']).toEqual(touch(3, null));
+  });
+
+  test('copes with a field that is itself called `*`, or as objects inherit it', () => {
+    const text = writeTouched(readTouched(record(1, 'a')), ['*', 'toString'], touch(2, 'b'), 10);
+    const touched = readTouched(record(2, 'b', text));
+    expect(touchOf(touched, '*')).toEqual(touch(2, null));
+    expect(touchOf(touched, 'toString')).toEqual(touch(2, 'b'));
+    expect(touchOf(touched, 'valueOf')).toEqual(touch(2, null));
+  });
+});
+
+describe('a write is foreign', () => {
+  const own = new Set(['a', 'a-before']);
+
+  test('if it is another’s and after the base', () => {
+    expect(isForeign(touch(5, 'b'), 4, own)).toBe(true);
+    expect(isForeign(touch(5, 'b'), 5, own)).toBe(false);
+    expect(isForeign(touch(5, 'a'), 0, own)).toBe(false);
+    expect(isForeign(touch(5, 'a-before'), 0, own)).toBe(false);
+  });
+
+  test('if nobody is known to have made it', () => {
+    expect(isForeign(touch(5, null), 4, own)).toBe(true);
+    expect(isForeign(touch(5, null), 5, own)).toBe(false);
+  });
+
+  test('if the server made it: nobody’s own', () => {
+    expect(isForeign(touch(5, serverWriter), 4, new Set([serverWriter]))).toBe(true);
+  });
+
+  test('anywhere in the record, the rest included', () => {
+    const rest = readTouched(record(5, 'b'));
+    expect(anyForeign(rest, 4, own)).toBe(true);
+    expect(anyForeign(rest, 5, own)).toBe(false);
+    const text = writeTouched(readTouched(record(2, 'a')), ['x'], touch(5, 'b'), 10);
+    expect(anyForeign(readTouched(record(5, 'b', text)), 4, own)).toBe(true);
+    expect(anyForeign(readTouched(record(5, 'b', text)), 5, own)).toBe(false);
+  });
+});
+
+test('an own write is later by when it was made', () => {
+  const own = new Set(['a']);
+  expect([40, 50, 60].map((madeAt) => isOwnLater(touch(5, 'a'), own, madeAt))).toEqual([true, false, false]);
+  expect([touch(5, 'b'), touch(5, null)].map((other) => isOwnLater(other, own, 0))).toEqual([false, false]);
+});
