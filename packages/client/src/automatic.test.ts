@@ -52,9 +52,12 @@ test('after failures it tries again by itself, ever more slowly, and at once whe
   const { shop, server, time, replica } = await openBench({ automatic });
   await settle();
   const start = server.requests.length;
-  server.hooks = Array.from({ length: 50 }, (): Hook => () => {
-    throw new Error('no route');
-  });
+  server.hooks = Array.from(
+    { length: 50 },
+    (): Hook => () => {
+      throw new Error('no route');
+    },
+  );
   await shop.items.put({ id: 'a', name: 'a' });
   await time.pass(1_000);
   const early = server.requests.length - start;
@@ -63,7 +66,11 @@ test('after failures it tries again by itself, ever more slowly, and at once whe
   const late = server.requests.length - start;
   // Full jitter under ceilings of 1, 2, 4 … 60 seconds: half a minute on average in the end.
   expect(late).toBeLessThan(50);
-  expect(await shop.status()).toMatchObject({ state: 'offline', pending: 1, reason: { code: 'unreachable' } });
+  expect(await shop.status()).toMatchObject({
+    state: 'offline',
+    pending: 1,
+    reason: { code: 'unreachable' },
+  });
   replica.setOnline(false);
   await time.pass(600_000);
   expect(server.requests.length - start).toBe(late);
@@ -78,7 +85,13 @@ test('after a restart it goes on, also with scopes that nobody asks for', async 
   const { shop, server, storage, time } = await openBench();
   await shop.items.put({ id: 'a', name: 'a' });
   await createReplica({
-    schema: shopSchema, storage, automatic, device: 'till', clock: time, timer: time, random: seededRandom(3),
+    schema: shopSchema,
+    storage,
+    automatic,
+    device: 'till',
+    clock: time,
+    timer: time,
+    random: seededRandom(3),
     transport: createLoopbackTransport({ handler: server.handler }),
   });
   await settle();

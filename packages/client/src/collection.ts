@@ -30,7 +30,9 @@ export type PatchOf<S extends Schema, Name extends CollectionName<S>> = {
 };
 
 /** Counter → increment. A collection without counters takes none. */
-export type AmountsOf<S extends Schema, Name extends CollectionName<S>> = [CounterName<S, Name>] extends [never]
+export type AmountsOf<S extends Schema, Name extends CollectionName<S>> = [CounterName<S, Name>] extends [
+  never,
+]
   ? { readonly [field: string]: never }
   : { readonly [Field in CounterName<S, Name>]?: number };
 

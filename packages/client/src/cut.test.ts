@@ -9,7 +9,9 @@ import { type Bench, openBench, shopSchema } from './replica.fixture.ts';
 const all = { priorityMin: 1, mutationsMax: 1_000, bytesMax: 1_000_000, skip: 0 };
 
 async function cut({ storage }: Bench, bounds: Partial<typeof all> = {}): Promise<string[]> {
-  const entries = await storage.transaction('read', (tx) => cutBatch(tx, { schema: shopSchema, scope: 'shop-1' }, { ...all, ...bounds }));
+  const entries = await storage.transaction('read', (tx) =>
+    cutBatch(tx, { schema: shopSchema, scope: 'shop-1' }, { ...all, ...bounds }),
+  );
   return entries.map(({ mutation }) => mutation.changes[0]?.id ?? '');
 }
 
@@ -57,7 +59,9 @@ test('order within one record never changes, whatever the priorities', async () 
     await tx.sales.patch('a', { total: 2 });
   });
   await bench.shop.notes.patch('n', { text: 'y' });
-  const entries = await bench.storage.transaction('read', (tx) => cutBatch(tx, { schema: shopSchema, scope: 'shop-1' }, { ...all, priorityMin: 9 }));
+  const entries = await bench.storage.transaction('read', (tx) =>
+    cutBatch(tx, { schema: shopSchema, scope: 'shop-1' }, { ...all, priorityMin: 9 }),
+  );
   expect(entries.map(({ place }) => place)).toEqual([1, 2]);
   expect((await cut(bench, { priorityMin: 5 })).length).toBe(3);
 });
@@ -92,26 +96,37 @@ test('a long chain on one record is cut from its beginning', async () => {
 });
 
 test('law: a batch is closed under what stands before its entries, in every order of writes', async () => {
-  const write = fc.record({ keys: fc.uniqueArray(fc.constantFrom('a', 'b', 'c', 'd'), { minLength: 1, maxLength: 3 }), total: fc.constantFrom(1, 100) });
+  const write = fc.record({
+    keys: fc.uniqueArray(fc.constantFrom('a', 'b', 'c', 'd'), { minLength: 1, maxLength: 3 }),
+    total: fc.constantFrom(1, 100),
+  });
   await fc.assert(
-    fc.asyncProperty(fc.array(write, { minLength: 1, maxLength: 15 }), fc.integer({ min: 1, max: 15 }), async (writes, mutationsMax) => {
-      const bench = await openBench();
-      for (const [at, { keys, total }] of writes.entries()) {
-        await bench.shop.mutate(async (tx) => {
-          for (const key of keys) await tx.sales.put({ id: key, item: `${at}`, total });
-        });
-      }
-      const outbox = await bench.shop.outbox.list();
-      const entries = await bench.storage.transaction('read', (tx) =>
-        cutBatch(tx, { schema: shopSchema, scope: 'shop-1' }, { ...all, mutationsMax }),
-      );
-      expect(entries.length).toBe(Math.min(mutationsMax, outbox.length));
-      for (const [at, entry] of entries.entries()) {
-        const before = new Set(entries.slice(0, at).map(({ place }) => place));
-        const needed = outbox.filter((other) => other.place < entry.place && keysOf(other.mutation).some((key) => keysOf(entry.mutation).includes(key)));
-        for (const other of needed) expect(before.has(other.place)).toBe(true);
-      }
-    }),
+    fc.asyncProperty(
+      fc.array(write, { minLength: 1, maxLength: 15 }),
+      fc.integer({ min: 1, max: 15 }),
+      async (writes, mutationsMax) => {
+        const bench = await openBench();
+        for (const [at, { keys, total }] of writes.entries()) {
+          await bench.shop.mutate(async (tx) => {
+            for (const key of keys) await tx.sales.put({ id: key, item: `${at}`, total });
+          });
+        }
+        const outbox = await bench.shop.outbox.list();
+        const entries = await bench.storage.transaction('read', (tx) =>
+          cutBatch(tx, { schema: shopSchema, scope: 'shop-1' }, { ...all, mutationsMax }),
+        );
+        expect(entries.length).toBe(Math.min(mutationsMax, outbox.length));
+        for (const [at, entry] of entries.entries()) {
+          const before = new Set(entries.slice(0, at).map(({ place }) => place));
+          const needed = outbox.filter(
+            (other) =>
+              other.place < entry.place &&
+              keysOf(other.mutation).some((key) => keysOf(entry.mutation).includes(key)),
+          );
+          for (const other of needed) expect(before.has(other.place)).toBe(true);
+        }
+      },
+    ),
     { numRuns: 60 },
   );
 });

@@ -2,8 +2,15 @@
 
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import {
+  type CycleEffect,
+  type CycleEvent,
+  type CycleOptions,
+  type CycleState,
+  initialCycle,
+  noTally,
+} from './cycle/state.ts';
 import { isBusy, stepCycle } from './cycle.ts';
-import { type CycleEffect, type CycleEvent, type CycleOptions, type CycleState, initialCycle, noTally } from './cycle/state.ts';
 import type { Refusal } from './refusal.ts';
 
 const manual: CycleOptions = { delayMsMin: 1_000, delayMsMax: 60_000, batchMutationsMax: 100 };
@@ -14,13 +21,21 @@ const offline: Refusal = { type: 'backoff', cause: 'network', floorMs: 0, blocke
 const sync: CycleEvent = { type: 'sync', atMs: 0, priorityMin: 1 };
 const prepared = (mutations: number): CycleEvent => ({ type: 'prepared', mutations });
 const answered: CycleEvent = { type: 'answered' };
-const applied = (more = false, progressed = true): CycleEvent => ({ type: 'applied', more, progressed, tally: noTally() });
+const applied = (more = false, progressed = true): CycleEvent => ({
+  type: 'applied',
+  more,
+  progressed,
+  tally: noTally(),
+});
 const refused = (refusal: Refusal, atMs = 0): CycleEvent => ({ type: 'refused', refusal, atMs });
 const mended: CycleEvent = { type: 'mended', atMs: 0 };
 const nothing: CycleEvent = { type: 'nothing' };
 
 /** Runs events through the cycle; answers the last state and the effects of the last event. */
-function run(options: CycleOptions, ...events: CycleEvent[]): { state: CycleState; effects: readonly CycleEffect[] } {
+function run(
+  options: CycleOptions,
+  ...events: CycleEvent[]
+): { state: CycleState; effects: readonly CycleEffect[] } {
   let state = initialCycle(options);
   let effects: readonly CycleEffect[] = [];
   for (const event of events) ({ state, effects } = stepCycle(state, event, options));
@@ -37,25 +52,38 @@ describe('a pass', () => {
     expect(kinds(run(manual, sync, prepared(1)).effects)).toEqual(['exchange']);
     expect(kinds(run(manual, sync, prepared(1), answered).effects)).toEqual(['apply']);
     const next = run(manual, sync, prepared(1), answered, applied());
-    expect(next.effects).toEqual([{ type: 'prepare', push: true, pull: false, priorityMin: 1, mutationsMax: 100, skip: 0 }]);
+    expect(next.effects).toEqual([
+      { type: 'prepare', push: true, pull: false, priorityMin: 1, mutationsMax: 100, skip: 0 },
+    ]);
     const done = run(manual, sync, prepared(1), answered, applied(), nothing);
     expect(done.effects).toEqual([{ type: 'finish', ok: true, tally: noTally() }]);
     expect(done.state.phase).toBe('idle');
   });
 
   test('asks for the next page while there are more', () => {
-    expect(run(manual, sync, prepared(0), answered, applied(true)).effects).toMatchObject([{ type: 'prepare', pull: true }]);
+    expect(run(manual, sync, prepared(0), answered, applied(true)).effects).toMatchObject([
+      { type: 'prepare', pull: true },
+    ]);
   });
 
   test('a sync that comes in the middle makes it go round once more, with the lower priority of the two', () => {
     const late: CycleEvent = { type: 'sync', atMs: 0, priorityMin: 3 };
-    const next = run(manual, { ...sync, priorityMin: 7 } as CycleEvent, prepared(0), late, answered, applied());
+    const next = run(
+      manual,
+      { ...sync, priorityMin: 7 } as CycleEvent,
+      prepared(0),
+      late,
+      answered,
+      applied(),
+    );
     expect(next.effects).toMatchObject([{ type: 'prepare', pull: true, priorityMin: 3 }]);
     expect(run(manual, sync, late, nothing).effects).toMatchObject([{ type: 'prepare', pull: true }]);
   });
 
   test('a write that comes while nothing was found is not forgotten', () => {
-    expect(run(automatic, sync, { type: 'write' }, nothing).effects).toMatchObject([{ type: 'prepare', push: true, pull: false }]);
+    expect(run(automatic, sync, { type: 'write' }, nothing).effects).toMatchObject([
+      { type: 'prepare', push: true, pull: false },
+    ]);
   });
 
   test('steps back when the server answers and nothing moves', () => {
@@ -68,17 +96,28 @@ describe('a pass', () => {
 
 describe('by itself', () => {
   test('it runs after a write, after a time, and when the network or the lead comes; not otherwise', () => {
-    for (const event of [{ type: 'write' }, { type: 'wake' }, { type: 'online', atMs: 0 }, { type: 'leads', leads: true, atMs: 0 }] as const) {
+    for (const event of [
+      { type: 'write' },
+      { type: 'wake' },
+      { type: 'online', atMs: 0 },
+      { type: 'leads', leads: true, atMs: 0 },
+    ] as const) {
       expect(run(automatic, event).state.phase, event.type).toBe('preparing');
       expect(run(manual, event).state.phase, event.type).toBe('idle');
     }
     expect(run(automatic, { type: 'offline' }, { type: 'write' }).state.phase).toBe('idle');
-    expect(run(automatic, { type: 'leads', leads: false, atMs: 0 }, { type: 'wake' }).state.phase).toBe('idle');
+    expect(run(automatic, { type: 'leads', leads: false, atMs: 0 }, { type: 'wake' }).state.phase).toBe(
+      'idle',
+    );
     expect(run(automatic, { type: 'offline' }, { type: 'online', atMs: 0 }).state.phase).toBe('preparing');
   });
 
   test('it polls when idle, devices not in phase with each other', () => {
-    expect(run(automatic, sync, nothing).effects).toContainEqual({ type: 'wake', floorMs: 30_000, jitterMs: 3_000 });
+    expect(run(automatic, sync, nothing).effects).toContainEqual({
+      type: 'wake',
+      floorMs: 30_000,
+      jitterMs: 3_000,
+    });
   });
 
   test('a user’s sync goes through although the platform says that there is no network', () => {
@@ -104,11 +143,18 @@ describe('backoff', () => {
     const busy: Refusal = { ...offline, cause: 'server', floorMs: 5_000 };
     const waiting = run(automatic, sync, prepared(0), refused(busy, 100));
     expect(waiting.effects).toContainEqual({ type: 'wake', floorMs: 5_000, jitterMs: 1_000 });
-    for (const event of [{ ...sync, atMs: 5_099 }, { type: 'online', atMs: 5_099 }] as CycleEvent[]) {
+    for (const event of [
+      { ...sync, atMs: 5_099 },
+      { type: 'online', atMs: 5_099 },
+    ] as CycleEvent[]) {
       expect(stepCycle(waiting.state, event, automatic).state.phase).toBe('backoff');
     }
-    expect(stepCycle(waiting.state, { ...sync, atMs: 5_099 } as CycleEvent, automatic).effects).toMatchObject([{ type: 'finish', ok: false, blocked }]);
-    expect(stepCycle(waiting.state, { ...sync, atMs: 5_100 } as CycleEvent, automatic).state.phase).toBe('preparing');
+    expect(stepCycle(waiting.state, { ...sync, atMs: 5_099 } as CycleEvent, automatic).effects).toMatchObject(
+      [{ type: 'finish', ok: false, blocked }],
+    );
+    expect(stepCycle(waiting.state, { ...sync, atMs: 5_100 } as CycleEvent, automatic).state.phase).toBe(
+      'preparing',
+    );
   });
 
   test('ends when the network comes back', () => {
@@ -134,11 +180,17 @@ describe('backoff', () => {
   test('a batch of one that failed is passed over, and comes last', () => {
     const next = run(manual, sync, prepared(1), refused(offline), sync, prepared(0), answered, applied());
     expect(next.effects).toMatchObject([{ type: 'prepare', push: true, skip: 1 }]);
-    expect(stepCycle(next.state, nothing, manual).effects).toMatchObject([{ type: 'prepare', push: true, skip: 0 }]);
+    expect(stepCycle(next.state, nothing, manual).effects).toMatchObject([
+      { type: 'prepare', push: true, skip: 0 },
+    ]);
   });
 
   test('a storage that fails leads here from every phase', () => {
-    const failure: CycleEvent = { type: 'storageFailed', blocked: { code: 'storage_full', message: 'full' }, atMs: 0 };
+    const failure: CycleEvent = {
+      type: 'storageFailed',
+      blocked: { code: 'storage_full', message: 'full' },
+      atMs: 0,
+    };
     const recut = refused({ type: 'recut', single: 'hold', blocked, nothingDone: true });
     for (const events of [[sync], [sync, prepared(2), answered], [sync, prepared(2), recut]]) {
       const end = run(automatic, ...events, failure);
@@ -175,28 +227,57 @@ describe('refusals', () => {
     for (const refusal of [pause, stop]) {
       const mending = run(manual, sync, prepared(2), refused(refusal));
       expect(mending.effects).toEqual([{ type: 'takeBack' }]);
-      expect(stepCycle(mending.state, mended, manual).state.phase).toBe(refusal === pause ? 'paused' : 'stopped');
+      expect(stepCycle(mending.state, mended, manual).state.phase).toBe(
+        refusal === pause ? 'paused' : 'stopped',
+      );
     }
   });
 
-  test('recut: half the batch; one alone is put aside; without a batch it is a pause', () => {
+  test('recut: half the batch, pages first; without a batch it is a pause', () => {
     const recut: Refusal = { type: 'recut', single: 'quarantine', blocked, nothingDone: true };
     const half = run(manual, sync, prepared(9), refused(recut));
     expect(half.effects).toEqual([{ type: 'takeBack' }]);
-    expect(stepCycle(half.state, mended, manual).effects).toMatchObject([{ type: 'prepare', mutationsMax: 4 }]);
-    expect(run(manual, sync, prepared(1), refused(recut)).effects).toEqual([{ type: 'takeBack', single: { as: 'quarantine', reason: blocked } }]);
+    expect(stepCycle(half.state, mended, manual).effects).toMatchObject([
+      { type: 'prepare', push: false, pull: true },
+    ]);
+    const then = run(manual, sync, prepared(9), refused(recut), mended, prepared(0), answered, applied());
+    expect(then.effects).toMatchObject([{ type: 'prepare', push: true, mutationsMax: 4 }]);
     expect(run(manual, sync, prepared(0), refused(recut)).state.phase).toBe('paused');
+  });
+
+  test('one alone is put aside only when the server has answered an exchange without it', () => {
+    const recut: Refusal = { type: 'recut', single: 'quarantine', blocked, nothingDone: true };
+    expect(run(manual, sync, prepared(1), refused(recut)).effects).toEqual([{ type: 'takeBack' }]);
+    const again = [sync, prepared(1), refused(recut), mended, prepared(0)];
+    expect(run(manual, ...again, refused(recut)).state.phase).toBe('paused');
+    expect(run(manual, ...again, answered, applied(), prepared(1), refused(recut)).effects).toEqual([
+      { type: 'takeBack', single: { as: 'quarantine', reason: blocked } },
+    ]);
   });
 
   test('after batches that pass, they grow again up to their bound', () => {
     const recut: Refusal = { type: 'recut', single: 'hold', blocked, nothingDone: true };
     const round = [prepared(50), answered, applied()];
-    const end = run(manual, sync, prepared(100), refused(recut), mended, ...round, ...round, ...round);
+    const pages = [prepared(0), answered, applied()];
+    const end = run(
+      manual,
+      sync,
+      prepared(100),
+      refused(recut),
+      mended,
+      ...pages,
+      ...round,
+      ...round,
+      ...round,
+    );
     expect(end.effects).toMatchObject([{ type: 'prepare', mutationsMax: 100 }]);
   });
 
   test('stale and bad checkpoints are mended, but not for ever', () => {
-    for (const [type, effect] of [['stale', 'renew'], ['restart', 'restart']] as const) {
+    for (const [type, effect] of [
+      ['stale', 'renew'],
+      ['restart', 'restart'],
+    ] as const) {
       const refusal: Refusal = { type, blocked, nothingDone: true };
       const round = [prepared(1), refused(refusal), mended];
       expect(kinds(run(manual, sync, prepared(1), refused(refusal)).effects)).toEqual([effect]);
@@ -216,48 +297,71 @@ test('abort: an exchange is cut, and counts as no failure', () => {
 
 const event: fc.Arbitrary<CycleEvent> = fc.oneof(
   fc.constant(sync),
-  fc.constantFrom<CycleEvent>({ type: 'write' }, { type: 'wake' }, { type: 'offline' }, { type: 'online', atMs: 0 }, { type: 'credentials' }, { type: 'abort' }),
+  fc.constantFrom<CycleEvent>(
+    { type: 'write' },
+    { type: 'wake' },
+    { type: 'offline' },
+    { type: 'online', atMs: 0 },
+    { type: 'credentials' },
+    { type: 'abort' },
+  ),
 );
 const refusal: fc.Arbitrary<Refusal> = fc.oneof(
   fc.record({
-    type: fc.constant('backoff' as const), cause: fc.constantFrom('network' as const, 'server' as const), floorMs: fc.constantFrom(0, 500),
-    blocked: fc.constant(blocked), nothingDone: fc.boolean(),
+    type: fc.constant('backoff' as const),
+    cause: fc.constantFrom('network' as const, 'server' as const),
+    floorMs: fc.constantFrom(0, 500),
+    blocked: fc.constant(blocked),
+    nothingDone: fc.boolean(),
   }),
-  fc.record({ type: fc.constantFrom('pause' as const, 'stop' as const, 'stale' as const, 'restart' as const), blocked: fc.constant(blocked), nothingDone: fc.boolean() }),
-  fc.record({ type: fc.constant('recut' as const), single: fc.constantFrom('hold' as const, 'quarantine' as const), blocked: fc.constant(blocked), nothingDone: fc.boolean() }),
+  fc.record({
+    type: fc.constantFrom('pause' as const, 'stop' as const, 'stale' as const, 'restart' as const),
+    blocked: fc.constant(blocked),
+    nothingDone: fc.boolean(),
+  }),
+  fc.record({
+    type: fc.constant('recut' as const),
+    single: fc.constantFrom('hold' as const, 'quarantine' as const),
+    blocked: fc.constant(blocked),
+    nothingDone: fc.boolean(),
+  }),
 );
 
-test('whatever happens: one effect at a time is under way, an idle loop has answered, and a cycle that fails ends its pass', () => {
-  fc.assert(
-    fc.property(fc.array(fc.tuple(event, refusal, fc.nat(3), fc.boolean()), { maxLength: 60 }), fc.boolean(), (script, byItself) => {
-      const options = byItself ? automatic : manual;
-      let state = initialCycle(options);
-      let waiting = false;
-      let working: string | undefined;
-      const take = (one: CycleEvent): void => {
-        const step = stepCycle(state, one, options);
-        state = step.state;
-        for (const effect of step.effects) {
-          if (effect.type === 'finish') waiting = false;
-          if (['prepare', 'exchange', 'apply', 'takeBack', 'renew', 'restart'].includes(effect.type)) {
-            expect(working).toBeUndefined();
-            working = effect.type;
+test('whatever happens: one effect at a time is under way, an idle loop has answered, and a cycle that fails ends its pass', async () => {
+  await fc.assert(
+    fc.property(
+      fc.array(fc.tuple(event, refusal, fc.nat(3), fc.boolean()), { maxLength: 60 }),
+      fc.boolean(),
+      (script, byItself) => {
+        const options = byItself ? automatic : manual;
+        let state = initialCycle(options);
+        let waiting = false;
+        let working: string | undefined;
+        const take = (one: CycleEvent): void => {
+          const step = stepCycle(state, one, options);
+          state = step.state;
+          for (const effect of step.effects) {
+            if (effect.type === 'finish') waiting = false;
+            if (['prepare', 'exchange', 'apply', 'takeBack', 'renew', 'restart'].includes(effect.type)) {
+              expect(working).toBeUndefined();
+              working = effect.type;
+            }
           }
+          expect(isBusy(state)).toBe(working !== undefined);
+          if (!isBusy(state)) expect(waiting).toBe(false);
+        };
+        for (const [given, how, mutations, good] of script) {
+          if (given.type === 'sync') waiting = true;
+          take(given);
+          const done = working;
+          working = undefined;
+          if (done === 'prepare') take(good || mutations > 0 ? prepared(mutations) : nothing);
+          else if (done === 'exchange') take(good ? answered : refused(how));
+          else if (done === 'apply') take(applied(mutations > 1, good));
+          else if (done !== undefined) take(mended);
         }
-        expect(isBusy(state)).toBe(working !== undefined);
-        if (!isBusy(state)) expect(waiting).toBe(false);
-      };
-      for (const [given, how, mutations, good] of script) {
-        if (given.type === 'sync') waiting = true;
-        take(given);
-        const done = working;
-        working = undefined;
-        if (done === 'prepare') take(good || mutations > 0 ? prepared(mutations) : nothing);
-        else if (done === 'exchange') take(good ? answered : refused(how));
-        else if (done === 'apply') take(applied(mutations > 1, good));
-        else if (done !== undefined) take(mended);
-      }
-    }),
+      },
+    ),
     { numRuns: 500 },
   );
 });

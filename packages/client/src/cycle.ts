@@ -115,7 +115,7 @@ function onReturn(state: CycleState, atMs: number, options: CycleOptions): Cycle
 
 function begin(state: CycleState, priorityMin = 1): CycleStep {
   const next = prepare(
-    { ...state, priorityMin, tally: noTally(), still: 0, aborting: false },
+    { ...state, priorityMin, tally: noTally(), still: 0, answered: false, aborting: false },
     { pull: true },
   );
   return { state: next.state, effects: [{ type: 'sleep' }, ...next.effects] };
@@ -144,6 +144,7 @@ function onApplied(
     failures: state.inFlight > 0 ? 0 : state.failures,
     notBeforeMs: 0,
     pullFirst: false,
+    answered: true,
     mutationsMax: grown,
     cause: undefined,
     tally: addTally(state.tally, event.tally),
@@ -182,11 +183,15 @@ function onRefused(state: CycleState, refusal: Refusal, atMs: number, options: C
     case 'recut': {
       // Without a batch there is nothing to cut: the envelope itself is not taken.
       if (!withBatch) return halt(next, 'paused');
+      const alone = state.inFlight === 1;
       const mutationsMax = Math.max(1, Math.floor(state.inFlight / 2));
-      const single = state.inFlight === 1 ? { single: { as: refusal.single, reason: refusal.blocked } } : {};
-      const held = state.inFlight === 1 ? 1 : 0;
-      const tally = addTally(state.tally, { ...noTally(), held });
-      return mend({ ...next, mutationsMax, tally }, 'preparing', { type: 'takeBack', ...single });
+      // Only when the server takes an exchange without it is the mutation to blame, and not the envelope or a proxy.
+      if (!alone || !state.answered) {
+        return mend({ ...next, mutationsMax, pullFirst: true }, 'preparing', { type: 'takeBack' });
+      }
+      const tally = addTally(state.tally, { ...noTally(), held: 1 });
+      const single = { as: refusal.single, reason: refusal.blocked };
+      return mend({ ...next, mutationsMax, tally }, 'preparing', { type: 'takeBack', single });
     }
     case 'stale':
     case 'restart': {

@@ -11,7 +11,16 @@ import { FakeServer, type Hook, ok, refusal } from './fake-server.fixture.ts';
 import { type Bench, openBench, shopSchema } from './replica.fixture.ts';
 import { checkStorage } from './storage-check.fixture.ts';
 
-type Fault = 'none' | 'replyLost' | 'requestLost' | 'stale' | 'badCheckpoint' | 'large' | 'foreign' | 'late' | 'noVerdicts';
+type Fault =
+  | 'none'
+  | 'replyLost'
+  | 'requestLost'
+  | 'stale'
+  | 'badCheckpoint'
+  | 'large'
+  | 'foreign'
+  | 'late'
+  | 'noVerdicts';
 type Name = 'applied' | 'merged' | 'excepted' | 'rejected' | 'waiting' | 'conflict';
 type Step =
   | { type: 'add'; amount: number }
@@ -20,42 +29,75 @@ type Step =
   | { type: 'restart' };
 
 const first = 1_000;
-const fault = fc.constantFrom<Fault>('none', 'none', 'none', 'replyLost', 'requestLost', 'stale', 'badCheckpoint', 'large', 'foreign', 'late', 'noVerdicts');
-const name = fc.constantFrom<Name>('applied', 'applied', 'applied', 'merged', 'excepted', 'rejected', 'waiting', 'conflict');
+const fault = fc.constantFrom<Fault>(
+  'none',
+  'none',
+  'none',
+  'replyLost',
+  'requestLost',
+  'stale',
+  'badCheckpoint',
+  'large',
+  'foreign',
+  'late',
+  'noVerdicts',
+);
+const name = fc.constantFrom<Name>(
+  'applied',
+  'applied',
+  'applied',
+  'merged',
+  'excepted',
+  'rejected',
+  'waiting',
+  'conflict',
+);
 const step: fc.Arbitrary<Step> = fc.oneof(
-  { weight: 4, arbitrary: fc.record({ type: fc.constant('add' as const), amount: fc.integer({ min: 1, max: 9 }) }) },
+  {
+    weight: 4,
+    arbitrary: fc.record({ type: fc.constant('add' as const), amount: fc.integer({ min: 1, max: 9 }) }),
+  },
   { weight: 2, arbitrary: fc.record({ type: fc.constant('elsewhere' as const) }) },
   {
     weight: 4,
-    arbitrary: fc.record({ type: fc.constant('sync' as const), faults: fc.array(fault, { maxLength: 6 }), verdicts: fc.array(name, { maxLength: 4 }) }),
+    arbitrary: fc.record({
+      type: fc.constant('sync' as const),
+      faults: fc.array(fault, { maxLength: 6 }),
+      verdicts: fc.array(name, { maxLength: 4 }),
+    }),
   },
   { weight: 1, arbitrary: fc.record({ type: fc.constant('restart' as const) }) },
 );
 
 test('an increment is seen once, from its making on, and applied once', async () => {
   await fc.assert(
-    fc.asyncProperty(fc.array(step, { maxLength: 25 }), fc.integer({ min: 1, max: 3 }), fc.integer({ min: 1, max: 4 }), async (steps, pageRecords, batchMutationsMax) => {
-      const server = new FakeServer(shopSchema);
-      server.pageRecords = pageRecords;
-      server.write('items', 'k', { name: 'k', quantity: first });
-      let bench = await openBench({ server, limits: { batchMutationsMax } });
-      await bench.shop.sync();
-      const made = new Map<string, number>();
-      const look = async (): Promise<void> => {
-        expect((await bench.shop.items.get('k'))?.quantity).toBe(await expected(bench, made));
-      };
-      for (const one of steps) {
-        if (one.type === 'add') await add(bench, made, one.amount);
-        else if (one.type === 'elsewhere') server.write('items', `e${server.head % 4}`, { name: 'e' });
-        else if (one.type === 'restart') bench = await bench.reopen();
-        else await syncWith(bench, one, look);
-        await look();
-        expect(await checkStorage(bench.storage, shopSchema, 'shop-1')).toEqual([]);
-      }
-      await settleAll(bench, look);
-      expect(server.body('items', 'k')?.['quantity']).toBe(first + acceptedSum(server, made));
-      expect((await bench.shop.items.get('k'))?.quantity).toBe(server.body('items', 'k')?.['quantity']);
-    }),
+    fc.asyncProperty(
+      fc.array(step, { maxLength: 25 }),
+      fc.integer({ min: 1, max: 3 }),
+      fc.integer({ min: 1, max: 4 }),
+      async (steps, pageRecords, batchMutationsMax) => {
+        const server = new FakeServer(shopSchema);
+        server.pageRecords = pageRecords;
+        server.write('items', 'k', { name: 'k', quantity: first });
+        let bench = await openBench({ server, limits: { batchMutationsMax } });
+        await bench.shop.sync();
+        const made = new Map<string, number>();
+        const look = async (): Promise<void> => {
+          expect((await bench.shop.items.get('k'))?.quantity).toBe(await expected(bench, made));
+        };
+        for (const one of steps) {
+          if (one.type === 'add') await add(bench, made, one.amount);
+          else if (one.type === 'elsewhere') server.write('items', `e${server.head % 4}`, { name: 'e' });
+          else if (one.type === 'restart') bench = await bench.reopen();
+          else await syncWith(bench, one, look);
+          await look();
+          expect(await checkStorage(bench.storage, shopSchema, 'shop-1')).toEqual([]);
+        }
+        await settleAll(bench, look);
+        expect(server.body('items', 'k')?.quantity).toBe(first + acceptedSum(server, made));
+        expect((await bench.shop.items.get('k'))?.quantity).toBe(server.body('items', 'k')?.quantity);
+      },
+    ),
     { numRuns: 200 },
   );
 });
@@ -68,14 +110,23 @@ async function add({ shop }: Bench, made: Map<string, number>, amount: number): 
 }
 
 async function expected({ shop }: Bench, made: ReadonlyMap<string, number>): Promise<number> {
-  const out = new Set((await shop.quarantine.list({ limit: 1_000 })).filter(({ held }) => !held).map(({ mutation }) => mutation.id));
-  for (const entry of await shop.outbox.list({ limit: 1_000 })) if (entry.state === 'conflict') out.add(entry.mutation.id);
+  const out = new Set(
+    (await shop.quarantine.list({ limit: 1_000 }))
+      .filter(({ held }) => !held)
+      .map(({ mutation }) => mutation.id),
+  );
+  for (const entry of await shop.outbox.list({ limit: 1_000 }))
+    if (entry.state === 'conflict') out.add(entry.mutation.id);
   let sum = first;
   for (const [id, amount] of made) if (!out.has(id)) sum += amount;
   return sum;
 }
 
-async function syncWith(bench: Bench, { faults, verdicts }: Extract<Step, { type: 'sync' }>, look: () => Promise<void>): Promise<void> {
+async function syncWith(
+  bench: Bench,
+  { faults, verdicts }: Extract<Step, { type: 'sync' }>,
+  look: () => Promise<void>,
+): Promise<void> {
   const { server, shop } = bench;
   const names = [...verdicts];
   server.judge = (mutation) => judged(server, mutation, names.shift() ?? 'applied');
@@ -113,7 +164,9 @@ function hookOf(one: Fault, server: FakeServer, look: () => Promise<void>): Hook
       case 'noVerdicts': {
         // A page that stops before its verdicts' asOf, and holds them back: allowed by the protocol.
         const answer = serve();
-        return answer.verdicts.length === 0 ? ok(answer) : ok({ ...answer, verdicts: [], records: [], checkpoint: answer.from, more: true });
+        return answer.verdicts.length === 0
+          ? ok(answer)
+          : ok({ ...answer, verdicts: [], records: [], checkpoint: answer.from, more: true });
       }
     }
   };
@@ -123,7 +176,17 @@ function judged(server: FakeServer, mutation: Mutation, verdict: Name): ReturnTy
   if (verdict !== 'conflict') return { verdict };
   const id = server.conflicts.length + 1;
   server.conflicts.push({
-    id, collection: 'items', record: 'k', fields: [], state: 'open', base: {}, server: null, serverVersion: 0, device: [], mutations: [mutation.id], policy: 'ask',
+    id,
+    collection: 'items',
+    record: 'k',
+    fields: [],
+    state: 'open',
+    base: {},
+    server: null,
+    serverVersion: 0,
+    device: [],
+    mutations: [mutation.id],
+    policy: 'ask',
   });
   return { verdict, conflicts: [id] };
 }
@@ -138,7 +201,12 @@ async function settleAll(bench: Bench, look: () => Promise<void>): Promise<void>
       if (entry.state !== 'waiting' && entry.state !== 'conflict') continue;
       server.applyKnown(entry.mutation.id);
       server.conflicts.length = 0;
-      server.tell(await replica.id(), { mutation: entry.mutation.id, verdict: 'applied', asOf: server.head, seq: server.head });
+      server.tell(await replica.id(), {
+        mutation: entry.mutation.id,
+        verdict: 'applied',
+        asOf: server.head,
+        seq: server.head,
+      });
     }
   }
   expect(await shop.sync()).toMatchObject({ ok: true });

@@ -79,7 +79,12 @@ test('no refusal and no foreign answer ends a grant', async () => {
   const { shop, server } = await openBench();
   server.write('items', 'a', { name: 'a' });
   await shop.sync();
-  for (const answer of [refusal(403, 'forbidden'), bare(403), bare(404), { status: 200, body: JSON.stringify({ grants: [] }) }]) {
+  for (const answer of [
+    refusal(403, 'forbidden'),
+    bare(403),
+    bare(404),
+    { status: 200, body: JSON.stringify({ grants: [] }) },
+  ]) {
     server.hooks = [() => answer];
     await shop.sync();
     expect((await shop.items.list()).length).toBe(1);

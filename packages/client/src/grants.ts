@@ -48,7 +48,6 @@ async function endScope(tx: StorageTransaction, deps: ScopeDeps, state: Quaranti
   }
   for (const table of ['records', 'indexes', 'tombstones', 'staged', 'shadows'] as const)
     await tx.deleteAll(table, [deps.scope]);
-  state.dirty.clear();
   forgetPages(progress);
   progress.ended = true;
 }

@@ -5,11 +5,13 @@ import {
   type Change,
   type Collection,
   checkJson,
+  counterIn,
   equalJson,
   invalidIn,
   type Json,
   type JsonObject,
   type Limits,
+  type PatchChange,
   type Problem,
   type Schema,
 } from '@holdfast/core';
@@ -51,7 +53,7 @@ export function makeChange(wish: Wish, standing: Standing, context: MakeContext)
     change: made.change,
     schema: context.schema.version,
   });
-  const problem = after && checkAfter(after, standing.body, context);
+  const problem = after && (checkChange(made.change, after, context) ?? checkSize(after, context));
   return problem ? { type: 'problem', problem } : { type: 'change', change: made.change, after };
 }
 
@@ -95,7 +97,7 @@ function putFor(
   const named = copied.fields;
   if (stood === null) return { type: 'change', change: { type: 'put', ...target, body: named } };
   const body = new Map<string, Json>(Object.entries(named));
-  const replaced = replacedBy(named, stood);
+  const replaced = replacedBy(named, stood, context.collection);
   for (const [field, value] of Object.entries(stood)) {
     if (Object.hasOwn(named, field)) continue;
     const stays =
@@ -125,15 +127,21 @@ function patchFor(
   if (stood === null) return missing(context);
   const copied = copyFields(wish.fields, context);
   if (copied.problem) return copied;
+  const { counters } = context.collection;
   const removed = new Set([
     ...wish.unset,
     ...Object.keys(wish.fields).filter((field) => wish.fields[field] === undefined),
   ]);
   const both = wish.unset.find((field) => Object.hasOwn(copied.fields, field));
   if (both !== undefined) return problem('invalid_record', both, 'The field is both set and removed.');
-  const replaced = replacedBy(copied.fields, stood);
-  const set = Object.fromEntries(Object.entries(copied.fields).filter(([field]) => replaced.has(field)));
-  const unset = [...removed].filter((field) => Object.hasOwn(stood, field));
+  // A counter is moved and never removed: without it, it stands at 0.
+  const named = {
+    ...copied.fields,
+    ...Object.fromEntries([...removed].filter((field) => counters.has(field)).map((field) => [field, 0])),
+  };
+  const replaced = replacedBy(named, stood, context.collection);
+  const set = Object.fromEntries(Object.entries(named).filter(([field]) => replaced.has(field)));
+  const unset = [...removed].filter((field) => Object.hasOwn(stood, field) && !counters.has(field));
   for (const field of unset) replaced.set(field, stood[field] ?? null);
   if (replaced.size === 0) return { type: 'nothing' };
   return {
@@ -191,25 +199,62 @@ function copyFields(
 }
 
 /** Fields of `named` whose value differs from the record as it stands, with the value there; null where it had none. */
-function replacedBy(named: JsonObject, stood: JsonObject): Map<string, Json> {
+function replacedBy(named: JsonObject, stood: JsonObject, collection: Collection): Map<string, Json> {
   const replaced = new Map<string, Json>();
   for (const [field, value] of Object.entries(named)) {
-    const same = Object.hasOwn(stood, field) && equalJson(stood[field] ?? null, value);
-    if (!same) replaced.set(field, Object.hasOwn(stood, field) ? (stood[field] ?? null) : null);
+    const seen = Object.hasOwn(stood, field) ? (stood[field] ?? null) : null;
+    // An absent counter counts as 0.
+    const same = collection.counters.has(field)
+      ? counterIn(stood, field) === value
+      : Object.hasOwn(stood, field) && equalJson(seen, value);
+    if (!same) replaced.set(field, seen);
   }
   return replaced;
 }
 
 /**
- * The record as it becomes must fit the schema. Where it did not fit before (a newer schema wrote it), only the fields that
- * change must: who finds a record broken can still mend a part of it.
+ * What the server's door would refuse is refused here, and so is what a request would be rejected for. A fact is never
+ * refused for what a record was before it: its own fields must fit, and no others.
  */
-function checkAfter(
+function checkChange(
+  change: Change,
   after: JsonObject,
-  stood: JsonObject | null,
-  context: MakeContext,
+  { collection }: MakeContext,
 ): Problem<ReplicaErrorCode> | undefined {
-  const { collection, limits } = context;
+  if (change.type !== 'put' && change.type !== 'patch') return undefined;
+  const given = change.type === 'put' ? change.body : (change.set ?? {});
+  const invalid =
+    change.type === 'put' ? invalidIn(collection, given) : invalidInPatch(change, after, collection);
+  if (invalid) return { code: 'invalid_record', ...invalid };
+  for (const field of collection.counters.keys()) {
+    if (!Object.hasOwn(given, field)) continue;
+    if (typeof given[field] !== 'number')
+      return { code: 'invalid_record', field, message: 'A counter is a number.' };
+    // It is moved by the difference, and the difference or the sum may be one that no double holds.
+    if (!equalJson(given[field], after[field] ?? 0)) {
+      return { code: 'counter_inexact', field, message: `The sum of ${field} could not be held exactly.` };
+    }
+  }
+  return undefined;
+}
+
+function invalidInPatch(change: PatchChange, after: JsonObject, collection: Collection): Invalid | undefined {
+  const { shape } = collection.fields;
+  const named: [string, Json | undefined][] = Object.entries(change.set ?? {});
+  for (const field of change.unset ?? []) named.push([field, undefined]);
+  for (const [field, value] of named) {
+    if (!Object.hasOwn(shape, field)) continue;
+    const issue = (shape[field] as ZodField).safeParse(value).error?.issues[0];
+    if (issue) return { field: [field, ...issue.path.map(String)].join('.'), message: issue.message };
+  }
+  return collection.kind === 'request' ? invalidIn(collection, after, collection.counters) : undefined;
+}
+
+type Invalid = { field: string; message: string };
+/** Every type of zod can judge; what a shape is made of is typed as the least of them. */
+type ZodField = { safeParse(value: unknown): ReturnType<Collection['fields']['safeParse']> };
+
+function checkSize(after: JsonObject, { limits }: MakeContext): Problem<ReplicaErrorCode> | undefined {
   if (JSON.stringify(after).length > limits.recordCharsMax) {
     return {
       code: 'record_too_large',
@@ -219,15 +264,7 @@ function checkAfter(
   if (Object.keys(after).length > limits.jsonKeysMax) {
     return { code: 'json_too_many_keys', message: `A record has at most ${limits.jsonKeysMax} fields.` };
   }
-  const invalid = invalidIn(collection, after);
-  if (!invalid) return undefined;
-  if (stood !== null && invalidIn(collection, stood)) {
-    const own = invalidIn(collection, after, {
-      has: (field) => equalJson(after[field] ?? null, stood[field] ?? null),
-    });
-    return own && { code: 'invalid_record', ...own };
-  }
-  return { code: 'invalid_record', ...invalid };
+  return undefined;
 }
 
 function checkId(id: unknown, limits: Limits): Problem<ReplicaErrorCode> | undefined {

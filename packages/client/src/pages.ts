@@ -3,9 +3,9 @@
 //   page, more ──▶ staged ──▶ page, more ──▶ staged ──▶ page, no more ──▶ all of it visible, in one transaction
 //
 // What that one transaction costs: each staged record is read once and written once, in chunks, so memory stays bounded by
-// a chunk. The storage itself holds the whole run until it commits: SQLite's write-ahead log grows by about the size of the
-// run, and no other write gets in meanwhile (measured in pages.test.ts: some hundred thousand records in seconds). That is
-// the price of invariant 3: a run that became visible in parts would show mutations in halves.
+// a chunk (pages.test.ts). The storage itself holds the whole run until it commits, and no other write gets in meanwhile:
+// 200,000 records of 120 bytes took SQLite 4 seconds and a write-ahead log of 100 MB, once, at the first sync. That is the
+// price of invariant 3: a run that became visible in parts would show mutations in halves.
 
 import { type ChangedRecord, type ExchangeAnswer, type Json, recordKey } from '@holdfast/core';
 import type { Progress } from './progress.ts';

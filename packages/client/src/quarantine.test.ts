@@ -8,7 +8,13 @@ import { checkStorage } from './storage-check.fixture.ts';
 function rejects(server: FakeServer, record: string): void {
   server.judge = ({ changes }) =>
     changes.some(({ id }) => id === record)
-      ? { verdict: 'rejected', code: 'unique_taken', field: 'changes[0].name', message: 'Taken.', help: 'Choose another.' }
+      ? {
+          verdict: 'rejected',
+          code: 'unique_taken',
+          field: 'changes[0].name',
+          message: 'Taken.',
+          help: 'Choose another.',
+        }
       : { verdict: 'applied' };
 }
 
@@ -23,13 +29,31 @@ test('a rejected mutation lies in the quarantine with its reason, and the view i
   });
   await shop.items.put({ id: 'c', name: 'c' });
   expect(await shop.sync()).toMatchObject({ ok: true, verdicts: { rejected: 1, applied: 1 } });
-  expect(await shop.items.list()).toEqual([{ id: 'a', name: 'a', quantity: 1 }, { id: 'c', name: 'c' }]);
+  expect(await shop.items.list()).toEqual([
+    { id: 'a', name: 'a', quantity: 1 },
+    { id: 'c', name: 'c' },
+  ]);
   const [item] = await shop.quarantine.list();
   expect(item).toMatchObject({
-    code: 'unique_taken', field: 'changes[0].name', message: 'Taken.', help: 'Choose another.', rejected: true, undecided: false, held: false,
-    mutation: { changes: [{ type: 'patch', id: 'a', set: { name: 'taken' } }, { type: 'put', id: 'b' }] },
+    code: 'unique_taken',
+    field: 'changes[0].name',
+    message: 'Taken.',
+    help: 'Choose another.',
+    rejected: true,
+    undecided: false,
+    held: false,
+    mutation: {
+      changes: [
+        { type: 'patch', id: 'a', set: { name: 'taken' } },
+        { type: 'put', id: 'b' },
+      ],
+    },
   });
-  expect(await shop.status()).toMatchObject({ pending: 0, quarantined: 1, lastVerdict: { verdict: 'applied' } });
+  expect(await shop.status()).toMatchObject({
+    pending: 0,
+    quarantined: 1,
+    lastVerdict: { verdict: 'applied' },
+  });
   expect(await checkStorage(storage, shopSchema, 'shop-1')).toEqual([]);
 });
 
@@ -55,7 +79,9 @@ test('unsent later work on a record that only the rejected mutation created goes
   await shop.items.patch('b', { price: 2 });
   await shop.items.put({ id: 'free', name: 'free' });
   await shop.sync();
-  expect((await shop.quarantine.list()).map(({ code, rejected, dependsOn }) => [code, rejected, dependsOn])).toEqual([
+  expect(
+    (await shop.quarantine.list()).map(({ code, rejected, dependsOn }) => [code, rejected, dependsOn]),
+  ).toEqual([
     ['unique_taken', true, undefined],
     ['record_missing', false, first!.mutation.id],
     ['record_missing', false, second!.mutation.id],
@@ -69,7 +95,8 @@ test('later work on a record that the server has, or that is put anew, does not 
   const { shop, server } = await openBench({ limits: { batchMutationsMax: 1 } });
   server.write('items', 'there', { name: 'there' });
   await shop.sync();
-  server.judge = ({ changes }) => (changes.length === 2 ? { verdict: 'rejected', code: 'unique_taken' } : { verdict: 'applied' });
+  server.judge = ({ changes }) =>
+    changes.length === 2 ? { verdict: 'rejected', code: 'unique_taken' } : { verdict: 'applied' };
   await shop.mutate(async (tx) => {
     await tx.items.patch('there', { price: 1 });
     await tx.items.put({ id: 'new', name: 'new' });
@@ -82,6 +109,17 @@ test('later work on a record that the server has, or that is put anew, does not 
   expect(server.body('items', 'new')).toEqual({ name: 'by itself' });
   // The delete of what was never created depends on it; the put behind it stands by itself.
   expect((await shop.quarantine.list()).map(({ mutation }) => mutation.changes.length)).toEqual([2, 1]);
+});
+
+test('dependent work that was sent gets its own verdict', async () => {
+  const { shop, server } = await openBench();
+  server.judge = ({ changes }) =>
+    changes[0]?.type === 'put' ? { verdict: 'rejected', code: 'unique_taken' } : { verdict: 'waiting' };
+  await shop.items.put({ id: 'a', name: 'a' });
+  await shop.items.patch('a', { price: 1 });
+  await shop.sync();
+  expect((await shop.quarantine.list()).length).toBe(1);
+  expect((await shop.outbox.list()).map(({ state }) => state)).toEqual(['waiting']);
 });
 
 test('correct: other changes under a new id, made on the record as it is now', async () => {
@@ -111,8 +149,11 @@ test('correct also takes the changes as a list; what is wrong in them leaves the
   await shop.sync();
   const [item] = await shop.quarantine.list();
   const put = { type: 'put' as const, collection: 'items', id: 'a' };
-  await expect(shop.quarantine.correct(item!.place, [{ ...put, body: { name: 5 } as never }])).rejects.toMatchObject({
-    code: 'invalid_record', field: 'name',
+  await expect(
+    shop.quarantine.correct(item!.place, [{ ...put, body: { name: 5 } as never }]),
+  ).rejects.toMatchObject({
+    code: 'invalid_record',
+    field: 'name',
   });
   expect((await shop.quarantine.list()).length).toBe(1);
   await shop.quarantine.correct(item!.place, [{ ...put, body: { name: 'five' } }]);
@@ -153,7 +194,10 @@ test('discarding a held entry takes it out of the view, and what was built on it
   const { shop, server, storage } = await openBench();
   await shop.items.put({ id: 'a', name: 'a' });
   const [entry] = await shop.outbox.list();
-  server.known.set(entry!.mutation.id, { content: 'another', verdict: { mutation: '', verdict: 'applied', n: 0, asOf: 0 } });
+  server.known.set(entry!.mutation.id, {
+    content: 'another',
+    verdict: { mutation: '', verdict: 'applied', n: 0, asOf: 0 },
+  });
   await shop.sync();
   await shop.items.patch('a', { price: 1 });
   await shop.quarantine.discard(entry!.place, 'a copy');
@@ -167,7 +211,10 @@ test('a held entry can be corrected when the server certainly did not take it', 
   const { shop, server, storage } = await openBench();
   await shop.items.put({ id: 'a', name: 'a' });
   const [entry] = await shop.outbox.list();
-  server.known.set(entry!.mutation.id, { content: 'another', verdict: { mutation: '', verdict: 'applied', n: 0, asOf: 0 } });
+  server.known.set(entry!.mutation.id, {
+    content: 'another',
+    verdict: { mutation: '', verdict: 'applied', n: 0, asOf: 0 },
+  });
   await shop.sync();
   await shop.quarantine.correct(entry!.place, async (tx) => {
     expect(await tx.items.get('a')).toBeUndefined();
@@ -187,8 +234,17 @@ test('discarding a conflict drops this device’s side; a later verdict for it c
   const [entry] = await shop.outbox.list();
   const mutation = entry!.mutation.id;
   server.conflicts.push({
-    id: 4, collection: 'items', record: 'a', fields: ['name'], state: 'open', base: {}, server: { name: 'theirs' }, serverVersion: 1, device: [],
-    mutations: [mutation], policy: 'ask',
+    id: 4,
+    collection: 'items',
+    record: 'a',
+    fields: ['name'],
+    state: 'open',
+    base: {},
+    server: { name: 'theirs' },
+    serverVersion: 1,
+    device: [],
+    mutations: [mutation],
+    policy: 'ask',
   });
   server.judge = () => ({ verdict: 'conflict', code: 'conflict_open', conflicts: [4] });
   await shop.sync();

@@ -145,7 +145,7 @@ test('a query answers what filter, sort and cut of all records answer, with ever
         for (const { id, body: read } of found) expect(read).toEqual(all.find((one) => one.id === id)?.body);
       }
     }),
-    { numRuns: 2_000 },
+    { numRuns: 500 },
   );
 });
 
@@ -172,7 +172,7 @@ test('pages that go on after the last record are the result in one piece', async
         }
       },
     ),
-    { numRuns: 300 },
+    { numRuns: 100 },
   );
 });
 
@@ -229,7 +229,9 @@ interface AnyQuery {
 function naive(all: readonly Stored[], wanted: AnyQuery): Stored[] {
   const { where: filter = {}, orderBy: order = [], limit = all.length, after: behind } = wanted;
   const parts = typeof order === 'string' ? [{ field: order, direction: 'asc' as const }] : order;
-  const parted = [...parts, { field: 'id', direction: parts.at(-1)?.direction ?? 'asc' }];
+  const ties = [...parts, { field: 'id', direction: parts.at(-1)?.direction ?? 'asc' }];
+  // No two records have one id, so nothing behind it orders anything.
+  const parted = ties.slice(0, ties.findIndex(({ field }) => field === 'id') + 1);
   const compare = (x: JsonObject, y: JsonObject): number => {
     for (const part of parted) {
       const difference = compareValues(x[part.field], y[part.field]);

@@ -34,18 +34,20 @@ type ItemQuery = Query<Items>;
 const shops = 100;
 const perShop = 10_000;
 const shopName = (shop: number): string => `shop-${String(shop).padStart(2, '0')}`;
-const idOf = (shop: number, at: number): string => `${String(at).padStart(5, '0')}-${shop}`;
+const idOf = (shop: number, at: number): string =>
+  `${String(at).padStart(5, '0')}-${String(shop).padStart(2, '0')}`;
 
 describe('among a million records', () => {
   let storage: CountingStorage;
-  // Record `at` of a shop has the price `at`, and every tenth is sold.
+  // Record `at` of a shop has the price `at`, and every tenth is sold. The entries are put in the order of their keys.
   beforeAll(async () => {
     storage = countingStorage(createMemoryStorage());
     const index = indexName(['shop', 'price']);
+    const prices = Array.from({ length: perShop }, (_, at) => encodeValues([at]));
     for (let shop = 0; shop < shops; shop += 1) {
-      const entries = Array.from({ length: perShop }, (_, at): StorageEntry => {
-        const encoded = encodeValues([shopName(shop), at]);
-        return { key: ['s', 'items', index, encoded, idOf(shop, at)], value: null };
+      const encoded = encodeValues([shopName(shop)]);
+      const entries = prices.map((price, at): StorageEntry => {
+        return { key: ['s', 'items', index, encoded + price, idOf(shop, at)], value: null };
       });
       await storage.transaction('write', (tx) => tx.putMany('indexes', entries));
     }
@@ -155,7 +157,7 @@ describe('among a million records', () => {
   test('ids are read one by one, ranges of them and the order of ids in the table', async () => {
     const ids = [idOf(9, 9), idOf(8, 8), 'nobody'];
     expect(await ask({ where: { id: { in: ids } } })).toMatchObject({ records: 3, entries: 0 });
-    expect(await ask({ where: { id: { prefix: '00123-4' } } })).toMatchObject({ records: 11, entries: 0 });
+    expect(await ask({ where: { id: { prefix: '00123-4' } } })).toMatchObject({ records: 10, entries: 0 });
     expect(await ask({ limit: 5 })).toMatchObject({ records: 5, entries: 0 });
     const after = { id: idOf(0, 500) };
     expect(await ask({ orderBy: [{ field: 'id', direction: 'desc' }], limit: 5, after })).toMatchObject({

@@ -5,7 +5,7 @@
 // The result is what a filter over all records of the collection, a sort and a cut would give; indexes change only what is read.
 // All conditions must hold. A null field and an absent one are the same. Values order as in `compareScalar` (null, false, true,
 // numbers, texts by code point), arrays and objects behind them all; ties are broken by the id, in the direction of the last
-// field of `orderBy`. Arrays and objects match no condition.
+// field of `orderBy`; what `orderBy` names behind the id orders nothing. Arrays and objects match no condition.
 //
 // What is read: with an index whose leading fields have given values (or a range of one) and the other fields are the order, the
 // records of the result and no others. A limit without a fitting order must read all matching index entries, though not records.

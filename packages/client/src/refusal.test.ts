@@ -7,22 +7,35 @@ import { checkStorage } from './storage-check.fixture.ts';
 
 /** Every exchange with a batch fails in this way; those without one are served. */
 function failing(fail: (mutations: number) => ReturnType<typeof bare> | undefined): Hook[] {
-  return Array.from({ length: 100 }, (): Hook => (request, serve) => fail(request.batch?.mutations.length ?? 0) ?? ok(serve()));
+  return Array.from(
+    { length: 100 },
+    (): Hook => (request, serve) => fail(request.batch?.mutations.length ?? 0) ?? ok(serve()),
+  );
 }
 
-test.each([401, 403])('%i pauses: nothing is dropped, the status says why, new credentials or sync() resume', async (status) => {
-  const { shop, server, replica } = await openBench();
-  await shop.items.put({ name: 'a' });
-  server.hooks = [() => refusal(status, status === 401 ? 'unauthenticated' : 'forbidden')];
-  expect(await shop.sync()).toMatchObject({ ok: false, reason: { code: status === 401 ? 'unauthenticated' : 'forbidden' } });
-  expect(await shop.status()).toMatchObject({ state: 'paused', pending: 1, reason: { code: status === 401 ? 'unauthenticated' : 'forbidden' } });
-  replica.resume();
-  await settle();
-  expect(await shop.status()).toMatchObject({ state: 'idle', pending: 0 });
-  server.hooks = [() => bare(status)];
-  expect(await shop.sync()).toMatchObject({ ok: false, reason: { code: `http_${status}` } });
-  expect(await shop.sync()).toMatchObject({ ok: true });
-});
+test.each([401, 403])(
+  '%i pauses: nothing is dropped, the status says why, new credentials or sync() resume',
+  async (status) => {
+    const { shop, server, replica } = await openBench();
+    await shop.items.put({ name: 'a' });
+    server.hooks = [() => refusal(status, status === 401 ? 'unauthenticated' : 'forbidden')];
+    expect(await shop.sync()).toMatchObject({
+      ok: false,
+      reason: { code: status === 401 ? 'unauthenticated' : 'forbidden' },
+    });
+    expect(await shop.status()).toMatchObject({
+      state: 'paused',
+      pending: 1,
+      reason: { code: status === 401 ? 'unauthenticated' : 'forbidden' },
+    });
+    replica.resume();
+    await settle();
+    expect(await shop.status()).toMatchObject({ state: 'idle', pending: 0 });
+    server.hooks = [() => bare(status)];
+    expect(await shop.sync()).toMatchObject({ ok: false, reason: { code: `http_${status}` } });
+    expect(await shop.sync()).toMatchObject({ ok: true });
+  },
+);
 
 test('a server that does not know the schema pauses the replica until it does', async () => {
   const { shop, server } = await openBench();
@@ -49,13 +62,18 @@ test('a mutation that is too large alone goes to the quarantine, and the others 
   const { shop, server, storage } = await openBench();
   await shop.items.put({ id: 'big', name: 'big', note: 'x'.repeat(5_000) });
   await shop.items.put({ id: 'small', name: 'small' });
-  server.hooks = Array.from({ length: 20 }, (): Hook => (request, serve) => {
-    const big = JSON.stringify(request).length > 4_000;
-    return big ? refusal(413, 'too_large') : ok(serve());
-  });
+  server.hooks = Array.from(
+    { length: 20 },
+    (): Hook => (request, serve) => {
+      const big = JSON.stringify(request).length > 4_000;
+      return big ? refusal(413, 'too_large') : ok(serve());
+    },
+  );
   expect(await shop.sync()).toMatchObject({ ok: true, pushed: 1, held: 1 });
   expect(server.body('items', 'small')).toEqual({ name: 'small' });
-  expect(await shop.quarantine.list()).toMatchObject([{ code: 'too_large', rejected: false, undecided: false, held: false }]);
+  expect(await shop.quarantine.list()).toMatchObject([
+    { code: 'too_large', rejected: false, undecided: false, held: false },
+  ]);
   expect(await shop.items.get('big')).toBeUndefined();
   expect(await checkStorage(storage, shopSchema, 'shop-1')).toEqual([]);
 });
@@ -76,7 +94,9 @@ test('a mutation that may have been applied before it was found too large can on
   expect(item).toMatchObject({ code: 'http_413', undecided: true });
   await expect(shop.quarantine.correct(item!.place, [])).rejects.toMatchObject({ code: 'entry_undecided' });
   await shop.quarantine.resend(item!.place);
-  expect((await shop.outbox.list()).map(({ mutation, state }) => [mutation.id, state])).toEqual([[item!.mutation.id, 'sent']]);
+  expect((await shop.outbox.list()).map(({ mutation, state }) => [mutation.id, state])).toEqual([
+    [item!.mutation.id, 'sent'],
+  ]);
   expect(await shop.sync()).toMatchObject({ ok: true });
   expect(server.known.size).toBe(1);
 });
@@ -84,16 +104,28 @@ test('a mutation that may have been applied before it was found too large can on
 test('a batch that is malformed is cut until the mutation that is to blame is alone; it is held and the others go through', async () => {
   const { shop, server } = await openBench();
   for (const id of ['a', 'b', 'poison', 'c']) await shop.items.put({ id, name: id });
-  server.hooks = Array.from({ length: 20 }, (): Hook => (request, serve) => {
-    const poisoned = request.batch?.mutations.some(({ changes }) => changes[0]?.id === 'poison');
-    return poisoned ? refusal(400, 'malformed') : ok(serve());
-  });
+  server.hooks = Array.from(
+    { length: 20 },
+    (): Hook => (request, serve) => {
+      const poisoned = request.batch?.mutations.some(({ changes }) => changes[0]?.id === 'poison');
+      return poisoned ? refusal(400, 'malformed') : ok(serve());
+    },
+  );
   expect(await shop.sync()).toMatchObject({ ok: true, pushed: 3, held: 1 });
   expect([...server.records.keys()]).toEqual(['items/a', 'items/b', 'items/c']);
   expect(await shop.quarantine.list()).toMatchObject([{ code: 'malformed', held: true, undecided: false }]);
   // Held, not settled: it is still part of the view, and of the count.
   expect(await shop.items.get('poison')).toMatchObject({ name: 'poison' });
   expect(await shop.status()).toMatchObject({ pending: 1, held: 1 });
+});
+
+test('a server that takes no batch at all puts nothing aside: the replica pauses', async () => {
+  const { shop, server } = await openBench();
+  for (let n = 0; n < 5; n += 1) await shop.items.put({ name: `n${n}` });
+  server.hooks = Array.from({ length: 50 }, (): Hook => () => refusal(415, 'unsupported_media'));
+  expect(await shop.sync()).toMatchObject({ ok: false, held: 0, reason: { code: 'unsupported_media' } });
+  expect(await shop.status()).toMatchObject({ state: 'paused', pending: 5, held: 0 });
+  expect((await shop.outbox.list()).every(({ state }) => state === 'unsent')).toBe(true);
 });
 
 test('an envelope that is refused without a batch pauses the replica', async () => {
@@ -107,9 +139,14 @@ test('id_reused settles nothing: the entry is held, shown, not sent again by its
   const { shop, server, storage } = await openBench();
   await shop.items.put({ id: 'a', name: 'mine' });
   const [entry] = await shop.outbox.list();
-  server.known.set(entry!.mutation.id, { content: 'another', verdict: { mutation: entry!.mutation.id, verdict: 'applied', n: 0, asOf: 0 } });
+  server.known.set(entry!.mutation.id, {
+    content: 'another',
+    verdict: { mutation: entry!.mutation.id, verdict: 'applied', n: 0, asOf: 0 },
+  });
   expect(await shop.sync()).toMatchObject({ ok: true, held: 1 });
-  expect(await shop.quarantine.list()).toMatchObject([{ code: 'id_reused', held: true, place: entry!.place }]);
+  expect(await shop.quarantine.list()).toMatchObject([
+    { code: 'id_reused', held: true, place: entry!.place },
+  ]);
   expect(await shop.items.get('a')).toMatchObject({ name: 'mine' });
   await shop.items.patch('a', { price: 1 });
   server.requests.length = 0;
@@ -132,7 +169,11 @@ test('rolled_back: the replica stops, keeps records and outbox, and says so', as
   server.hooks = Array.from({ length: 9 }, (): Hook => () => refusal(409, 'rolled_back'));
   await shop.items.patch('a', { price: 2 });
   await settle();
-  expect(await shop.status()).toMatchObject({ state: 'rolledBack', pending: 1, reason: { code: 'rolled_back' } });
+  expect(await shop.status()).toMatchObject({
+    state: 'rolledBack',
+    pending: 1,
+    reason: { code: 'rolled_back' },
+  });
   const asked = server.requests.length;
   await time.pass(3_600_000);
   await shop.items.patch('a', { price: 3 });
@@ -167,13 +208,18 @@ test('bad_checkpoint: everything is read afresh, what was not delivered is gone,
   server.hooks = [() => refusal(400, 'bad_checkpoint'), look, look];
   expect(await shop.sync()).toMatchObject({ ok: true });
   // Until the new run is whole, the old state stays.
-  expect(lists).toEqual([['a', 'b', 'gone', 'own', 'patched'], ['a', 'b', 'gone', 'own', 'patched']]);
+  expect(lists).toEqual([
+    ['a', 'b', 'gone', 'own', 'patched'],
+    ['a', 'b', 'gone', 'own', 'patched'],
+  ]);
   expect((await shop.items.list()).map(({ id }) => id)).toEqual(['a', 'b', 'own']);
   expect(await shop.items.get('b')).toEqual({ id: 'b', name: 'b', price: 2 });
   expect(server.requests.map(({ checkpoint }) => checkpoint).slice(0, 3)).toEqual([null, '6', null]);
   expect((await shop.outbox.list()).length).toBe(3);
   expect(await checkStorage(storage, shopSchema, 'shop-1')).toEqual([]);
-  expect(await storage.transaction('read', (tx) => tx.scan('tombstones', { prefix: [], limit: 9 }))).toEqual([]);
+  expect(await storage.transaction('read', (tx) => tx.scan('tombstones', { prefix: [], limit: 9 }))).toEqual(
+    [],
+  );
 });
 
 test('a fresh run that fits one page also removes what it does not hold', async () => {
@@ -223,13 +269,19 @@ test('a mutation on which the server always fails does not keep back the others'
   const { shop, server } = await openBench();
   for (const id of ['a', 'b', 'poison', 'c']) await shop.items.put({ id, name: id });
   await shop.items.patch('poison', { price: 1 });
-  server.hooks = Array.from({ length: 200 }, (): Hook => (request, serve) => {
-    const poisoned = request.batch?.mutations.some(({ changes }) => changes[0]?.id === 'poison');
-    return poisoned ? refusal(500, 'internal') : ok(serve());
-  });
+  server.hooks = Array.from(
+    { length: 200 },
+    (): Hook => (request, serve) => {
+      const poisoned = request.batch?.mutations.some(({ changes }) => changes[0]?.id === 'poison');
+      return poisoned ? refusal(500, 'internal') : ok(serve());
+    },
+  );
   for (let round = 0; round < 8; round += 1) await shop.sync();
   expect([...server.records.keys()].sort()).toEqual(['items/a', 'items/b', 'items/c']);
-  expect((await shop.outbox.list()).map(({ mutation }) => mutation.changes[0]?.id)).toEqual(['poison', 'poison']);
+  expect((await shop.outbox.list()).map(({ mutation }) => mutation.changes[0]?.id)).toEqual([
+    'poison',
+    'poison',
+  ]);
   server.hooks = [];
   expect(await shop.sync()).toMatchObject({ ok: true });
   expect(server.body('items', 'poison')).toEqual({ name: 'poison', price: 1 });

@@ -68,7 +68,8 @@ test('after a new id no run becomes visible until every entry that was ever sent
     return ok({ ...serve(), verdicts: [] });
   };
   // The verdict went to the clone that shares the id: this one is told of nothing new.
-  const nothing: Hook = (request, serve) => ok({ ...serve(), verdicts: [], records: [], checkpoint: request.checkpoint, head: 1 });
+  const nothing: Hook = (request, serve) =>
+    ok({ ...serve(), verdicts: [], records: [], checkpoint: request.checkpoint, head: 1 });
   server.hooks = [nothing, () => refusal(409, 'stale_batch'), silent, silent, silent, silent, silent];
   await shop.sync();
   await look();
@@ -95,7 +96,18 @@ test('a new id counts in every scope: what was sent there is sent again, too', a
   await other.sync();
   expect(server.requests[0]?.batch?.mutations.map(({ changes }) => changes[0]?.id)).toEqual(['x']);
   expect((await other.outbox.list())[0]).toMatchObject({ state: 'waiting' });
+  expect((await other.outbox.list())[0]).not.toHaveProperty('again');
   expect(await checkStorage(storage, shopSchema, 'shop-2')).toEqual([]);
+});
+
+test('what was never sent does not keep a run from becoming visible', async () => {
+  const { shop, server } = await openBench();
+  await shop.notes.put({ text: 'low' });
+  await shop.sales.put({ item: 'x', total: 500 });
+  server.write('items', 'a', { name: 'a' });
+  server.hooks = [() => refusal(409, 'stale_batch')];
+  expect(await shop.sync({ minPriority: 9 })).toMatchObject({ ok: true, pushed: 1 });
+  expect(await shop.items.get('a')).toMatchObject({ name: 'a' });
 });
 
 test('an answer to the former id changes nothing', async () => {
@@ -105,7 +117,9 @@ test('an answer to the former id changes nothing', async () => {
   server.hooks = [
     async (_, serve) => {
       const answer = serve();
-      await storage.transaction('durable', (tx) => tx.put('meta', ['replica'], { id: 'f'.repeat(32), former: [] }));
+      await storage.transaction('durable', (tx) =>
+        tx.put('meta', ['replica'], { id: 'f'.repeat(32), former: [] }),
+      );
       return ok(answer);
     },
     () => bare(503),

@@ -37,6 +37,10 @@ export async function checkStorage(storage: Storage, schema: Schema, scope: stri
       ),
       ...same('indexes', await all('indexes'), indexKeys(schema, scope, records)),
       ...checkCounts(progress, entries),
+      ...(await all('tombstones'))
+        .map(({ key }) => `${key[1]}/${key[2]}`)
+        .filter((key) => (shadows.has(key) ? shadows.get(key)?.body : records.get(key)))
+        .map((key) => `${key} has a tombstone and is alive on the server`),
     ];
   });
 }

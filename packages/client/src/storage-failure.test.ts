@@ -3,7 +3,12 @@
 import { expect, test } from 'vitest';
 import { openBench, settle, shopSchema } from './replica.fixture.ts';
 import { createMemoryStorage } from './storage/memory.ts';
-import { type Storage, StorageError, type StorageErrorCode, type StorageTransaction } from './storage/port.ts';
+import {
+  type Storage,
+  StorageError,
+  type StorageErrorCode,
+  type StorageTransaction,
+} from './storage/port.ts';
 import { checkStorage } from './storage-check.fixture.ts';
 
 interface Failing extends Storage {
@@ -64,7 +69,19 @@ function failingStorage(): Failing {
 
 async function dump(storage: Storage): Promise<unknown> {
   return storage.transaction('read', async (tx) => {
-    const tables = ['scopes', 'records', 'shadows', 'indexes', 'outbox', 'touches', 'marks', 'tombstones', 'staged', 'conflicts', 'quarantine'] as const;
+    const tables = [
+      'scopes',
+      'records',
+      'shadows',
+      'indexes',
+      'outbox',
+      'touches',
+      'marks',
+      'tombstones',
+      'staged',
+      'conflicts',
+      'quarantine',
+    ] as const;
     const found: unknown[] = [];
     for (const table of tables) found.push(...(await tx.scan(table, { prefix: [], limit: 10_000 })));
     return found;

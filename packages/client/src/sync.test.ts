@@ -2,16 +2,21 @@
 
 import { protocolMarker } from '@holdfast/core';
 import { expect, test } from 'vitest';
-import { bare, ok, refusal } from './fake-server.fixture.ts';
-import { openBench, shopSchema } from './replica.fixture.ts';
-import { checkStorage } from './storage-check.fixture.ts';
+import { bare, FakeServer, ok, refusal } from './fake-server.fixture.ts';
+import { openBench, seededRandom, shopSchema } from './replica.fixture.ts';
+import { createReplica } from './replica.ts';
 import type { Storage } from './storage/port.ts';
+import { checkStorage } from './storage-check.fixture.ts';
+import { createLoopbackTransport } from './transport/loopback.ts';
 
 async function names(bench: Awaited<ReturnType<typeof openBench>>): Promise<string[]> {
   return (await bench.shop.items.list()).map(({ name }) => name);
 }
 
-async function count(storage: Storage, table: 'staged' | 'shadows' | 'outbox' | 'touches' | 'marks'): Promise<number> {
+async function count(
+  storage: Storage,
+  table: 'staged' | 'shadows' | 'outbox' | 'touches' | 'marks',
+): Promise<number> {
   return (await storage.transaction('read', (tx) => tx.scan(table, { prefix: [], limit: 1_000 }))).length;
 }
 
@@ -74,7 +79,10 @@ test('a page that does not continue the checkpoint is dropped, and the replica p
 
 test('a page that never fits ends in a backoff, not in a loop', async () => {
   const { shop, server } = await openBench();
-  server.hooks = Array.from({ length: 20 }, () => (_: unknown, serve: () => ReturnType<typeof server.serve>) => ok({ ...serve(), from: 'x' }));
+  server.hooks = Array.from(
+    { length: 20 },
+    () => (_: unknown, serve: () => ReturnType<typeof server.serve>) => ok({ ...serve(), from: 'x' }),
+  );
   expect(await shop.sync()).toMatchObject({ ok: false, reason: { code: 'no_progress' } });
   expect(server.requests.length).toBeLessThan(5);
 });
@@ -91,7 +99,9 @@ test('a settled entry stays in the view until the visible head reaches its asOf:
   const states: string[] = [];
   const look = async (): Promise<undefined> => {
     quantities.push((await shop.items.get('a'))?.quantity);
-    const entries = await bench.storage.transaction('read', (tx) => tx.scan('outbox', { prefix: ['shop-1'], limit: 10 }));
+    const entries = await bench.storage.transaction('read', (tx) =>
+      tx.scan('outbox', { prefix: ['shop-1'], limit: 10 }),
+    );
     states.push(...entries.map(({ value }) => (value as { state: string }).state));
     return undefined;
   };
@@ -151,7 +161,14 @@ test('verdicts are applied in the order of their numbers, once each', async () =
       const answer = serve();
       const [first] = answer.verdicts;
       // Later first, and the first twice.
-      return ok({ ...answer, verdicts: [{ n: 2, mutation, verdict: 'rejected', asOf: 0, code: 'waiting_too_long' }, first!, first!] });
+      return ok({
+        ...answer,
+        verdicts: [
+          { n: 2, mutation, verdict: 'rejected', asOf: 0, code: 'waiting_too_long' },
+          first!,
+          first!,
+        ],
+      });
     },
   ];
   expect(await shop.sync()).toMatchObject({ verdicts: { waiting: 1, rejected: 1 } });
@@ -163,22 +180,37 @@ test('verdicts are applied in the order of their numbers, once each', async () =
 
 test('waiting: it is not sent again, and later writes to its records wait behind it', async () => {
   const { shop, server, replica } = await openBench();
-  server.judge = ({ changes }) => (changes[0]?.collection === 'items' ? { verdict: 'waiting', code: 'parent_missing' } : { verdict: 'applied' });
+  server.judge = ({ changes }) =>
+    changes[0]?.collection === 'items'
+      ? { verdict: 'waiting', code: 'parent_missing' }
+      : { verdict: 'applied' };
   await shop.items.put({ id: 'a', name: 'a' });
   const [entry] = await shop.outbox.list();
   expect(await shop.sync()).toMatchObject({ ok: true, verdicts: { waiting: 1 } });
   expect(await shop.status()).toMatchObject({ pending: 1, waiting: 1 });
-  expect((await shop.outbox.list())[0]).toMatchObject({ state: 'waiting', reason: { code: 'parent_missing' } });
+  expect((await shop.outbox.list())[0]).toMatchObject({
+    state: 'waiting',
+    reason: { code: 'parent_missing' },
+  });
   await shop.items.patch('a', { price: 3 });
   await shop.notes.put({ text: 'not held up' });
   server.requests.length = 0;
   expect(await shop.sync()).toMatchObject({ ok: true, verdicts: { applied: 1 } });
-  expect(server.requests.flatMap(({ batch }) => batch?.mutations ?? []).map(({ changes }) => changes[0]?.collection)).toEqual(['notes']);
+  expect(
+    server.requests
+      .flatMap(({ batch }) => batch?.mutations ?? [])
+      .map(({ changes }) => changes[0]?.collection),
+  ).toEqual(['notes']);
   expect(await shop.items.get('a')).toEqual({ id: 'a', name: 'a', price: 3 });
 
   server.judge = () => ({ verdict: 'applied' });
   server.applyKnown(entry!.mutation.id);
-  server.tell(await replica.id(), { mutation: entry!.mutation.id, verdict: 'applied', asOf: server.head, seq: server.head });
+  server.tell(await replica.id(), {
+    mutation: entry!.mutation.id,
+    verdict: 'applied',
+    asOf: server.head,
+    seq: server.head,
+  });
   expect(await shop.sync()).toMatchObject({ ok: true, verdicts: { applied: 2 } });
   expect(server.body('items', 'a')).toEqual({ name: 'a', price: 3 });
   expect(await shop.outbox.list()).toEqual([]);
@@ -192,13 +224,24 @@ test('conflict: it goes to the conflict list and out of the view; a later verdic
   const [entry] = await shop.outbox.list();
   const mutation = entry!.mutation.id;
   server.conflicts.push({
-    id: 7, collection: 'items', record: 'a', fields: ['name'], state: 'open', base: { name: 'old' }, server: { name: 'theirs' },
-    serverVersion: 1, device: [{ name: 'mine' }], mutations: [mutation], policy: 'ask',
+    id: 7,
+    collection: 'items',
+    record: 'a',
+    fields: ['name'],
+    state: 'open',
+    base: { name: 'old' },
+    server: { name: 'theirs' },
+    serverVersion: 1,
+    device: [{ name: 'mine' }],
+    mutations: [mutation],
+    policy: 'ask',
   });
   server.judge = () => ({ verdict: 'conflict', code: 'conflict_open', conflicts: [7] });
   expect(await shop.sync()).toMatchObject({ ok: true, conflicts: 1, verdicts: { conflict: 1 } });
   expect(await shop.items.get('a')).toEqual({ id: 'a', name: 'theirs' });
-  expect(await shop.conflicts.list()).toMatchObject([{ id: 7, server: { name: 'theirs' }, device: [{ name: 'mine' }] }]);
+  expect(await shop.conflicts.list()).toMatchObject([
+    { id: 7, server: { name: 'theirs' }, device: [{ name: 'mine' }] },
+  ]);
   expect(await shop.outbox.list()).toMatchObject([{ state: 'conflict', conflicts: [7] }]);
   expect(await shop.status()).toMatchObject({ pending: 1, conflicts: 1 });
   expect(await checkStorage(storage, shopSchema, 'shop-1')).toEqual([]);
@@ -221,9 +264,16 @@ test('a conflict that is answered for the server rejects the mutation: it goes t
   await shop.items.put({ id: 'a', name: 'a' });
   const [entry] = await shop.outbox.list();
   await shop.sync();
-  server.tell(await replica.id(), { mutation: entry!.mutation.id, verdict: 'rejected', asOf: 0, code: 'conflict_kept_server' });
+  server.tell(await replica.id(), {
+    mutation: entry!.mutation.id,
+    verdict: 'rejected',
+    asOf: 0,
+    code: 'conflict_kept_server',
+  });
   expect(await shop.sync()).toMatchObject({ conflicts: 0 });
-  expect((await shop.quarantine.list()).map(({ code, rejected }) => [code, rejected])).toEqual([['conflict_kept_server', true]]);
+  expect((await shop.quarantine.list()).map(({ code, rejected }) => [code, rejected])).toEqual([
+    ['conflict_kept_server', true],
+  ]);
 });
 
 test('an excepted fact is settled; the conflict that it leaves open is listed until the server settles it', async () => {
@@ -232,9 +282,22 @@ test('an excepted fact is settled; the conflict that it leaves open is listed un
   const [entry] = await shop.outbox.list();
   const mutation = entry!.mutation.id;
   server.conflicts.push({
-    id: 3, collection: 'sales', record: 's', fields: [], state: 'open', base: {}, server: null, serverVersion: 0, device: [], mutations: [mutation], policy: 'ask',
+    id: 3,
+    collection: 'sales',
+    record: 's',
+    fields: [],
+    state: 'open',
+    base: {},
+    server: null,
+    serverVersion: 0,
+    device: [],
+    mutations: [mutation],
+    policy: 'ask',
   });
-  server.judge = () => ({ verdict: 'excepted', exceptions: [{ code: 'conflict_open', collection: 'sales', id: 's', message: 'x', conflict: 3 }] });
+  server.judge = () => ({
+    verdict: 'excepted',
+    exceptions: [{ code: 'conflict_open', collection: 'sales', id: 's', message: 'x', conflict: 3 }],
+  });
   expect(await shop.sync()).toMatchObject({ ok: true, verdicts: { excepted: 1 }, conflicts: 1 });
   expect(await shop.outbox.list()).toEqual([]);
   server.conflicts.length = 0;
@@ -248,7 +311,12 @@ test('an answer without the marker counts as offline, and settles nothing', asyn
   server.hooks = [() => ({ status: 200, body: '<html>Welcome to our lobby</html>' })];
   expect(await shop.sync()).toMatchObject({ ok: false, reason: { code: 'foreign_answer' } });
   expect(await shop.status()).toMatchObject({ state: 'offline', pending: 1 });
-  server.hooks = [() => ({ status: 200, body: JSON.stringify({ ...server.serve(server.requests[0]!), protocol: 'other/1' }) })];
+  server.hooks = [
+    () => ({
+      status: 200,
+      body: JSON.stringify({ ...server.serve(server.requests[0]!), protocol: 'other/1' }),
+    }),
+  ];
   expect(await shop.sync()).toMatchObject({ ok: false, reason: { code: 'foreign_answer' } });
   expect(await shop.sync()).toMatchObject({ ok: true });
 });
@@ -269,7 +337,9 @@ test('a tombstone removes the record here, and a put of the same id then names i
   expect(await shop.items.get('a')).toBeUndefined();
   await shop.items.put({ id: 'a', name: 'anew' });
   const [entry] = await shop.outbox.list();
-  expect(entry?.mutation.changes).toEqual([{ type: 'put', collection: 'items', id: 'a', base: 2, body: { name: 'anew' } }]);
+  expect(entry?.mutation.changes).toEqual([
+    { type: 'put', collection: 'items', id: 'a', base: 2, body: { name: 'anew' } },
+  ]);
 });
 
 test('a record that was removed leaves nothing behind', async () => {
@@ -280,9 +350,16 @@ test('a record that was removed leaves nothing behind', async () => {
   server.writes += 1;
   server.records.set('items/a', { collection: 'items', id: 'a', version: 2, removed: true });
   server.order.set('items/a', server.writes);
+  await shop.items.patch('a', { price: 1 });
+  server.judge = () => ({ verdict: 'waiting' });
   await shop.sync();
   expect(await shop.items.get('a')).toBeUndefined();
-  expect(await storage.transaction('read', (tx) => tx.scan('tombstones', { prefix: [], limit: 9 }))).toEqual([]);
+  // Not even a version to refer to.
+  await shop.items.put({ id: 'a', name: 'anew' });
+  expect((await shop.outbox.list())[1]!.mutation.changes[0]).not.toHaveProperty('base');
+  expect(await storage.transaction('read', (tx) => tx.scan('tombstones', { prefix: [], limit: 9 }))).toEqual(
+    [],
+  );
 });
 
 test('another device’s delete wins in the view over a pending patch', async () => {
@@ -314,12 +391,73 @@ test('a request says who and what time it is; a mutation keeps when it was made 
   await shop.sync();
   const request = server.requests.at(-1)!;
   expect(request).toMatchObject({
-    protocol: protocolMarker, replica: await replica.id(), scope: 'shop-1', schema: 1, limit: 1_000, checkpoint: '0', verdictsSeen: 0,
+    protocol: protocolMarker,
+    replica: await replica.id(),
+    scope: 'shop-1',
+    schema: 1,
+    limit: 1_000,
+    checkpoint: '0',
+    verdictsSeen: 0,
     clock: { wall: time.wallMs(), mono: time.monoMs(), session: expect.stringMatching(/^[0-9a-f]{32}$/) },
   });
   expect(entry!.mutation.made).toEqual({
-    wall: time.wallMs() - 5_000, mono: time.monoMs() - 5_000, session: request.clock.session, offset: 59_900, seen: server.nowMs,
+    wall: time.wallMs() - 5_000,
+    mono: time.monoMs() - 5_000,
+    session: request.clock.session,
+    offset: 59_900,
+    seen: server.nowMs,
   });
+});
+
+test('the newest server time seen never goes back', async () => {
+  const { shop, server } = await openBench();
+  await shop.sync();
+  const newest = server.nowMs;
+  server.nowMs -= 5_000;
+  await shop.sync();
+  await shop.items.put({ name: 'a' });
+  expect((await shop.outbox.list())[0]!.mutation.made.seen).toBe(newest);
+});
+
+test('a verdict after the one that settled an entry does not keep it in the view for longer', async () => {
+  const { shop, server, replica } = await openBench();
+  server.write('items', 'a', { name: 'a', quantity: 1 });
+  await shop.sync();
+  await shop.items.add('a', { quantity: 1 });
+  const [entry] = await shop.outbox.list();
+  const mutation = entry!.mutation.id;
+  server.hooks = [
+    async (request, serve) => {
+      serve();
+      const first = server.head;
+      const id = await replica.id();
+      // The answer's snapshot lies before the second verdict's commit.
+      const answer = serve();
+      server.tell(id, { mutation, verdict: 'merged', asOf: first + 9, seq: first + 9 });
+      return ok({ ...answer, verdicts: server.log(id).filter(({ n }) => n > request.verdictsSeen) });
+    },
+  ];
+  await shop.sync();
+  expect((await shop.items.get('a'))?.quantity).toBe(2);
+  expect(await shop.status()).toMatchObject({ pending: 0 });
+});
+
+test('a fault of the program is no reason: sync rejects with it, and the loop lives on', async () => {
+  let broken = true;
+  const server = new FakeServer(shopSchema);
+  const working = createLoopbackTransport({ handler: server.handler });
+  const { shop } = await openBench({
+    transport: {
+      exchange: (request, signal) => {
+        if (broken) throw new TypeError('a bug');
+        return working.exchange(request, signal);
+      },
+    },
+  });
+  await expect(shop.sync()).rejects.toThrow('a bug');
+  expect(await shop.status()).toMatchObject({ state: 'waiting', reason: { code: 'fault' } });
+  broken = false;
+  expect(await shop.sync()).toMatchObject({ ok: true });
 });
 
 test('a sync with nothing to do is one exchange', async () => {
@@ -329,12 +467,15 @@ test('a sync with nothing to do is one exchange', async () => {
 });
 
 test('without a transport a sync says so', async () => {
-  const bench = await openBench();
-  const { transport: _, ...alone } = { transport: undefined };
-  expect(alone).toEqual({});
-  const { createReplica } = await import('./replica.ts');
-  const { seededRandom } = await import('./replica.fixture.ts');
-  const replica = await createReplica({ schema: shopSchema, storage: bench.storage, device: 'd', clock: bench.time, timer: bench.time, random: seededRandom(9) });
+  const { storage, time } = await openBench();
+  const replica = await createReplica({
+    schema: shopSchema,
+    storage,
+    device: 'd',
+    clock: time,
+    timer: time,
+    random: seededRandom(9),
+  });
   expect(await replica.scope('shop-1').sync()).toMatchObject({ ok: false, reason: { code: 'no_transport' } });
 });
 
@@ -347,7 +488,8 @@ test('a refusal settles nothing, whatever its status or words', async () => {
     server.hooks = [];
     const pending = [...(await shop.outbox.list()), ...(await shop.quarantine.list())];
     expect(pending.length, `after ${status}`).toBeGreaterThan(0);
-    for (const { place, held } of await shop.quarantine.list()) if (!held || status) await shop.quarantine.resend(place);
+    for (const { place, held } of await shop.quarantine.list())
+      if (!held || status) await shop.quarantine.resend(place);
   }
   server.hooks = [() => refusal(503, 'overloaded')];
   expect((await shop.sync()).ok).toBe(false);

@@ -123,6 +123,12 @@ async function takeVerdict(
   { entry, verdict }: { entry: OutboxEntry; verdict: VerdictEntry },
   state: QuarantineState,
 ): Promise<void> {
+  if (entry.state === 'settled') {
+    // A resolution was undone, or the like. The server's state holds the effect from the first asOf on; a later one would
+    // keep the entry in the view beside it.
+    await settleConflictsOf(tx, deps.scope, verdict.mutation);
+    return;
+  }
   const { again: _, reason: __, ...rest } = entry;
   switch (verdict.verdict) {
     case 'applied':
@@ -149,7 +155,6 @@ async function takeVerdict(
       return;
     }
     case 'rejected':
-      if (entry.state === 'settled') return;
       if (entry.state === 'conflict') await settleConflictsOf(tx, deps.scope, verdict.mutation);
       await quarantineEntry(tx, deps, { entry, reason: reasonOf(verdict), rejected: true }, state);
   }

@@ -42,6 +42,8 @@ export interface CycleState {
   priorityMin: number;
   /** The last exchange with a batch failed: the next one goes without. */
   pullFirst: boolean;
+  /** The server answered an exchange of this pass. */
+  answered: boolean;
   mutationsMax: number;
   /** Mutations of the batch in flight. */
   inFlight: number;
@@ -108,6 +110,7 @@ export function initialCycle(options: CycleOptions): CycleState {
     asked: 'nothing',
     priorityMin: 1,
     pullFirst: false,
+    answered: false,
     mutationsMax: options.batchMutationsMax,
     inFlight: 0,
     skip: 0,

@@ -58,7 +58,7 @@ export class SqliteDriver implements SyncDriver {
   }
 
   put(table: StorageTable, key: StorageKey, value: Json): void {
-    this.#guarded(() => this.#prepare(putSql(table)).run(...key, JSON.stringify(value)));
+    this.#guarded(() => this.#prepare(putSql[table]).run(...key, JSON.stringify(value)));
   }
 
   delete(table: StorageTable, key: StorageKey): void {
@@ -112,8 +112,7 @@ export class SqliteDriver implements SyncDriver {
   }
 
   #get(table: StorageTable, key: StorageKey): Json | undefined {
-    const sql = `SELECT value FROM ${sqlTable(table)}${whereEqual(table, key.length)}`;
-    const found = this.#prepare(sql).get(...key) as unknown as [string] | undefined;
+    const found = this.#prepare(getSql[table]).get(...key) as unknown as [string] | undefined;
     return found && readValue(found[0]);
   }
 
@@ -148,11 +147,21 @@ function readValue(text: string | undefined): Json {
 }
 
 /** REPLACE would delete and insert, at four times the cost where there is an entry already. */
-function putSql(table: StorageTable): string {
+const putSql = eachTable((table) => {
   const columns = columnList(keyColumns[table]);
   const marks = '?, '.repeat(keyColumns[table].length);
   return `INSERT INTO ${sqlTable(table)} (${columns}, value) VALUES (${marks}?)
     ON CONFLICT (${columns}) DO UPDATE SET value = excluded.value`;
+});
+
+const getSql = eachTable(
+  (table) => `SELECT value FROM ${sqlTable(table)}${whereEqual(table, keyColumns[table].length)}`,
+);
+
+/** Made once: building the text would cost as much as running the statement. */
+function eachTable(sqlOf: (table: StorageTable) => string): Readonly<Record<StorageTable, string>> {
+  const tables = Object.keys(keyColumns) as StorageTable[];
+  return Object.fromEntries(tables.map((table) => [table, sqlOf(table)])) as Record<StorageTable, string>;
 }
 
 /** A range of the key's tree: equal parts, then a lower and an upper bound as row values, which SQLite looks up in the tree. */

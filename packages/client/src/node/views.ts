@@ -75,9 +75,9 @@ function fieldValue(field: string): string {
   return `(SELECT value FROM json_each(r.value, '$.body') WHERE key = ${literal(field)})`;
 }
 
-/** SQLite keeps names that begin so to itself. */
+/** SQLite keeps names that begin with sqlite_ to itself, and a view named json_each would hide the function from the views above. */
 function viewName(collection: string): string {
-  return /^sqlite_/i.test(collection) ? `_${collection}` : collection;
+  return /^(sqlite_|json_each$)/i.test(collection) ? `_${collection}` : collection;
 }
 
 /** Names of one list, each once: SQL does not tell upper from lower case, and a field may be called `version`. */

@@ -77,6 +77,7 @@ export interface StorageTransaction {
  *   the process, and a power cut loses at most a suffix of the transactions, never one in the middle.
  * - Write transactions run one after the other; a read transaction sees one state, never a part of a write.
  * - `work` that throws undoes all; the error comes back unchanged. A failed commit rejects and has changed nothing.
+ * - A call that fails spoils its transaction, also when `work` catches the error: it rejects and has changed nothing.
  * - A full disk, a lost handle and the like reject with a StorageError.
  */
 export interface Storage {

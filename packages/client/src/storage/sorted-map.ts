@@ -87,6 +87,9 @@ export class SortedMap<Value> {
 
   /** The place of the last chunk that begins with `key` or below it, where `key` stands if anywhere; the first if there is none. */
   #placeOf(key: string): number {
+    const last = this.#firsts.length - 1;
+    // Most keys come in order: the next place of the outbox, the id of a new record.
+    if (last >= 0 && key >= (this.#firsts[last] as string)) return last;
     const at = firstAtLeast(this.#firsts, key);
     return this.#firsts[at] === key ? at : Math.max(0, at - 1);
   }
@@ -109,6 +112,8 @@ export class SortedMap<Value> {
 const chunkKeysMax = 256;
 
 function firstAtLeast(keys: readonly string[], key: string): number {
+  const last = keys.at(-1);
+  if (last === undefined || last < key) return keys.length;
   let low = 0;
   let high = keys.length;
   while (low < high) {

@@ -19,21 +19,45 @@ export interface TransportUnderTest {
 }
 
 export const exchangeRequest: ExchangeRequest = {
-  protocol: protocolMarker, device: 'till', replica: 'r'.repeat(32), scope: 'shop-1', checkpoint: null, schema: 1,
-  clock: { wall: 1, mono: 2, session: 's' }, verdictsSeen: 0,
+  protocol: protocolMarker,
+  device: 'till',
+  replica: 'r'.repeat(32),
+  scope: 'shop-1',
+  checkpoint: null,
+  schema: 1,
+  clock: { wall: 1, mono: 2, session: 's' },
+  verdictsSeen: 0,
 };
 
 export const exchangeAnswer: ExchangeAnswer = {
-  protocol: protocolMarker, from: null, checkpoint: '1', head: 1, more: false,
-  records: [{ collection: 'items', id: 'ж😀', version: 1, body: { name: 'Ω', n: 0.1, list: [null, true, { a: '' }] } }],
-  verdicts: [], conflicts: [], errors: [], grants: 'all', now: 1_700_000_000_000,
+  protocol: protocolMarker,
+  from: null,
+  checkpoint: '1',
+  head: 1,
+  more: false,
+  records: [
+    {
+      collection: 'items',
+      id: 'ж😀',
+      version: 1,
+      body: { name: 'Ω', n: 0.1, list: [null, true, { a: '' }] },
+    },
+  ],
+  verdicts: [],
+  conflicts: [],
+  errors: [],
+  grants: 'all',
+  now: 1_700_000_000_000,
 };
 
 /** `open` makes a transport whose wall clock stands at `nowMs`, with the key `secret`. */
 export function transportContract(name: string, open: (nowMs: number) => Promise<TransportUnderTest>): void {
   const nowMs = Date.UTC(2026, 0, 1);
 
-  async function exchange(far: FarEnd, signal?: AbortSignal): Promise<Awaited<ReturnType<Transport['exchange']>>> {
+  async function exchange(
+    far: FarEnd,
+    signal?: AbortSignal,
+  ): Promise<Awaited<ReturnType<Transport['exchange']>>> {
     const given = await open(nowMs);
     try {
       given.answer(far);
@@ -52,7 +76,10 @@ export function transportContract(name: string, open: (nowMs: number) => Promise
   test(`${name}: carries the request and the answer, whole`, async () => {
     const given = await open(nowMs);
     given.answer({ status: 200, body: JSON.stringify(exchangeAnswer) });
-    expect(await given.transport.exchange(exchangeRequest)).toEqual({ type: 'answer', answer: exchangeAnswer });
+    expect(await given.transport.exchange(exchangeRequest)).toEqual({
+      type: 'answer',
+      answer: exchangeAnswer,
+    });
     const [request] = given.seen();
     expect(JSON.parse(request!.body)).toEqual(exchangeRequest);
     expect(request!.authorization).toBe('Bearer secret');
@@ -65,15 +92,24 @@ export function transportContract(name: string, open: (nowMs: number) => Promise
   });
 
   test(`${name}: a marked error is a refusal with its code`, async () => {
-    expect(await exchange(refused(409))).toEqual({ type: 'refused', status: 409, error: { code: 'stale_batch', message: 'm' } });
+    expect(await exchange(refused(409))).toEqual({
+      type: 'refused',
+      status: 409,
+      error: { code: 'stale_batch', message: 'm' },
+    });
   });
 
-  test.each([401, 403, 413, 429, 502, 503, 504])(`${name}: a bare %i, as a proxy gives it, is a refusal`, async (status) => {
-    expect(await exchange({ status, body: '<html>' })).toEqual({ type: 'refused', status });
-  });
+  test.each([401, 403, 413, 429, 502, 503, 504])(
+    `${name}: a bare %i, as a proxy gives it, is a refusal`,
+    async (status) => {
+      expect(await exchange({ status, body: '<html>' })).toEqual({ type: 'refused', status });
+    },
+  );
 
   test.each([200, 204, 302, 400, 404, 500])(`${name}: an unmarked %i is somebody else’s`, async (status) => {
-    expect(await exchange({ status, body: status === 204 ? '' : '<html>Sign in</html>' })).toMatchObject({ type: 'foreign' });
+    expect(await exchange({ status, body: status === 204 ? '' : '<html>Sign in</html>' })).toMatchObject({
+      type: 'foreign',
+    });
   });
 
   test.each([
@@ -82,9 +118,15 @@ export function transportContract(name: string, open: (nowMs: number) => Promise
     ['a wrong type', JSON.stringify({ ...exchangeAnswer, head: '1' })],
     ['a key twice', JSON.stringify(exchangeAnswer).replace('"head":1', '"head":1,"head":2')],
     ['a number that is not held', JSON.stringify(exchangeAnswer).replace('"n":0.1', '"n":1e400')],
-    ['too deep', JSON.stringify(exchangeAnswer).replace('"n":0.1', `"n":${'['.repeat(100)}${']'.repeat(100)}`)],
+    [
+      'too deep',
+      JSON.stringify(exchangeAnswer).replace('"n":0.1', `"n":${'['.repeat(100)}${']'.repeat(100)}`),
+    ],
     ['cut short', JSON.stringify(exchangeAnswer).slice(0, -1)],
-    ['an error with 200', JSON.stringify({ protocol: protocolMarker, error: { code: 'x', message: 'x' }, now: 1 })],
+    [
+      'an error with 200',
+      JSON.stringify({ protocol: protocolMarker, error: { code: 'x', message: 'x' }, now: 1 }),
+    ],
   ])(`${name}: a body that is no message of ours is not handed on: %s`, async (_, body) => {
     expect(await exchange({ status: 200, body })).toEqual({ type: 'foreign', status: 200 });
   });
@@ -95,7 +137,10 @@ export function transportContract(name: string, open: (nowMs: number) => Promise
     ['Wed, 31 Dec 2025 00:00:00 GMT', 0],
     ['99999999', 3_600_000],
   ])(`${name}: Retry-After %s`, async (retryAfter, retryAfterMs) => {
-    expect(await exchange(refused(503, { headers: { 'retry-after': retryAfter } }))).toMatchObject({ type: 'refused', retryAfterMs });
+    expect(await exchange(refused(503, { headers: { 'retry-after': retryAfter } }))).toMatchObject({
+      type: 'refused',
+      retryAfterMs,
+    });
   });
 
   test.each(['', 'soon', '-5', '1.5'])(`${name}: a Retry-After that says nothing: %j`, async (retryAfter) => {
@@ -105,7 +150,10 @@ export function transportContract(name: string, open: (nowMs: number) => Promise
   });
 
   test(`${name}: a network that fails is a value, not an error`, async () => {
-    expect(await exchange('break')).toMatchObject({ type: 'unreachable', reason: expect.stringMatching(/\S/) });
+    expect(await exchange('break')).toMatchObject({
+      type: 'unreachable',
+      reason: expect.stringMatching(/\S/),
+    });
   });
 
   test(`${name}: ends at once when it is aborted, before and during`, async () => {

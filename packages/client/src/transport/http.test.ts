@@ -19,7 +19,9 @@ afterEach(async () => {
   );
 });
 
-async function serve(handle: (request: IncomingMessage, response: ServerResponse, body: string) => void): Promise<string> {
+async function serve(
+  handle: (request: IncomingMessage, response: ServerResponse, body: string) => void,
+): Promise<string> {
   const server = createServer((request, response) => {
     const parts: Buffer[] = [];
     request.on('data', (part: Buffer) => parts.push(part));
@@ -44,7 +46,10 @@ transportContract('http', async (nowMs) => {
       response.destroy();
       return;
     }
-    response.writeHead(far.status, { ...far.headers, ...(far.status === 302 ? { location: '/v1/exchange' } : {}) });
+    response.writeHead(far.status, {
+      ...far.headers,
+      ...(far.status === 302 ? { location: '/v1/exchange' } : {}),
+    });
     response.end(far.body);
   });
   return {
@@ -73,7 +78,10 @@ test('reads an answer that is compressed', async () => {
     response.writeHead(200, { 'content-encoding': 'gzip' });
     response.end(gzipSync(JSON.stringify(exchangeAnswer)));
   });
-  expect(await transportTo(url).exchange(exchangeRequest)).toEqual({ type: 'answer', answer: exchangeAnswer });
+  expect(await transportTo(url).exchange(exchangeRequest)).toEqual({
+    type: 'answer',
+    answer: exchangeAnswer,
+  });
 });
 
 test('a server that does not answer in time is unreachable', async () => {
@@ -129,7 +137,10 @@ test('an answer that is larger than allowed is not read to its end', async () =>
     };
     pour();
   });
-  expect(await transportTo(url, { answerBytesMax: 1_000_000 }).exchange(exchangeRequest)).toEqual({ type: 'foreign', status: 200 });
+  expect(await transportTo(url, { answerBytesMax: 1_000_000 }).exchange(exchangeRequest)).toEqual({
+    type: 'foreign',
+    status: 200,
+  });
   expect(sent).toBeLessThan(50_000_000);
 });
 
@@ -138,7 +149,10 @@ test('the bound counts what a compressed body becomes', async () => {
     response.writeHead(200, { 'content-encoding': 'gzip' });
     response.end(gzipSync(Buffer.alloc(20_000_000)));
   });
-  expect(await transportTo(url, { answerBytesMax: 1_000_000 }).exchange(exchangeRequest)).toEqual({ type: 'foreign', status: 200 });
+  expect(await transportTo(url, { answerBytesMax: 1_000_000 }).exchange(exchangeRequest)).toEqual({
+    type: 'foreign',
+    status: 200,
+  });
 });
 
 test('a body that is cut is unreachable, one that is no UTF-8 is foreign', async () => {
@@ -162,7 +176,9 @@ test('a redirect is not followed: the key would go to somebody else', async () =
     response.writeHead(307, { location: `${portal}/v1/exchange` });
     response.end();
   });
-  expect(await transportTo(url, { key: 'secret' }).exchange(exchangeRequest)).toMatchObject({ type: 'foreign' });
+  expect(await transportTo(url, { key: 'secret' }).exchange(exchangeRequest)).toMatchObject({
+    type: 'foreign',
+  });
   expect(followed).toBe(0);
 });
 

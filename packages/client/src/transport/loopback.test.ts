@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { type FarEnd, exchangeRequest, transportContract } from './contract.ts';
+import { exchangeRequest, type FarEnd, transportContract } from './contract.ts';
 import { createLoopbackTransport } from './loopback.ts';
 
 transportContract('loopback', async (nowMs) => {
@@ -9,7 +9,7 @@ transportContract('loopback', async (nowMs) => {
     key: 'secret',
     wallMs: () => nowMs,
     handler: async (body, headers) => {
-      seen.push({ body, authorization: headers['authorization'] });
+      seen.push({ body, authorization: headers.authorization });
       if (far === 'break') throw new Error('cut');
       return far === 'hang' ? new Promise(() => undefined) : far;
     },
@@ -31,7 +31,7 @@ test('a key that is a function is asked for each exchange; without a key there i
   const transport = createLoopbackTransport({
     key: () => key,
     handler: async (_, headers) => {
-      seen.push(headers['authorization']);
+      seen.push(headers.authorization);
       return { status: 503, body: '' };
     },
   });
