@@ -2,7 +2,7 @@
 // speak to it (admin.token, mode 0600). Whoever can read the token can read the database beside it.
 
 import { chmod, mkdir, open, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import type { Random } from '@holdfast/core';
 import { StartError } from './start-error.ts';
 
@@ -19,7 +19,7 @@ const tokenFile = (data: string): string => join(data, 'admin.token');
 /** Makes the folder, for its owner alone, and sees that a file can be made in it. Throws a StartError. */
 export async function makeDataFolder(data: string): Promise<void> {
   try {
-    await mkdir(data, { recursive: true, mode: 0o700 });
+    await makeFolder(data);
     const trial = join(data, '.trial');
     await writeFile(trial, '', { mode: 0o600 });
     await rm(trial, { force: true });
@@ -31,6 +31,17 @@ export async function makeDataFolder(data: string): Promise<void> {
       cause: error,
     });
   }
+}
+
+/** Not by mkdir's own `recursive`: it never comes back where a folder refuses to hold another (/proc; Node 26.10). */
+async function makeFolder(path: string): Promise<void> {
+  const make = (): Promise<unknown> => mkdir(path, { mode: 0o700 });
+  await make().catch(async (error: NodeJS.ErrnoException) => {
+    if (error.code === 'EEXIST') return;
+    if (error.code !== 'ENOENT' || dirname(path) === path) throw error;
+    await makeFolder(dirname(path));
+    await make();
+  });
 }
 
 /** The token by which commands prove themselves to the running server; made once, from 256 random bits. */

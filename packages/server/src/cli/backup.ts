@@ -4,7 +4,7 @@
 //   copy to a temporary name beside FILE ──► restore that to another temporary file ──► verify ──► rename to FILE
 
 import { existsSync } from 'node:fs';
-import { chmod, constants, copyFile, open, readdir, rename, rm, stat } from 'node:fs/promises';
+import { chmod, constants, copyFile, open, readdir, rename, rm, stat, statfs } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { RequestError } from '@holdfast/core';
 import type { Admin } from '../admin/admin.ts';
@@ -12,6 +12,7 @@ import { systemRandom } from '../clock.ts';
 import { sha256 } from '../digest.ts';
 import { StoreError } from '../store/port.ts';
 import { type VerifiedBackup, verifyBackup } from '../store/sqlite/verify.ts';
+import { NoAnswerError } from './admin-client.ts';
 import {
   type AddCommand,
   answer,
@@ -22,7 +23,7 @@ import {
 } from './command.ts';
 import { withAdmin } from './connect.ts';
 import { CommandError } from './failure.ts';
-import { bytesText, countText, facts, numberText } from './terminal.ts';
+import { bytesText, countText, exitCodes, facts, numberText } from './terminal.ts';
 
 type BackupFlags = CommonFlags & { force?: boolean };
 
@@ -47,31 +48,48 @@ async function backup(context: CommandContext, given: string, flags: BackupFlags
   const { terminal } = context;
   const file = resolve(terminal.cwd, given);
   await refuseTarget(file, given, flags.force === true);
+  const interrupt = terminal.catchInterrupt();
+  interrupt.addEventListener('abort', () => terminal.note('Stopping when this step is done.'), {
+    once: true,
+  });
+  const { progress } = terminal;
+  const { verified, bytes } = await withAdmin(terminal, flags, { create: false }, ({ admin }) =>
+    writeBackup(admin, { file, force: flags.force === true, progress, interrupt }),
+  );
+  terminal.progress('');
+  const { scopes, records, commits, heads } = verified;
+  answer(context, flags, {
+    json: { file, bytes, verified: true, scopes, records, commits, heads: Object.fromEntries(heads) },
+    text: backupText(file, bytes, verified),
+  });
+}
+
+/** Makes a verified backup at `file`, or leaves nothing. Throws a CommandError. */
+export async function writeBackup(
+  admin: Pick<Admin, 'status' | 'backup'>,
+  wishes: { file: string; force: boolean; progress: (line: string) => void; interrupt: AbortSignal },
+): Promise<{ verified: VerifiedBackup; bytes: number }> {
+  const { file, force, progress, interrupt } = wishes;
   const name = Buffer.from(systemRandom.bytes(6)).toString('hex');
   const partial = join(dirname(file), `.${basename(file)}.${name}.part`);
   try {
-    const { verified, bytes } = await withAdmin(terminal, flags, { create: false }, async ({ admin }) => {
-      terminal.progress('Copying…');
-      const { scopes } = await admin.status({});
-      await copyDatabase(admin, partial);
-      // Everybody's records are in it.
-      await chmod(partial, 0o600);
-      terminal.progress('Verifying…');
-      const found = await verifyRestored(partial);
-      const behind = scopes.find(({ scope, head }) => (found.heads.get(scope) ?? 0) < head);
-      if (behind) throw unsound([`Scope ${behind.scope} is at an older seq than the server was before.`]);
-      return { verified: found, bytes: (await stat(partial)).size };
-    });
+    progress('Copying…');
+    const { scopes, counts } = await admin.status({});
+    await copyDatabase(admin, partial, counts.bytes);
+    // Everybody's records are in it.
+    await chmod(partial, 0o600);
+    refuseIfInterrupted(interrupt);
+    progress('Verifying…');
+    const verified = await verifyRestored(partial);
+    const behind = scopes.find(({ scope, head }) => (verified.heads.get(scope) ?? 0) < head);
+    if (behind) throw unsound([`Scope ${behind.scope} is at an older seq than the server was before.`]);
+    const { size } = await stat(partial);
+    refuseIfInterrupted(interrupt);
     // It may have been made while the copy was verified.
-    await refuseTarget(file, given, flags.force === true);
+    await refuseTarget(file, file, force);
     await rename(partial, file);
     await syncFolder(dirname(file));
-    terminal.progress('');
-    const { scopes, records, commits, heads } = verified;
-    answer(context, flags, {
-      json: { file, bytes, verified: true, scopes, records, commits, heads: Object.fromEntries(heads) },
-      text: backupText(file, bytes, verified),
-    });
+    return { verified, bytes: size };
   } finally {
     await removePartials(partial);
   }
@@ -110,17 +128,28 @@ async function refuseTarget(file: string, given: string, force: boolean): Promis
     });
 }
 
-async function copyDatabase(admin: Admin, partial: string): Promise<void> {
+async function copyDatabase(admin: Pick<Admin, 'backup'>, partial: string, bytes: number): Promise<void> {
+  if (await hasNoRoom(partial, bytes)) throw diskFull(partial);
   try {
     await admin.backup({ file: partial });
   } catch (error) {
-    const full =
+    const known =
       (error instanceof RequestError && error.code === 'storage_full') ||
-      (error instanceof StoreError && error.code === 'full') ||
-      isFull(error);
-    if (full) throw diskFull(partial, error);
-    throw error;
+      (error instanceof StoreError && error.code === 'full');
+    // SQLite does not say of a copy why it failed; what it had written is gone, so there must be room for all of it again.
+    if (known || isFull(error) || (await hasNoRoom(partial, bytes))) throw diskFull(partial, error);
+    if (error instanceof NoAnswerError) throw error;
+    throw new CommandError('copy_failed', {
+      message: `The copy could not be written to ${dirname(partial)}: ${error instanceof Error ? error.message : 'unknown'}`,
+      help: 'When a server runs, it writes the copy: its user needs the right to write there. See its log.',
+      cause: error,
+    });
   }
+}
+
+async function hasNoRoom(partial: string, bytes: number): Promise<boolean> {
+  const disk = await statfs(dirname(partial)).catch(() => undefined);
+  return disk !== undefined && disk.bavail * disk.bsize < bytes;
 }
 
 /** Restores the copy to a temporary file, as `holdfast restore` would, and reads all of it. */
@@ -138,6 +167,15 @@ async function verifyRestored(partial: string): Promise<VerifiedBackup> {
   }
 }
 
+function refuseIfInterrupted(interrupt: AbortSignal): void {
+  if (!interrupt.aborted) return;
+  throw new CommandError('interrupted', {
+    message: 'Interrupted; nothing is left of the copy.',
+    help: 'Run it again.',
+    exit: exitCodes.interrupted,
+  });
+}
+
 function unsound(problems: readonly string[]): CommandError {
   return new CommandError('backup_unsound', {
     message: `The copy is not sound, so it was removed: ${problems.slice(0, 3).join(' ')}`,
@@ -145,9 +183,9 @@ function unsound(problems: readonly string[]): CommandError {
   });
 }
 
-function diskFull(partial: string, cause: unknown): CommandError {
+function diskFull(partial: string, cause?: unknown): CommandError {
   return new CommandError('disk_full', {
-    message: `The disk of ${dirname(partial)} is full; nothing is left of the copy.`,
+    message: `The disk of ${dirname(partial)} has no room for the copy; nothing is left of it.`,
     help: 'Free space for two copies of the database there, or name another disk.',
     cause,
   });

@@ -70,6 +70,11 @@ export function collectScope(
   return [...(before ?? []), { scope, right: right === 'read' ? 'read' : 'write' }];
 }
 
+/** From here on this process makes files for their owner alone: databases and backups hold everybody's records. */
+export function keepFilesPrivate(): void {
+  process.umask(0o077);
+}
+
 export function grantsText(grants: Grants): string {
   if (grants === 'all') return 'all scopes';
   return grants.map(({ scope, right }) => (right === 'write' ? scope : `${scope}:read`)).join(', ');

@@ -13,9 +13,7 @@ import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { RequestError } from '@holdfast/core';
 import type { Admin } from '../admin/admin.ts';
-import { createAdmin } from '../admin/create-admin.ts';
 import { systemClock, systemTimer } from '../clock.ts';
-import { openFolder, processParts } from '../compose.ts';
 import { type Config, loadConfig, withFlags } from '../config.ts';
 import {
   databaseFile,
@@ -24,13 +22,12 @@ import {
   removeServerFile,
   type ServerFile,
 } from '../data-folder.ts';
-import { sha256 } from '../digest.ts';
 import { StartError } from '../start-error.ts';
 import { StoreError } from '../store/port.ts';
-import { version } from '../version.ts';
 import { createAdminClient, NoAnswerError } from './admin-client.ts';
 import type { CommonFlags } from './command.ts';
 import { CommandError } from './failure.ts';
+import type { OwnFolder } from './own-folder.ts';
 import type { Terminal } from './terminal.ts';
 
 export interface Connected {
@@ -73,11 +70,7 @@ export async function withAdmin<Result>(
     }
     try {
       if (server.type === 'silent') await removeServerFile(data);
-      const { clock, random } = folder.parts;
-      const { schema, limits } = config;
-      const { store, engine } = folder;
-      const admin = createAdmin({ store, engine, schema, limits, clock, random, sha256, version });
-      return await work({ admin, data, server: null });
+      return await work({ admin: folder.admin, data, server: null });
     } finally {
       await folder.close();
     }
@@ -152,13 +145,10 @@ async function useServer<Result>(
   }
 }
 
-type Opened = Awaited<ReturnType<typeof openFolder>> & { parts: ReturnType<typeof processParts> };
-
-async function openUnlessLocked(config: Config): Promise<Opened | 'locked'> {
-  // A command says itself what went wrong; the log is the server's.
-  const parts = processParts({ logLevel: 'silent' });
+async function openUnlessLocked(config: Config): Promise<OwnFolder | 'locked'> {
+  const { openOwnFolder } = await import('./own-folder.ts');
   try {
-    return { ...(await openFolder(config, parts)), parts };
+    return await openOwnFolder(config);
   } catch (error) {
     if (isLocked(error)) return 'locked';
     throw error;

@@ -13,7 +13,7 @@ import {
 } from './command.ts';
 import { withAdmin } from './connect.ts';
 import { CommandError } from './failure.ts';
-import { countText, durationText, table, timeText } from './terminal.ts';
+import { countText, durationText, exitCodes, table, timeText } from './terminal.ts';
 
 export const addDevices: AddCommand = (program, context) => {
   const devices = describeCommand(program, {
@@ -72,7 +72,7 @@ export function grantsOf({ scope, allScopes }: GrantFlags): Grants {
     throw new CommandError('usage', {
       message: '--all-scopes and --scope exclude each other.',
       help: 'Give one of them.',
-      usage: true,
+      exit: exitCodes.usage,
     });
   return allScopes ? 'all' : (scope ?? [{ scope: 'main', right: 'write' }]);
 }

@@ -10,7 +10,7 @@ import { CommandError, failureOf } from './failure.ts';
 test.each([
   [new CommandError('x', { message: 'M.', help: 'H.' }), { code: 'x', message: 'M.', help: 'H.', exit: 1 }],
   [
-    new CommandError('x', { message: 'M.', help: 'H.', usage: true }),
+    new CommandError('x', { message: 'M.', help: 'H.', exit: 2 }),
     { code: 'x', message: 'M.', help: 'H.', exit: 2 },
   ],
   [

@@ -8,6 +8,15 @@ import { StartError } from '../start-error.ts';
 import { StoreError } from '../store/port.ts';
 import { exitCodes } from './terminal.ts';
 
+export interface CommandErrorOptions {
+  message: string;
+  /** What to do. */
+  help: string;
+  /** Default: failed. */
+  exit?: number;
+  cause?: unknown;
+}
+
 /** A mistake or a problem that a command found, said in one sentence. */
 export class CommandError extends Error {
   override readonly name = 'CommandError';
@@ -15,11 +24,11 @@ export class CommandError extends Error {
   readonly help: string;
   readonly exit: number;
 
-  constructor(code: string, options: { message: string; help: string; usage?: boolean; cause?: unknown }) {
+  constructor(code: string, options: CommandErrorOptions) {
     super(options.message, options.cause === undefined ? undefined : { cause: options.cause });
     this.code = code;
     this.help = options.help;
-    this.exit = options.usage ? exitCodes.usage : exitCodes.failed;
+    this.exit = options.exit ?? exitCodes.failed;
   }
 }
 

@@ -2,6 +2,8 @@
 // The command `holdfast`. This file stands alone and is plain JavaScript, so that a Node that cannot read the rest (TypeScript) can
 // at least say so.
 
+import * as module from 'node:module';
+
 const nodeMajorMin = 24;
 
 if (Number.parseInt(process.versions.node, 10) < nodeMajorMin) {
@@ -10,5 +12,7 @@ if (Number.parseInt(process.versions.node, 10) < nodeMajorMin) {
   );
   process.exitCode = 1;
 } else {
+  // Compiled code is kept from run to run: a command begins in half the time.
+  module.enableCompileCache?.();
   await import('./main.ts');
 }

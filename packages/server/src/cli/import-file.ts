@@ -67,7 +67,7 @@ async function importFile(context: CommandContext, file: string, flags: ImportFl
   const interrupt = terminal.catchInterrupt();
   const source = await openSource({
     file,
-    cwd: terminal.cwd,
+    terminal,
     interrupt,
     ...(format === undefined ? {} : { format }),
     ...(delimiter === undefined ? {} : { delimiter }),
@@ -96,12 +96,15 @@ function progressText({ read, rejected }: ImportReport, share: number | undefine
   return `${countText(read, 'row')} read${percent}${rejected > 0 ? `, ${numberText(rejected)} rejected` : ''}`;
 }
 
-function complaints({ rejected, rejections, flagged, flags, stopped }: ImportReport): string[] {
+function complaints(report: ImportReport): string[] {
+  const { rejected, rejections, waiting, waits, flagged, flags, stopped } = report;
   return [
     ...rejections.map((row) => `rejected  ${rowText(row)}`),
     ...(rejected > rejections.length
       ? [`… and ${numberText(rejected - rejections.length)} more rejected`]
       : []),
+    ...waits.map((row) => `waiting   ${rowText(row)}`),
+    ...(waiting > waits.length ? [`… and ${numberText(waiting - waits.length)} more waiting`] : []),
     ...flags.map((row) => `flagged   ${rowText(row)}`),
     ...(flagged > flags.length ? [`… and ${numberText(flagged - flags.length)} more flagged`] : []),
     ...(stopped ? [`Stopped: ${stopped.reason}`, `  ${stopped.help}`] : []),
@@ -118,7 +121,7 @@ function summary(report: ImportReport, { collection, scope }: { collection: stri
     `${numberText(created)} created`,
     `${numberText(changed)} changed`,
     `${numberText(unchanged)} unchanged`,
-    ...(waiting > 0 ? [`${numberText(waiting)} waiting for records that they refer to`] : []),
+    ...(waiting > 0 ? [`${numberText(waiting)} waiting`] : []),
     ...(flagged > 0 ? [`${numberText(flagged)} flagged`] : []),
     `${numberText(rejected)} rejected`,
   ];

@@ -18,6 +18,7 @@ import {
   type CommandContext,
   type CommonFlags,
   describeCommand,
+  keepFilesPrivate,
   withCommonFlags,
 } from './command.ts';
 import { createSettings, isLocked } from './connect.ts';
@@ -56,6 +57,7 @@ async function restore(context: CommandContext, given: string, flags: CommonFlag
   const verified = await verify(file, given);
   terminal.progress('');
   await mkdir(data, { recursive: true, mode: 0o700 });
+  keepFilesPrivate();
   const lock = lockFolder(data);
   try {
     const aside = await putInPlace({ file, data, database });

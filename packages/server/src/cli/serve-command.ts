@@ -1,7 +1,13 @@
 // `holdfast serve`: the flags of the server; serve.ts is what it does.
 
-import { type AddCommand, type CommonFlags, describeCommand, readWhole, withCommonFlags } from './command.ts';
-import { serve } from './serve.ts';
+import {
+  type AddCommand,
+  type CommonFlags,
+  describeCommand,
+  keepFilesPrivate,
+  readWhole,
+  withCommonFlags,
+} from './command.ts';
 
 export const addServe: AddCommand = (program, context) => {
   withCommonFlags(
@@ -19,6 +25,9 @@ export const addServe: AddCommand = (program, context) => {
     .option('--port <port>', 'the port; 0 takes any free one', readWhole({ min: 0, max: 65_535 }))
     .option('--host <address>', 'the address to listen on')
     .action(async (flags: CommonFlags & { port?: number; host?: string }) => {
+      keepFilesPrivate();
+      // The server is loaded when it is wanted: other commands need none of it and begin sooner.
+      const { serve } = await import('./serve.ts');
       context.exit = await serve(flags, context.terminal);
     });
 };

@@ -27,6 +27,8 @@ export async function serve(
   const flags =
     options.data === undefined ? options : { ...options, data: resolve(terminal.cwd, options.data) };
   const config = withFlags(await loadConfig(file), flags);
+  // What the server writes is for its own user, also in a folder that others may enter.
+  process.umask(0o077);
   const server = composeServer(config, overrides);
   const interrupt = terminal.catchInterrupt();
   const started = await server.start();

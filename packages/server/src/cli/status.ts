@@ -12,7 +12,7 @@ import {
   withCommonFlags,
 } from './command.ts';
 import { withAdmin } from './connect.ts';
-import { bytesText, durationText, facts, numberText, table } from './terminal.ts';
+import { bytesText, countText, durationText, facts, numberText, table } from './terminal.ts';
 
 export const addStatus: AddCommand = (program, context) => {
   withCommonFlags(
@@ -70,7 +70,7 @@ function statusText(given: {
   const uptime = durationText(status.now - status.startedAt);
   const free = sizes.diskFreeBytes === null ? 'unknown' : bytesText(sizes.diskFreeBytes);
   const waits = [
-    `${numberText(counts.conflictsOpen)} conflicts open`,
+    `${countText(counts.conflictsOpen, 'conflict')} open`,
     `${numberText(counts.quarantine)} in quarantine`,
     `${numberText(counts.held)} held`,
   ];

@@ -1,9 +1,13 @@
 // Where a command writes: results to standard output, everything else to standard error, and progress only where somebody watches.
 
+import type { Readable } from 'node:stream';
+
 /** Exit codes: what a script may rely on. */
 export const exitCodes = { ok: 0, failed: 1, usage: 2, interrupted: 130 } as const;
 
 export interface Terminal {
+  /** Standard input. */
+  readonly input: Readable;
   /** Standard output: the result, for people or as one JSON value. */
   print(text: string): void;
   /** Standard error: a whole line. */
@@ -27,6 +31,10 @@ export function processTerminal(): Terminal {
     progressShown = false;
   };
   return {
+    // Asked for only when it is read: the process waits for an input that it has touched.
+    get input() {
+      return process.stdin;
+    },
     print(text) {
       clear();
       process.stdout.write(`${text}\n`);
@@ -38,7 +46,7 @@ export function processTerminal(): Terminal {
     progress(line) {
       clear();
       if (!stderr.isTTY || line === '') return;
-      stderr.write(printable(line).slice(0, Math.max(20, stderr.columns - 1)));
+      stderr.write(printable(line).slice(0, (stderr.columns || 80) - 1));
       progressShown = true;
     },
     catchInterrupt() {

@@ -50,7 +50,7 @@ test('an operation is called with what its input allows', async () => {
 test.each([
   ['revoke', {}, 'device'],
   ['addKey', { name: 'x', grants: [{ scope: 'a', right: 'all' }] }, 'grants'],
-  ['import', { scope: 'a', collection: 'b', rows: [{ id: '' }] }, 'rows.0.id'],
+  ['import', { scope: 'a', collection: 'b', rows: [{ id: '' }] }, 'rows[0].id'],
   ['import', { scope: 'a', collection: 'b', rows: [] }, 'rows'],
 ])('%s refuses %j', async (operation, body, field) => {
   expect(readError(await post(operation, { body }))).toMatchObject({ status: 400, code: 'malformed', field });

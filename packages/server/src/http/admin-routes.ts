@@ -23,7 +23,7 @@ export function adminRoutes({ admin, token, clock }: AdminRoutesDeps): FastifyPl
     for (const operation of Object.keys(adminInputs) as AdminOperation[]) {
       app.post(`/v1/admin/${operation}`, async (request) => {
         // A backup answers when it is done, however long nothing moves on the socket.
-        request.raw.socket.setTimeout(0);
+        if (operation === 'backup') request.raw.socket.setTimeout(0);
         const result = await run(admin, operation, request.body);
         return { protocol: protocolMarker, result, now: clock.wallMs() };
       });
@@ -37,11 +37,19 @@ function run(admin: Admin, operation: AdminOperation, body: unknown): Promise<un
   if (!input.success) {
     const [issue] = input.error.issues;
     throw new RequestError('malformed', {
-      field: issue?.path.map(String).join('.') ?? '',
+      field: pathText(issue?.path ?? []),
       message: issue?.message ?? 'The input cannot be read.',
     });
   }
   return (admin[operation] as (input: unknown) => Promise<unknown>)(input.data);
+}
+
+/** `rows[0].id`, as the engine writes paths. */
+function pathText(path: readonly PropertyKey[]): string {
+  return path
+    .map((part) => (typeof part === 'number' ? `[${part}]` : `.${String(part)}`))
+    .join('')
+    .replace(/^\./, '');
 }
 
 function checkOperator(request: FastifyRequest, expected: string): void {

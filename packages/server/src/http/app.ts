@@ -18,7 +18,7 @@ import {
 import type { Logger } from 'pino';
 import { checkMedia, createBodyBudget, parseBody, readBytes } from './body.ts';
 import { checkHost, checkOrigin, checkPeer, type Machine } from './callers.ts';
-import { capConnections } from './connections.ts';
+import { type ConnectionBounds, capConnections } from './connections.ts';
 import { errorReply, expectedError } from './error-answer.ts';
 import { healthRoutes } from './health.ts';
 
@@ -38,40 +38,60 @@ export interface AppDeps {
   requestErrorOf: (error: unknown) => RequestError | undefined;
   /** The protocols and the operator's routes. */
   routes: readonly FastifyPluginAsync[];
+  /** Default `httpBounds`. */
+  bounds?: HttpBounds;
 }
 
 /** Bounds of sockets and requests. (Those of content stand in core's limits.) */
-export const httpBounds = {
-  /** The whole request must have arrived by then, its headers by then. */
+export interface HttpBounds extends ConnectionBounds {
+  /** The whole request must have arrived by then, its headers by then; looked at every so often. */
+  requestMsMax: number;
+  headersMsMax: number;
+  checkEveryMs: number;
+  headersBytesMax: number;
+  /** An idle socket is closed; one on which nothing moves, too, because its peer may be gone. */
+  keepAliveMsMax: number;
+  silentMsMax: number;
+  /** All bodies that are held at one time. */
+  bodiesBytesMax: number;
+}
+
+export const httpBounds: HttpBounds = {
   requestMsMax: 30_000,
   headersMsMax: 10_000,
+  checkEveryMs: 2_000,
   headersBytesMax: 16_384,
-  /** An idle socket is closed; one on which nothing moves, too, because its peer may be gone. */
   keepAliveMsMax: 60_000,
   silentMsMax: 120_000,
   connectionsMax: 4_096,
   connectionsPerAddressMax: 512,
-  /** All bodies that are held at one time. */
   bodiesBytesMax: 64 * 1_048_576,
-} as const;
+};
 
 export function createApp(deps: AppDeps): FastifyInstance {
+  const { bounds = httpBounds } = deps;
   const app = fastify({
-    loggerInstance: deps.log,
+    // Fastify's own lines, of which only the grave ones are wanted; the application writes its own.
+    loggerInstance: deps.log.child({}, { level: deps.log.isLevelEnabled('warn') ? 'warn' : deps.log.level }),
     logController: new LogController({ disableRequestLogging: true, requestIdLogLabel: 'request' }),
     genReqId: () => requestId(deps.random),
     bodyLimit: deps.limits.bodyBytesMax,
-    requestTimeout: httpBounds.requestMsMax,
-    connectionTimeout: httpBounds.silentMsMax,
-    keepAliveTimeout: httpBounds.keepAliveMsMax,
-    http: { headersTimeout: httpBounds.headersMsMax, maxHeaderSize: httpBounds.headersBytesMax },
+    requestTimeout: bounds.requestMsMax,
+    connectionTimeout: bounds.silentMsMax,
+    keepAliveTimeout: bounds.keepAliveMsMax,
+    http: {
+      headersTimeout: bounds.headersMsMax,
+      // Node looks every 30 s by itself, and a time-out is no shorter than that.
+      connectionsCheckingInterval: bounds.checkEveryMs,
+      maxHeaderSize: bounds.headersBytesMax,
+    },
     // The application answers `stopping` itself, in its own shape.
     return503OnClosing: false,
     forceCloseConnections: 'idle',
     clientErrorHandler: (error, socket) => refuseSocket(deps, error, socket),
     frameworkErrors: (error, request, reply) => sendError(deps, error, request, reply),
   }) as unknown as FastifyInstance;
-  capConnections(app.server, httpBounds);
+  capConnections(app.server, bounds);
 
   let stopping = false;
   app.addHook('preClose', async () => {
@@ -91,7 +111,7 @@ export function createApp(deps: AppDeps): FastifyInstance {
   app.setNotFoundHandler(() => {
     throw new RequestError('not_found', { field: 'path' });
   });
-  readJson(app, deps);
+  readJson(app, deps.limits, bounds);
   void app.register(healthRoutes(deps));
   for (const routes of deps.routes) void app.register(routes);
   return app;
@@ -129,8 +149,8 @@ function judgeCaller(deps: AppDeps, request: FastifyRequest, reply: FastifyReply
 }
 
 /** Makes JSON the only content that is read. What a body took of the common budget is given back with its answer. */
-function readJson(app: FastifyInstance, { limits }: AppDeps): void {
-  const budget = createBodyBudget(Math.max(httpBounds.bodiesBytesMax, limits.bodyInflatedBytesMax));
+function readJson(app: FastifyInstance, limits: Limits, bounds: HttpBounds): void {
+  const budget = createBodyBudget(Math.max(bounds.bodiesBytesMax, limits.bodyInflatedBytesMax));
   const releases = new WeakMap<FastifyRequest, () => void>();
   app.removeAllContentTypeParsers();
   app.addContentTypeParser('*', async (request: FastifyRequest, stream: FastifyRequest['raw']) => {

@@ -53,7 +53,7 @@ async function post(
   const response = await fetch(`${started.url}${path}`, {
     method: 'POST',
     headers: { 'content-type': 'application/json', ...headers },
-    body,
+    body: typeof body === 'string' ? body : new Uint8Array(body),
   });
   return { status: response.status, text: await response.text() };
 }

@@ -6,7 +6,7 @@ import { gzipSync } from 'node:zlib';
 import type { FastifyInstance } from 'fastify';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { createTestApp, readError, type TestApp } from './app.fixture.ts';
-import { capConnections } from './connections.ts';
+import { httpBounds } from './app.ts';
 
 let served: TestApp;
 let port: number;
@@ -183,9 +183,25 @@ test('the end answers what is in flight, takes nothing more, and closes every so
   expect(ran).toBe(0);
 });
 
+test('a peer that is slow with its headers or its body is cut off; others are served', async () => {
+  const { app } = createTestApp({
+    bounds: { ...httpBounds, headersMsMax: 200, requestMsMax: 400, checkEveryMs: 50 },
+  });
+  port = await listen(app);
+  try {
+    const slowHeaders = answerTo('GET /healthz HTTP/1.1\r\nHost: loc');
+    const slowBody = answerTo(`${post}content-length: 10\r\n\r\n{`);
+    expect((await fetch(`http://127.0.0.1:${port}/healthz`)).status).toBe(200);
+    for (const answer of await Promise.all([slowHeaders, slowBody]))
+      expect(errorOf(answer)).toMatchObject({ status: 408, code: 'malformed' });
+  } finally {
+    app.server.closeAllConnections();
+    await app.close();
+  }
+});
+
 test('one address cannot take all sockets', async () => {
-  const { app } = createTestApp();
-  capConnections(app.server, { connectionsMax: 100, connectionsPerAddressMax: 3 });
+  const { app } = createTestApp({ bounds: { ...httpBounds, connectionsPerAddressMax: 3 } });
   port = await listen(app);
   try {
     const sockets = await Promise.all(

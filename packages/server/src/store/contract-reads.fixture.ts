@@ -280,6 +280,7 @@ function testForPeople(open: OpenStore): void {
       store,
       writesOf({
         scope: { head: 6 },
+        mutations: [mutationRow('m-1')],
         records: [{ ...two, body: '{}', seq: 7, stamp: two.stamp + 50 }, record(9, { body: null })],
       }),
       'b',

@@ -284,6 +284,11 @@ function testLineage(open: OpenStore, outlives: boolean): void {
     expect(await lifeEnd(third, 'life-2')).toBe(3);
     expect(await lifeEnd(third, 'life-3')).toBe(6);
     expect(await lifeEnd(third, 'life-1', 'other')).toBe(8);
+    const fourth = await restart!({ id: 'life-4', startedAt: 4_000 });
+    await write(fourth, series(7, 9));
+    expect(await Promise.all(['1', '2', '3', '4'].map((n) => lifeEnd(fourth, `life-${n}`)))).toEqual([
+      3, 3, 6, 9,
+    ]);
   });
 
   test('writes without a commit begin nothing', async () => {

@@ -41,7 +41,10 @@ export async function lookAtDatabase(
   } catch (error) {
     if (!(error instanceof StoreError)) throw error;
     if (isLocked(error)) return { findings: [heldBy(server)], newestMs: 0 };
-    return { findings: [unreadable(error.message)], newestMs: 0 };
+    return {
+      findings: [error.code === 'corrupt' ? damaged(error.message) : unusable(error.message)],
+      newestMs: 0,
+    };
   }
 }
 
@@ -92,7 +95,7 @@ function readFile(data: string, server: FoundServer): DatabaseLook {
       .all<{ quick_check: string }>('PRAGMA quick_check(3)')
       .map((row) => row.quick_check)
       .filter((line) => line !== 'ok');
-    if (wrong.length > 0) return { findings: [left, unreadable(wrong.join(' '))], newestMs: 0 };
+    if (wrong.length > 0) return { findings: [left, damaged(wrong.join(' '))], newestMs: 0 };
     const counts = readCounts(connection);
     const newest = connection.get<{ stamp: number | null }>('SELECT max(stamp) AS stamp FROM hf_scopes');
     return {
@@ -121,11 +124,19 @@ function heldBy(server: FoundServer): Finding {
   );
 }
 
-function unreadable(reason: string): Finding {
+function damaged(reason: string): Finding {
   return problem(
     'database',
-    `It is damaged or cannot be read: ${reason}`,
+    `It is damaged: ${reason}`,
     'Keep a copy of the data folder, then bring a backup back with holdfast restore.',
+  );
+}
+
+function unusable(reason: string): Finding {
+  return problem(
+    'database',
+    `It cannot be opened: ${reason}`,
+    'Mend what is wrong with the folder or the disk first.',
   );
 }
 

@@ -113,10 +113,10 @@ test('the rows before a quote that never closes are good', async () => {
 });
 
 test('a row beyond the bound ends the reading instead of filling the memory', async () => {
-  expect(await read(`id,n\n1,a\n2,"${'x\n'.repeat(1_000)}"\n3,b\n`)).toEqual([
+  expect(await read(`id,n\n1,a\n2,"${'x\n'.repeat(4_000)}"\n3,b\n`)).toEqual([
     ['header', 'id', 'n'],
     [2, '1', 'a'],
-    'broken in 3: The row in line 3 is longer than 1000 characters.',
+    'broken in 3: The row in line 3 is longer than 4000 characters.',
   ]);
 });
 

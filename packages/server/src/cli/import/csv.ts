@@ -22,18 +22,26 @@ const options = {
   skip_records_with_error: true,
 } as const satisfies Options;
 
+/**
+ * Behind a row that is too long the parser has lost its place, so this is far more than a record may have: one that is a little
+ * too large is told like any other bad row, and only a quote that is never closed ends the reading.
+ */
+function rowCharsMax({ recordCharsMax }: RowBounds): number {
+  return recordCharsMax * 4;
+}
+
 /** `delimiter` undefined: the one that the header uses most. */
 export async function* readCsv(
   text: AsyncIterable<string>,
   bounds: RowBounds,
   delimiter?: string,
 ): AsyncGenerator<ReadRow> {
-  const { head, all } = await firstLine(text, bounds.recordCharsMax);
+  const { head, all } = await firstLine(text, rowCharsMax(bounds));
   const faults: { code: string; records: number }[] = [];
   const parser = parse({
     ...options,
     delimiter: delimiter ?? usedDelimiter(head),
-    max_record_size: bounds.recordCharsMax,
+    max_record_size: rowCharsMax(bounds),
     on_skip: (error) => {
       if (error) faults.push({ code: error.code, records: Number(error.records) });
       return undefined;
@@ -103,7 +111,7 @@ function brokenAt(code: string, line: number, bounds: RowBounds): BrokenFileErro
   if (code === 'CSV_MAX_RECORD_SIZE') {
     return new BrokenFileError(
       line,
-      `The row in line ${line} is longer than ${bounds.recordCharsMax} characters.`,
+      `The row in line ${line} is longer than ${rowCharsMax(bounds)} characters.`,
       'If a quote there is not closed, close it. Then import the file again.',
     );
   }

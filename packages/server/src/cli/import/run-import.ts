@@ -5,6 +5,7 @@ import { defaultLimits, type Json, type JsonObject, RequestError } from '@holdfa
 import { type Admin, type AdminInput, type ImportedRow, importRowsMax } from '../../admin/admin.ts';
 import { NoAnswerError } from '../admin-client.ts';
 import { CommandError } from '../failure.ts';
+import { exitCodes } from '../terminal.ts';
 import { planColumns } from './columns.ts';
 import { BrokenFileError, type ReadRow } from './row.ts';
 import { createSeenIds, type SeenIds } from './seen-ids.ts';
@@ -40,6 +41,7 @@ export interface ImportReport {
   /** The first of each kind. */
   rejections: RowReport[];
   flags: RowReport[];
+  waits: RowReport[];
   /** Why the import ended before the end of the file. */
   stopped?: { line?: number; reason: string; help: string };
 }
@@ -65,7 +67,7 @@ export async function runImport(admin: Admin, job: ImportJob, events: ImportEven
     throw new CommandError('collection_unknown', {
       message: `The schema has no collection ${job.collection}.`,
       help: `It has: ${facts.collections.map(({ name }) => name).join(', ')}.`,
-      usage: true,
+      exit: exitCodes.usage,
     });
   const run = new ImportRun(admin, job, collection.fields, events);
   try {
@@ -92,6 +94,7 @@ class ImportRun {
     rejected: 0,
     rejections: [],
     flags: [],
+    waits: [],
   };
   readonly #admin: Admin;
   readonly #job: ImportJob;
@@ -120,7 +123,12 @@ class ImportRun {
       return this.#reject(line, 'there is no id: a text or a whole number', this.#job.id);
     if (id.length > defaultLimits.idCharsMax)
       return this.#reject(line, `an id has at most ${defaultLimits.idCharsMax} characters`, this.#job.id);
+    const complete = this.#seen.complete;
     const before = this.#seen.add(id, line);
+    if (complete && !this.#seen.complete)
+      this.#events.note(
+        `There are so many rows that an id that comes twice is not noticed behind line ${line}.`,
+      );
     if (before !== undefined)
       return this.#reject(
         line,
@@ -169,7 +177,7 @@ class ImportRun {
     const { id, map } = this.#job;
     const plan = planColumns(columns, { id, map, known: this.#known });
     if ('problem' in plan)
-      throw new CommandError('columns', { message: plan.problem, help: plan.help, usage: true });
+      throw new CommandError('columns', { message: plan.problem, help: plan.help, exit: exitCodes.usage });
     this.#columns = plan;
     for (const note of plan.notes) this.#events.note(note);
   }
@@ -220,6 +228,7 @@ class ImportRun {
       return;
     }
     this.report[outcome] += 1;
+    if (outcome === 'waiting') keep(this.report.waits, reportOf(line, message, field, code));
     if (code === undefined || outcome === 'waiting') return;
     this.report.flagged += 1;
     keep(this.report.flags, reportOf(line, message, field, code));

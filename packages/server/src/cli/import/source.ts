@@ -4,6 +4,7 @@ import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { extname, resolve } from 'node:path';
 import { CommandError } from '../failure.ts';
+import { exitCodes, type Terminal } from '../terminal.ts';
 import { readCsv } from './csv.ts';
 import { decodeText } from './decode.ts';
 import { readJsonArray, readNdjson } from './json.ts';
@@ -15,7 +16,7 @@ export type Format = (typeof formats)[number];
 export interface SourceWishes {
   /** A path, or `-` for standard input. */
   file: string;
-  cwd: string;
+  terminal: Pick<Terminal, 'cwd' | 'input'>;
   format?: Format;
   encoding?: string;
   delimiter?: string;
@@ -40,12 +41,13 @@ const byEnding: Readonly<Record<string, Format>> = {
 
 /** Throws a CommandError when the format cannot be told or the file cannot be read. */
 export async function openSource(wishes: SourceWishes): Promise<Source> {
-  const { file, cwd, encoding, delimiter, interrupt } = wishes;
+  const { file, encoding, delimiter, interrupt } = wishes;
+  const path = resolve(wishes.terminal.cwd, file);
   const format = wishes.format ?? formatOf(file);
-  const size = file === '-' ? undefined : (await fileStat(resolve(cwd, file))).size;
+  const size = file === '-' ? undefined : (await fileStat(path)).size;
   let bytesRead = 0;
   async function* bytes(): AsyncGenerator<Uint8Array> {
-    const stream = file === '-' ? process.stdin : createReadStream(resolve(cwd, file));
+    const stream = file === '-' ? wishes.terminal.input : createReadStream(path);
     interrupt.addEventListener('abort', () => stream.destroy(), { once: true });
     for await (const chunk of stream as AsyncIterable<Buffer>) {
       bytesRead += chunk.length;
@@ -71,7 +73,7 @@ function formatOf(file: string): Format {
         ? 'Standard input has no name that tells its format.'
         : `The name ${file} does not tell its format.`,
     help: `Give --format ${formats.join(', --format ')}.`,
-    usage: true,
+    exit: exitCodes.usage,
   });
 }
 

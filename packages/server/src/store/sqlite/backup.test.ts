@@ -1,11 +1,12 @@
 // Backups: taken under load, verified, and seen to fail verification when something is changed.
 
-import { closeSync, existsSync, openSync, readdirSync, writeFileSync, writeSync } from 'node:fs';
+import { closeSync, existsSync, openSync, readdirSync, readSync, writeFileSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import type { Store } from '../port.ts';
 import { push, puts, sha256 } from '../push.fixture.ts';
+import { series } from '../writes.fixture.ts';
 import { openSqliteStore } from './open.ts';
 import { createTestFolder, type TestFolder, testOptions } from './sqlite.fixture.ts';
 import { verifyBackup } from './verify.ts';
@@ -70,18 +71,25 @@ test('a copy that was cut off is no backup, and the next one takes its place', a
   expect(existsSync(`${target}.partial`)).toBe(false);
 });
 
-test('the store in memory is copied whole, too, and never within a commit', async () => {
+test('a database in memory is copied between its commits, never within one', async () => {
   const memory = await openSqliteStore(testOptions(null));
   await push(memory, { changes: puts(5, () => ({})) });
-  const [, { bytes }] = await Promise.all([
-    push(memory, { name: 'second', changes: puts(5, () => ({ name: 'x' })) }),
-    memory.backup(target),
-    push(memory, { name: 'third', changes: puts(5, () => ({ name: 'y' })) }),
-  ]);
-  expect(bytes).toBeGreaterThan(0);
+  let copied = false;
+  let backup: Promise<unknown> | undefined;
+  const undone = memory.commit(async (transaction) => {
+    await transaction.write(new Map([['shop', series(6, 9)]]), memory.life);
+    backup = memory.backup(target).finally(() => {
+      copied = true;
+    });
+    // Longer than the copy would take if it did not wait.
+    for (let turn = 0; turn < 1_000 && !copied; turn++) await new Promise((resolve) => setImmediate(resolve));
+    throw new Error('undone');
+  });
+  await expect(undone).rejects.toThrow('undone');
+  await backup;
   const { problems, heads } = verifyBackup({ file: target, sha256 });
   expect(problems).toEqual([]);
-  expect([10, 15]).toContain(heads.get('shop'));
+  expect(heads.get('shop')).toBe(5);
   await memory.close();
 });
 
@@ -126,18 +134,36 @@ test.each(Object.entries(damages))('verification finds that %s', async (_, [sql,
   expect(verifyBackup({ file: target, sha256 }).problems.join('\n')).toMatch(problem);
 });
 
-test.each(['hf_records', 'hf_records_number'])('verification finds a damaged page of %s', async (name) => {
+/** Changes the first page of a table or index of the backup. */
+function damage(name: string, change: (page: Buffer) => void): void {
+  const database = new DatabaseSync(target);
+  const { root } = database
+    .prepare('SELECT rootpage AS root FROM sqlite_schema WHERE name = ?')
+    .get(name) as {
+    root: number;
+  };
+  database.close();
+  const page = Buffer.alloc(4_096);
+  const handle = openSync(target, 'r+');
+  readSync(handle, page, 0, page.length, (root - 1) * page.length);
+  change(page);
+  writeSync(handle, page, 0, page.length, (root - 1) * page.length);
+  closeSync(handle);
+}
+
+test('verification finds a page that cannot be read', async () => {
   await some('a');
   await store.backup(target);
-  const database = new DatabaseSync(target);
-  const { page } = database
-    .prepare('SELECT rootpage AS page FROM sqlite_schema WHERE name = ?')
-    .get(name) as { page: number };
-  database.close();
-  const handle = openSync(target, 'r+');
-  writeSync(handle, Buffer.alloc(4_096, 0xaa), 0, 4_096, (page - 1) * 4_096);
-  closeSync(handle);
-  expect(verifyBackup({ file: target, sha256 }).problems.join('\n')).toMatch(/page|damaged/);
+  damage('hf_records', (page) => page.fill(0xaa));
+  const { problems } = verifyBackup({ file: target, sha256 });
+  expect(problems).toContain('The file is damaged and cannot be read to its end.');
+});
+
+test('verification finds an index that does not match its table', async () => {
+  await some('a');
+  await store.backup(target);
+  damage('hf_records_number', (page) => page.write('shoq', page.indexOf('shop'), 'latin1'));
+  expect(verifyBackup({ file: target, sha256 }).problems.join('\n')).toMatch(/index hf_records_number/);
 });
 
 test('verification refuses what is no database of ours, and what is not there', () => {

@@ -66,14 +66,17 @@ test('a database that another process writes is busy, and free when that has end
   await store.close();
 });
 
-/** A store whose writer fails as told, before or after SQLite has run the statement. */
+/** 'undone': SQLite has rolled the transaction back by itself, as it does when the disk is full. */
+type When = 'before' | 'undone';
+
+/** A store whose writer fails as told. */
 async function faultyStore(): Promise<{
   store: SqliteStore;
-  fail: (statement: string | RegExp, errcode: number, when?: 'before' | 'after') => void;
+  fail: (statement: string | RegExp, errcode: number, when?: When) => void;
   opened: () => number;
 }> {
   await (await folder.open()).close();
-  let fault: { statement: string | RegExp; errcode: number; when: 'before' | 'after' } | undefined;
+  let fault: { statement: string | RegExp; errcode: number; when: When } | undefined;
   let opened = 0;
   class FaultyConnection extends Connection {
     override run(
@@ -85,10 +88,9 @@ async function faultyStore(): Promise<{
           ? fault
           : undefined;
       if (now) fault = undefined;
-      if (now?.when === 'before') throw storeErrorOf(sqliteError(now.errcode));
-      const changes = super.run(sql, ...values);
-      if (now) throw storeErrorOf(sqliteError(now.errcode));
-      return changes;
+      if (!now) return super.run(sql, ...values);
+      if (now.when === 'undone') super.run('ROLLBACK');
+      throw storeErrorOf(sqliteError(now.errcode));
     }
   }
   const connect = (): Connection => {
@@ -163,8 +165,8 @@ test('when SQLite has rolled back by itself, nothing runs outside a transaction'
   await write(store, series(1, 1));
   const stubborn = store.commit(async (transaction) => {
     await transaction.write(new Map([['shop', series(2, 2)]]), store.life);
-    // As SQLite does when the disk is full: the transaction is gone, and the next statement would stand alone.
-    fail(/INSERT INTO hf_devices/, 13, 'after');
+    // The transaction is gone, and the next statement would stand alone and stay.
+    fail(/INSERT INTO hf_devices/, 13, 'undone');
     const device = { device: 'd', name: '', key: null, createdAt: 1, seenAt: 1, revokedAt: null };
     await transaction.putDevices([device]).catch(() => undefined);
     await transaction.write(new Map([['other', series(1, 1)]]), store.life).catch(() => undefined);

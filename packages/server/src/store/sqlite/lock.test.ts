@@ -31,10 +31,13 @@ test('a process that dies lets the folder go; until then no other gets it', asyn
   const script = fileURLToPath(new URL('./hold-lock.fixture.ts', import.meta.url));
   const child = spawn(process.execPath, [script, folder.path], { stdio: ['ignore', 'pipe', 'inherit'] });
   const exited = once(child, 'exit');
-  const [said] = (await once(child.stdout, 'data')) as [Buffer];
-  expect(said.toString()).toBe('held\n');
-  expect(() => lockDataFolder(folder.path)).toThrow(expect.objectContaining({ code: 'busy' }));
-  child.kill('SIGKILL');
+  try {
+    const [said] = (await once(child.stdout, 'data')) as [Buffer];
+    expect(said.toString()).toBe('held\n');
+    expect(() => lockDataFolder(folder.path)).toThrow(expect.objectContaining({ code: 'busy' }));
+  } finally {
+    child.kill('SIGKILL');
+  }
   await exited;
   lockDataFolder(folder.path).release();
 });

@@ -7,10 +7,11 @@ import { defineSchema, uniqueKey } from '@holdfast/core';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { z } from 'zod';
 import type { Store } from '../port.ts';
-import { push, puts } from '../push.fixture.ts';
+import { push, puts, sha256 } from '../push.fixture.ts';
 import { loaded, record, series, write, writesOf } from '../writes.fixture.ts';
 import { inspectSqliteStore } from './open.ts';
 import { createTestFolder, type TestFolder } from './sqlite.fixture.ts';
+import { verifyBackup } from './verify.ts';
 
 let folder: TestFolder;
 beforeEach(() => {
@@ -58,6 +59,12 @@ test('a file that is no database is corrupt', async () => {
   await expect(folder.open()).rejects.toMatchObject({ code: 'corrupt' });
 });
 
+test('a folder that is not there is an error', async () => {
+  await expect(folder.open(1, { file: `${folder.path}/none/holdfast.db` })).rejects.toMatchObject({
+    code: 'failed',
+  });
+});
+
 test('an open that fails begins no life and leaves nothing locked', async () => {
   await (await folder.open()).close();
   await (await folder.open(2)).close();
@@ -91,6 +98,9 @@ test('an inspecting store reads the database while a server writes it, under its
   await expect(
     inspecting.identity.revokeCredential('k', 1, { at: 1, actor: '', action: '', subject: '' }),
   ).rejects.toMatchObject({ code: 'readonly' });
+  const copy = `${folder.file}-copy`;
+  expect((await inspecting.backup(copy)).bytes).toBeGreaterThan(0);
+  expect(verifyBackup({ file: copy, sha256 }).heads).toEqual(new Map([['shop', 3]]));
   await inspecting.close();
   await write(store, series(4, 4));
   await store.close();

@@ -151,9 +151,18 @@ const networkFileSystems = new Set([0x6969, 0x517b, 0xff534d42, 0xfe534d42]);
 
 /** The log's index is memory shared between processes, and locks of such file systems fail silently: that ends in corruption. */
 function requireLocal(file: string): void {
-  if (!networkFileSystems.has(statfsSync(dirname(file)).type)) return;
+  if (!networkFileSystems.has(fileSystemOf(dirname(file)))) return;
   throw new StoreError(
     'failed',
     'The data folder lies on a network’s file system, where SQLite’s locks do not hold. Choose a local folder.',
   );
+}
+
+function fileSystemOf(folder: string): number {
+  try {
+    return statfsSync(folder).type;
+  } catch {
+    // There is no such folder, or it may not be read: opening the file says so as a StoreError.
+    return 0;
+  }
 }

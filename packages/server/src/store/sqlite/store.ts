@@ -72,18 +72,16 @@ export class SqliteStore implements Store {
 
   read<Result>(work: (snapshot: StoreSnapshot) => Promise<Result>): Promise<Result> {
     if (this.#end) return Promise.reject(this.#end);
-    return this.#reads.take(async () => {
-      const snapshot = new SqliteSnapshot(this.#connection('reader'));
-      try {
-        return await this.#within('BEGIN', 'reader', async (connection) => {
-          // A transaction takes its state with its first statement; this is the first.
-          connection.get("SELECT 1 FROM hf_meta WHERE key = 'tables'");
-          return work(snapshot);
-        });
-      } finally {
-        snapshot.end();
-      }
-    });
+    return this.#reads.take(() =>
+      this.#within('BEGIN', 'reader', async (connection) => {
+        const snapshot = new SqliteSnapshot(connection);
+        try {
+          return await work(snapshot);
+        } finally {
+          snapshot.end();
+        }
+      }),
+    );
   }
 
   async backup(file: string): Promise<{ bytes: number }> {
@@ -102,8 +100,10 @@ export class SqliteStore implements Store {
   async close(): Promise<void> {
     this.#end ??= closedError();
     await Promise.all([this.#writes.take(async () => {}), this.#reads.take(async () => {})]);
-    const writer = this.#writer;
-    if (writer && this.#end.code === 'closed') this.#tend((connection) => this.#wal?.close(connection));
+    this.#wal?.stop();
+    // After a failed fsync the files stay as they are: closing them would copy the log, and the process ends anyway.
+    if (this.#end.code === 'fsync') return;
+    if (this.#writer) this.#tend((connection) => this.#wal?.cut(connection));
     this.#reader?.close();
     this.#writer?.close();
     this.#reader = undefined;

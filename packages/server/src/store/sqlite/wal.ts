@@ -49,9 +49,13 @@ export class Wal {
     else if (log - checkpointed >= bounds.copyPagesMin) checkpoint(connection, 'PASSIVE');
   }
 
-  /** At the end, when no commit will follow. */
-  close(connection: Connection): void {
+  /** Leaves no timer. */
+  stop(): void {
     this.#idle?.cancel();
+  }
+
+  /** At the end, when no commit will follow. */
+  cut(connection: Connection): void {
     if (this.#deps.noReads()) cut(connection);
   }
 

@@ -1,0 +1,184 @@
+// The composed server: it starts whole or leaves nothing behind, acknowledges only what is durable, and ends cleanly.
+
+import { existsSync } from 'node:fs';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { composeServer, fatalExitCode, type Parts, processParts } from './compose.ts';
+import { type Config, defineConfig } from './config.ts';
+import { exchangeOf, idOf, mutationOf, schema } from './protocols/native/native.fixture.ts';
+import { type Store, StoreError } from './store/port.ts';
+import { openSqliteStore } from './store/sqlite/open.ts';
+
+let data: string;
+let config: Config;
+beforeEach(async () => {
+  data = await mkdtemp(join(tmpdir(), 'holdfast-compose-'));
+  config = defineConfig({ schema, port: 0, data, logLevel: 'silent' });
+});
+afterEach(() => rm(data, { recursive: true, force: true }));
+
+function push(url: string, n: number, parts: Record<string, unknown> = {}): Promise<Response> {
+  const put = { type: 'put', collection: 'items', id: `i${n}`, body: { name: `Item ${n}` } };
+  const body = exchangeOf({
+    limit: 0,
+    replica: `r${n}`,
+    batch: { n: 1, mutations: [mutationOf(n, put)] },
+    ...parts,
+  });
+  return fetch(`${url}/v1/exchange`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify(body),
+  });
+}
+
+/** The store, whose next commits meet `fault` while it is set. */
+function faulty(): { openStore: Parts['openStore']; set: (fault: StoreError | undefined) => void } {
+  let fault: StoreError | undefined;
+  return {
+    set: (next) => {
+      fault = next;
+    },
+    async openStore(options) {
+      const store: Store = await openSqliteStore(options);
+      return {
+        life: store.life,
+        oneWriter: store.oneWriter,
+        identity: store.identity,
+        commit: (work) => (fault ? Promise.reject(fault) : store.commit(work)),
+        read: (work) => store.read(work),
+        backup: (file) => store.backup(file),
+        close: () => store.close(),
+      };
+    },
+  };
+}
+
+test('what a server has taken, the next life of it still has', async () => {
+  const first = composeServer(config);
+  const { url } = await first.start();
+  expect((await push(url, 1)).status).toBe(200);
+  await first.stop();
+  await first.stop();
+  const second = composeServer(config);
+  const { engine } = await second.start();
+  expect((await engine.inspect.counts()).mutations).toBe(1);
+  await second.stop();
+});
+
+test('two servers do not share a folder; the second leaves the first alone', async () => {
+  const first = composeServer(config);
+  const { url } = await first.start();
+  await expect(composeServer(config).start()).rejects.toMatchObject({
+    name: 'StartError',
+    code: 'data_locked',
+  });
+  expect((await push(url, 1)).status).toBe(200);
+  expect(existsSync(join(data, 'server.json'))).toBe(true);
+  await first.stop();
+  expect(existsSync(join(data, 'server.json'))).toBe(false);
+});
+
+test('a port that is taken is told, and the folder is free again', async () => {
+  const other = createServer();
+  await new Promise<void>((resolve) => other.listen(0, '127.0.0.1', resolve));
+  const { port } = other.address() as AddressInfo;
+  const taken = composeServer({ ...config, port });
+  await expect(taken.start()).rejects.toMatchObject({ name: 'StartError', code: 'port_taken' });
+  other.close();
+  const free = composeServer(config);
+  await free.start();
+  await free.stop();
+});
+
+test('an address of another machine is told', async () => {
+  const away = composeServer({ ...config, host: '203.0.113.9' });
+  await expect(away.start()).rejects.toMatchObject({ name: 'StartError', code: 'host_unusable' });
+});
+
+test.each([
+  ['full', 'storage_full'],
+  ['busy', 'storage_busy'],
+  ['readonly', 'storage_readonly'],
+  ['failed', 'storage_failed'],
+] as const)(
+  'a store that is %s acknowledges nothing, says why, and goes on when it is over',
+  async (code, answer) => {
+    const { openStore, set } = faulty();
+    const server = composeServer(config, { openStore });
+    const { url, engine } = await server.start();
+    set(new StoreError(code, 'injected'));
+    for (const response of [await push(url, 1), await fetch(`${url}/readyz`)]) {
+      expect(response.status).toBe(503);
+      expect(Number(response.headers.get('retry-after'))).toBeGreaterThan(0);
+      expect(await response.json()).toMatchObject({ error: { code: answer } });
+    }
+    // Reads go on.
+    expect((await push(url, 1, { batch: undefined })).status).toBe(200);
+    expect((await fetch(`${url}/healthz`)).status).toBe(200);
+    set(undefined);
+    expect((await push(url, 1)).status).toBe(200);
+    expect((await engine.inspect.counts()).mutations).toBe(1);
+    await server.stop();
+  },
+);
+
+test('a failed fsync ends the process at once, with nothing acknowledged', async () => {
+  const { openStore, set } = faulty();
+  const exits: number[] = [];
+  const server = composeServer(config, { openStore, exit: (code) => exits.push(code) });
+  const { url } = await server.start();
+  set(new StoreError('fsync', 'injected'));
+  const answers = await Promise.all([push(url, 1), push(url, 2)]);
+  expect(answers.map(({ status }) => status)).toEqual([503, 503]);
+  expect(exits).toContain(fatalExitCode);
+  expect(exits.every((code) => code !== 0)).toBe(true);
+  await server.stop();
+});
+
+test('the end answers the pushes that were taken, and all of them are there afterwards', async () => {
+  const server = composeServer(config);
+  const { url } = await server.start();
+  expect((await push(url, 1)).status).toBe(200);
+  const pushes = Array.from({ length: 40 }, (_, n) => push(url, n + 2));
+  // The first answer says that the others are on their way.
+  await pushes[0];
+  const from = performance.now();
+  const stopped = server.stop();
+  const outcomes = await Promise.allSettled(pushes);
+  await stopped;
+  expect(performance.now() - from).toBeLessThan(5_000);
+  const taken = outcomes.flatMap((outcome, n) =>
+    outcome.status === 'fulfilled' && outcome.value.status === 200 ? [idOf(n + 2)] : [],
+  );
+  const again = composeServer(config);
+  const { engine } = await again.start();
+  const { records } = await engine.pull({ key: null, device: '', actor: '' }, 'shop-1', { after: null });
+  for (const id of taken)
+    expect(records.map(({ id: record }) => record)).toContain(`i${Number(id.slice(-6))}`);
+  await again.stop();
+});
+
+test('an end that takes too long is forced', async () => {
+  const exits: number[] = [];
+  let overdue: (() => void) | undefined;
+  const parts = processParts(config);
+  const server = composeServer(config, {
+    exit: (code) => exits.push(code),
+    timer: {
+      after(delayMs, run) {
+        if (delayMs > 4_000 && delayMs < 5_000) overdue = run;
+        return parts.timer.after(delayMs, run);
+      },
+    },
+  });
+  await server.start();
+  const stopped = server.stop();
+  overdue?.();
+  await stopped;
+  expect(exits).toEqual([1]);
+});
