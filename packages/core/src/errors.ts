@@ -92,6 +92,11 @@ export const requestErrors = {
   ),
   conflict_settled: entry(409, 'The conflict is settled already.', 'Undo it first, or change the record.'),
   enrol_code: entry(403, 'The enrolment code is unknown, used or expired.', 'Ask for a new code.'),
+  device_taken: entry(
+    403,
+    'This device id has enrolled before, or the code is for another device.',
+    'Ask for a code for this device: holdfast devices enrol --device.',
+  ),
   too_many: entry(
     429,
     'A bound on how many of these there may be was reached.',

@@ -161,7 +161,7 @@ export function composeServer(config: Config, overrides: Partial<Parts> = {}): H
         });
         const { url, urls } = addressesOf(app, config);
         await writeServerFile(config.data, { url, pid: process.pid });
-        parts.log.info({ url, auth: config.auth }, 'serving');
+        parts.log.debug({ url, auth: config.auth }, 'serving');
         return { url, urls, engine: folder.engine, store: folder.store };
       } catch (error) {
         await running?.app.close();

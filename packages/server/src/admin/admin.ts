@@ -42,7 +42,7 @@ export const adminInputs = {
       .max(importRowsMax),
   }),
   devices: z.object({}),
-  enrol: z.object({ name, grants }),
+  enrol: z.object({ name, grants, device: z.string().min(1).max(defaultLimits.idCharsMax).exactOptional() }),
   revoke: z.object({ device: z.string().min(1) }),
   keys: z.object({}),
   addKey: z.object({ name, grants, expiresDays: z.number().positive().max(36_500).exactOptional() }),

@@ -41,6 +41,7 @@ export const addDevices: AddCommand = (program, context) => {
         'holdfast devices enrol --name till-1  # may write in the scope main',
         'holdfast devices enrol --name till-1 --scope shop-1 --scope prices:read',
         'holdfast devices enrol --name office --all-scopes',
+        'holdfast devices enrol --name till-1 --device till-1-8f3a  # one that was wiped or revoked comes back',
       ],
     }),
   )
@@ -51,6 +52,7 @@ export const addDevices: AddCommand = (program, context) => {
       collectScope,
     )
     .option('--all-scopes', 'it may write in every scope')
+    .option('--device <device>', 'the id of a device that enrolled before and shall come back with a new key')
     .action((flags: EnrolFlags) => enrolDevice(context, flags));
   withCommonFlags(
     describeCommand(devices, {
@@ -77,7 +79,7 @@ export function grantsOf({ scope, allScopes }: GrantFlags): Grants {
   return allScopes ? 'all' : (scope ?? [{ scope: 'main', right: 'write' }]);
 }
 
-type EnrolFlags = CommonFlags & GrantFlags & { name: string };
+type EnrolFlags = CommonFlags & GrantFlags & { name: string; device?: string };
 
 async function listDevices(context: CommandContext, flags: CommonFlags): Promise<void> {
   await withAdmin(context.terminal, flags, { create: false }, async ({ admin }) => {
@@ -99,7 +101,11 @@ async function listDevices(context: CommandContext, flags: CommonFlags): Promise
 async function enrolDevice(context: CommandContext, flags: EnrolFlags): Promise<void> {
   const grants = grantsOf(flags);
   await withAdmin(context.terminal, flags, { create: true }, async ({ admin, server }) => {
-    const { code, expiresAt } = await admin.enrol({ name: flags.name, grants });
+    const { code, expiresAt } = await admin.enrol({
+      name: flags.name,
+      grants,
+      ...(flags.device === undefined ? {} : { device: flags.device }),
+    });
     const { now } = await admin.status({});
     answer(context, flags, {
       json: { code, expiresAt, name: flags.name, grants },

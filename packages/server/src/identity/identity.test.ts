@@ -173,7 +173,7 @@ test('right codes are no guesses; wrong ones from everywhere are bounded togethe
   guesses.begin('d');
 });
 
-test('a revoked device is told so, and cannot come back by another code', async () => {
+test('a revoked device is told so, and comes back only by a code for it', async () => {
   const { code } = await createEnrolment(deps, { name: 'till', grants, actor });
   const { key } = await identity.enrol({ code, device: 'd1', name: 'n', address: 'a' });
   expect(await revokeDevice(deps, { device: 'd1', actor })).toBe(true);
@@ -181,7 +181,13 @@ test('a revoked device is told so, and cannot come back by another code', async 
   await expect(identity.prove({ authorization: `Bearer ${key}` })).rejects.toEqual(refused('device_revoked'));
   const other = await createEnrolment(deps, { name: 'till', grants, actor });
   const again = identity.enrol({ code: other.code, device: 'd1', name: 'n', address: 'a' });
-  await expect(again).rejects.toEqual(refused('enrol_code'));
+  await expect(again).rejects.toEqual(refused('device_taken', 'device'));
+  const its = await createEnrolment(deps, { name: 'till', grants, actor, device: 'd1' });
+  const back = await identity.enrol({ code: its.code, device: 'd1', name: 'n', address: 'a' });
+  expect(await identity.prove({ authorization: `Bearer ${back.key}` })).toMatchObject({ device: 'd1' });
+  await expect(identity.prove({ authorization: `Bearer ${key}` })).rejects.toEqual(
+    refused('unauthenticated'),
+  );
 });
 
 test('names that could move a cursor, and grants of nothing, are refused', async () => {

@@ -52,6 +52,7 @@ export function createIdentity(deps: IdentityDeps & { auth: 'none' | 'keys' }): 
         });
       if (found === 'unknown') throw new RequestError('enrol_code', { field: 'code' });
       noGuess();
+      if (found === 'otherDevice') throw new RequestError('device_taken', { field: 'device' });
       return { key: text, grants: found.grants };
     },
   };

@@ -61,14 +61,26 @@ export async function removeKey(deps: IdentityDeps, args: { key: string; actor: 
 /** Makes a one-time code by which one device can enrol within ten minutes; shown once. */
 export async function createEnrolment(
   deps: IdentityDeps,
-  args: { name: string; grants: Grants; actor: string },
+  args: {
+    name: string;
+    grants: Grants;
+    actor: string;
+    /** A device that enrolled before, revoked or not, and shall come back. */
+    device?: string | undefined;
+  },
 ): Promise<{ code: string; expiresAt: number }> {
   const at = deps.clock.wallMs();
   const code = createCode(deps.random);
   const expiresAt = at + enrolmentMsMax;
   const name = checkName(args.name);
   await deps.store.identity.addEnrolmentCode(
-    { codeHash: hashCode(code, deps.sha256), name, grants: checkGrants(args.grants), expiresAt },
+    {
+      codeHash: hashCode(code, deps.sha256),
+      device: args.device ?? null,
+      name,
+      grants: checkGrants(args.grants),
+      expiresAt,
+    },
     { at, actor: args.actor, action: 'device.invite', subject: name },
   );
   return { code, expiresAt };

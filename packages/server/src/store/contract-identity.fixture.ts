@@ -20,6 +20,7 @@ const entry = (action: string, subject = 'it'): AuditEntry => ({ at: 100, actor:
 
 const code = (more: Partial<EnrolmentCode> = {}): EnrolmentCode => ({
   codeHash: 'code-hash',
+  device: null,
   name: 'Till',
   grants: [{ scope: 'shop', right: 'read' }],
   expiresAt: 1_000,
@@ -128,19 +129,51 @@ export function testIdentity(open: OpenStore): void {
     expect(await enrol(store, 'till', { at: 500, codeHash: 'never' })).toBe('unknown');
   });
 
-  test('a device that enrols again has its new key alone; a revoked one does not come back', async () => {
+  test('a code that names no device is for one that never enrolled; nobody takes the place of another', async () => {
     const { store } = await open();
-    for (const codeHash of ['one', 'two', 'three'])
+    for (const codeHash of ['one', 'two'])
       await store.identity.addEnrolmentCode(code({ codeHash }), entry('device.invite'));
     await enrol(store, 'till', { at: 500, codeHash: 'one' });
-    await enrol(store, 'till', { at: 600, codeHash: 'two' });
+    expect(await enrol(store, 'till', { at: 600, codeHash: 'two' })).toBe('otherDevice');
+    await store.identity.revokeDevice('till', 700, entry('device.revoke'));
+    expect(await enrol(store, 'till', { at: 800, codeHash: 'two' })).toBe('otherDevice');
+    expect((await credential(store, 'key-till-500'))?.revokedAt).toBe(700);
+    expect(await device(store, 'till')).toMatchObject({ key: 'key-till-500', revokedAt: 700 });
+    // The code was not used up.
+    expect(await enrol(store, 'till-2', { at: 800, codeHash: 'two' })).toMatchObject({ codeHash: 'two' });
+  });
+
+  test('a code that names a device brings that one back, revoked or not, with its new key alone', async () => {
+    const { store } = await open();
+    await store.identity.addEnrolmentCode(code({ codeHash: 'one' }), entry('device.invite'));
+    for (const codeHash of ['two', 'three'])
+      await store.identity.addEnrolmentCode(code({ codeHash, device: 'till' }), entry('device.invite'));
+    await enrol(store, 'till', { at: 500, codeHash: 'one' });
+    expect(await enrol(store, 'other', { at: 600, codeHash: 'two' })).toBe('otherDevice');
+    expect(await enrol(store, 'till', { at: 600, codeHash: 'two' })).toMatchObject({ device: 'till' });
     expect((await credential(store, 'key-till-500'))?.revokedAt).toBe(600);
     expect((await credential(store, 'key-till-600'))?.revokedAt).toBeNull();
     expect(await device(store, 'till')).toMatchObject({ key: 'key-till-600', createdAt: 500, seenAt: 600 });
     await store.identity.revokeDevice('till', 700, entry('device.revoke'));
-    expect(await enrol(store, 'till', { at: 800, codeHash: 'three' })).toBe('unknown');
-    expect((await device(store, 'till'))?.revokedAt).toBe(700);
-    // The code is still good for another device.
-    expect(await enrol(store, 'till-2', { at: 800, codeHash: 'three' })).toMatchObject({ codeHash: 'three' });
+    await enrol(store, 'till', { at: 800, codeHash: 'three' });
+    expect(await device(store, 'till')).toMatchObject({ key: 'key-till-800', revokedAt: null });
+    expect((await credential(store, 'key-till-600'))?.revokedAt).toBe(700);
+  });
+
+  test('a device that only registered itself may enrol, unless it was revoked; a refusal leaves no trace', async () => {
+    const { store, audit } = await open();
+    for (const codeHash of ['one', 'two'])
+      await store.identity.addEnrolmentCode(code({ codeHash }), entry('device.invite'));
+    const registered = ['known', 'lost'].map((name) => ({
+      ...{ device: name, name: '', key: null, createdAt: 1, seenAt: 1, revokedAt: null },
+    }));
+    await store.commit((transaction) => transaction.putDevices(registered));
+    await store.identity.revokeDevice('lost', 400, entry('device.revoke'));
+    expect(await enrol(store, 'lost', { codeHash: 'one' })).toBe('otherDevice');
+    expect(await device(store, 'lost')).toMatchObject({ key: null, revokedAt: 400 });
+    expect(await enrol(store, 'known', { codeHash: 'one' })).toMatchObject({ codeHash: 'one' });
+    expect((await audit()).map(({ action }) => action)).toEqual([
+      ...['device.invite', 'device.invite', 'device.revoke', 'device.enrol'],
+    ]);
   });
 }

@@ -50,6 +50,8 @@ export interface Device {
 /** A one-time code by which a device enrols. Kept as a hash. */
 export interface EnrolmentCode {
   codeHash: string;
+  /** The one device, revoked or not, that may come back with it; null: for a device that never enrolled. */
+  device: string | null;
   name: string;
   grants: Grants;
   expiresAt: number;
@@ -188,14 +190,16 @@ export interface IdentityStore {
   addEnrolmentCode(code: EnrolmentCode, audit: AuditEntry): Promise<void>;
   /**
    * Uses a code up: at most one of several callers gets it, and then the device and its key exist.
-   * 'unknown' when there is no such code or it has expired; expired codes are removed.
+   * 'unknown' when there is no such code or it has expired; expired codes are removed. 'otherDevice' when the code is for
+   * another device, or names none and this one has enrolled before: else whoever has any code could take a device's place.
+   * Neither uses the code up.
    */
   enrol(
     codeHash: string,
     at: number,
     device: Device,
     credential: Omit<StoredCredential, 'grants'>,
-  ): Promise<EnrolmentCode | 'unknown'>;
+  ): Promise<EnrolmentCode | 'unknown' | 'otherDevice'>;
 }
 
 /**

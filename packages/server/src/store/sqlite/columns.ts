@@ -85,8 +85,9 @@ export function storedCredentialOf(row: CredentialRow & { secretHash: string }):
 
 export type EnrolmentCodeRow = Omit<EnrolmentCode, 'grants'> & { grants: string };
 
-export function enrolmentCodeOf({ codeHash, name, grants, expiresAt }: EnrolmentCodeRow): EnrolmentCode {
-  return { codeHash, name, grants: parsed(grants), expiresAt };
+export function enrolmentCodeOf(row: EnrolmentCodeRow): EnrolmentCode {
+  const { codeHash, device, name, grants, expiresAt } = row;
+  return { codeHash, device, name, grants: parsed(grants), expiresAt };
 }
 
 export const quarantineColumns = `t.place, coalesce(t.scope, '') AS scope, t.device, t.replica, t.mutation, t.code, t.at,

@@ -36,11 +36,12 @@ export function createIdentityStore(commit: CommitAs): IdentityStore {
         putAudit(connection, audit);
         return true;
       }),
-    addEnrolmentCode: ({ codeHash, name, grants, expiresAt }, audit) =>
+    addEnrolmentCode: ({ codeHash, device, name, grants, expiresAt }, audit) =>
       commit((connection) => {
         connection.run(
-          'INSERT INTO hf_enrolment_codes (code_hash, name, grants, expires_at) VALUES (?, ?, ?, ?)',
+          'INSERT INTO hf_enrolment_codes (code_hash, device, name, grants, expires_at) VALUES (?, ?, ?, ?, ?)',
           codeHash,
+          device,
           name,
           JSON.stringify(grants),
           expiresAt,
@@ -62,26 +63,23 @@ interface Enrolment {
 function enrol(
   connection: Connection,
   { codeHash, at, device, credential }: Enrolment,
-): EnrolmentCode | 'unknown' {
+): EnrolmentCode | 'unknown' | 'otherDevice' {
   connection.run('DELETE FROM hf_enrolment_codes WHERE expires_at <= ?', at);
-  // A revoked device comes back under another id only: else a code meant for one device would revive any other.
-  const isRevoked = connection.get(
-    'SELECT 1 FROM hf_devices WHERE device = ? AND revoked_at IS NOT NULL',
-    device.device,
-  );
-  if (isRevoked) return 'unknown';
   const row = connection.get<EnrolmentCodeRow>(
-    `DELETE FROM hf_enrolment_codes WHERE code_hash = ?
-     RETURNING code_hash AS codeHash, name, grants, expires_at AS expiresAt`,
+    `SELECT code_hash AS codeHash, device, name, grants, expires_at AS expiresAt
+     FROM hf_enrolment_codes WHERE code_hash = ?`,
     codeHash,
   );
   if (!row) return 'unknown';
   const code = enrolmentCodeOf(row);
-  // It may enrol again when the answer that held its key was lost; that key ends here, so that it has one at a time.
+  const mayUse = code.device === null ? isNew(connection, device.device) : code.device === device.device;
+  if (!mayUse) return 'otherDevice';
+  connection.run('DELETE FROM hf_enrolment_codes WHERE code_hash = ?', codeHash);
+  // The key that it had may be in other hands, or lost with the answer that held it: a device has one key at a time.
   revokeKeysOf(connection, device.device, at);
   connection.run(
     `INSERT INTO hf_devices (device, name, key, created_at, seen_at, revoked_at) VALUES (?, ?, ?, ?, ?, NULL)
-     ON CONFLICT (device) DO UPDATE SET name = excluded.name, key = excluded.key, seen_at = excluded.seen_at`,
+     ON CONFLICT (device) DO UPDATE SET name = excluded.name, key = excluded.key, seen_at = excluded.seen_at, revoked_at = NULL`,
     device.device,
     device.name,
     device.key,
@@ -91,6 +89,16 @@ function enrol(
   putCredential(connection, { ...credential, grants: code.grants });
   putAudit(connection, { at, actor: device.device, action: 'device.enrol', subject: device.device });
   return code;
+}
+
+/** No key was ever issued to it, and nobody revoked it. A device that only registered itself may still enrol. */
+function isNew(connection: Connection, device: string): boolean {
+  const known = connection.get(
+    `SELECT 1 WHERE EXISTS (SELECT 1 FROM hf_keys WHERE device = ?1)
+       OR EXISTS (SELECT 1 FROM hf_devices WHERE device = ?1 AND revoked_at IS NOT NULL)`,
+    device,
+  );
+  return known === undefined;
 }
 
 function putCredential(connection: Connection, credential: StoredCredential): void {

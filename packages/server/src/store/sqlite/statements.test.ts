@@ -200,7 +200,10 @@ async function exercise(store: Store): Promise<void> {
     await transaction.putReads([{ scope: 's', device: 'd', collection: '*', sent: 1, confirmed: 1 }]);
   });
   const audit = { at: 1, actor: '', action: '', subject: '' };
-  await store.identity.addEnrolmentCode({ codeHash: 'c', name: '', grants: [], expiresAt: 9 }, audit);
+  await store.identity.addEnrolmentCode(
+    { device: null, codeHash: 'c', name: '', grants: [], expiresAt: 9 },
+    audit,
+  );
   await store.identity.enrol('c', 1, device, { ...owner, key: 'k' });
   await store.identity.revokeDevice('d', 1, audit);
   await store.identity.revokeCredential('k', 1, audit);

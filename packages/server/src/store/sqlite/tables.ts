@@ -249,6 +249,7 @@ CREATE INDEX hf_keys_device ON hf_keys (device) WHERE device IS NOT NULL;
 
 CREATE TABLE hf_enrolment_codes (
   code_hash TEXT NOT NULL PRIMARY KEY,
+  device TEXT,
   name TEXT NOT NULL,
   grants TEXT NOT NULL,
   expires_at INTEGER NOT NULL
