@@ -159,6 +159,20 @@ function testCommit(open: OpenStore): void {
     ]);
   });
 
+  test('a scope in which nothing was ever taken is not there; one that was used keeps its state', async () => {
+    const { store } = await open();
+    const refused = writesOf({ quarantine: [quarantined('m', { inScope: false })] });
+    await write(store, refused, 'guessed');
+    expect(await everything(store)).toEqual({});
+    const held = { put: [heldMutation('h', { waitsFor: ['items/a'] })], remove: [] };
+    await write(store, writesOf({ scope: { held: 1 }, held }));
+    expect((await everything(store)).shop).toMatchObject({ head: 0, held: 1 });
+    await write(store, writesOf({ held: { put: [], remove: ['h'] } }));
+    expect((await everything(store)).shop).toMatchObject({ head: 0, held: 0 });
+    await write(store, writesOf({ scope: { conflictNumber: 1, conflictsOpen: 1 } }), 'other');
+    expect(Object.keys(await everything(store))).toEqual(['other', 'shop']);
+  });
+
   test('registered devices and reading positions are written along; a revoked device stays revoked', async () => {
     const { store } = await open({ readersPerScopeMax: 2 });
     const device = (name: string, more = {}) => ({

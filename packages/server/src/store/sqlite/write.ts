@@ -1,10 +1,24 @@
 // Writes what plans decided: for each kind of row one statement, which takes all rows of all scopes. A kind without rows
 // costs no statement. Each write names the whole new state, so that writing it twice leaves what writing it once does.
 
-import type { ScopeState, StoredRecord, Writes } from '@holdfast/core';
+import type { StoredRecord, Writes } from '@holdfast/core';
 import type { Life } from '../port.ts';
 import { conflictContent } from './columns.ts';
 import type { Connection } from './connection.ts';
+import {
+  commitsSql,
+  conflictsSql,
+  heldSql,
+  historySql,
+  mutationsSql,
+  recordsSql,
+  replicasSql,
+  scopesSql,
+  uniqueSql,
+  values,
+  verdictsSql,
+  waitsSql,
+} from './upserts.ts';
 
 type Rows = readonly unknown[][];
 type ScopeWrites = ReadonlyMap<string, Writes>;
@@ -33,12 +47,10 @@ function rowsOf<Item>(
 function writeScopes(connection: Connection, writes: ScopeWrites, life: Life): void {
   connection.bulk(
     scopesSql,
-    [...writes]
-      .filter(([, { scope: state }]) => everUsed(state))
-      .map(([scope, { scope: state }]) => [
-        ...[scope, state.head, state.stamp, state.recordNumber, state.conflictNumber],
-        ...[state.conflictsOpen, state.held, state.commitHash],
-      ]),
+    [...writes].map(([scope, { scope: state }]) => [
+      ...[scope, state.head, state.stamp, state.recordNumber, state.conflictNumber],
+      ...[state.conflictsOpen, state.held, state.commitHash],
+    ]),
   );
   // A life that the database does not know makes a null, which the table refuses.
   connection.bulk(
@@ -215,80 +227,10 @@ function writeForPeople(connection: Connection, writes: ScopeWrites): void {
   );
 }
 
-const recordFields = [
-  ...['number', 'seq', 'ordinal', 'stamp', 'edits', 'declared', 'writer', 'made_at', 'schema', 'body'],
-  ...['body_hash', 'touched'],
-];
-/** A scope in which nothing was ever taken leaves nothing behind: a caller without a grant could name any. */
-function everUsed({ head, held, conflictNumber }: ScopeState): boolean {
-  return head > 0 || held > 0 || conflictNumber > 0;
-}
-
-const scopesSql = upsert('hf_scopes', {
-  key: ['scope'],
-  fields: ['head', 'stamp', 'record_number', 'conflict_number', 'conflicts_open', 'held', 'commit_hash'],
-});
-const recordsSql = upsert('hf_records', {
-  key: ['scope', 'collection', 'id'],
-  fields: recordFields,
-  // Not set again, so that a change leaves the index over it alone.
-  kept: ['number'],
-});
-const historySql = upsert('hf_history', {
-  key: ['scope', 'collection', 'id', 'seq'],
-  fields: [...recordFields.filter((field) => field !== 'seq'), 'superseded_at'],
-});
-const commitsSql = upsert('hf_commits', {
-  key: ['scope', 'seq'],
-  fields: [
-    ...['at', 'first_stamp', 'stamp', 'mutation', 'mutation_hash', 'previous', 'device', 'replica', 'actor'],
-  ],
-});
-const replicasSql = upsert('hf_replicas', {
-  key: ['scope', 'replica'],
-  fields: ['device', 'former', 'batch', 'verdicts', 'verdicts_seen', 'waiting'],
-});
-const mutationsSql = upsert('hf_mutations', {
-  key: ['scope', 'id'],
-  fields: ['hash', 'made_at', 'verdict', 'logged'],
-});
-const verdictsSql = upsert('hf_verdicts', { key: ['scope', 'replica', 'n'], fields: ['as_of', 'verdict'] });
-const uniqueSql = upsert('hf_unique', {
-  key: ['scope', 'collection', 'grp', 'value', 'id'],
-  fields: ['claimed', 'since'],
-});
-const heldSql = upsert('hf_held', { key: ['scope', 'mutation'], fields: ['at', 'waiting', 'content'] });
-const waitsSql = upsert('hf_waits', { key: ['scope', 'mutation', 'side', 'key'], fields: [] });
-const conflictsSql = upsert('hf_conflicts', {
-  key: ['scope', 'id'],
-  fields: [
-    ...['collection', 'record', 'writer', 'device', 'at', 'server_version', 'policy', 'state', 'content'],
-  ],
-});
-
 function recordRow(record: StoredRecord): unknown[] {
   return [
     ...[record.collection, record.id, record.number, record.seq, record.ordinal, record.stamp, record.edits],
     ...[record.declared, record.writer, record.madeAt, record.schema, record.body, record.bodyHash],
     record.touched,
   ];
-}
-
-interface Upsert {
-  key: readonly string[];
-  fields: readonly string[];
-  /** Fields that a row keeps as it was inserted with. */
-  kept?: readonly string[];
-}
-
-/** Inserts rows, or gives those that exist new values. */
-function upsert(table: string, { key, fields, kept = [] }: Upsert): string {
-  const columns = [...key, ...fields];
-  const set = fields.filter((field) => !kept.includes(field)).map((field) => `${field} = excluded.${field}`);
-  return `INSERT INTO ${table} (${columns.join(', ')}) SELECT ${values(columns.length)} FROM jsonb_each(?1) WHERE true
-    ON CONFLICT (${key.join(', ')}) DO ${set.length > 0 ? `UPDATE SET ${set.join(', ')}` : 'NOTHING'}`;
-}
-
-function values(count: number): string {
-  return Array.from({ length: count }, (_, at) => `value ->> ${at}`).join(', ');
 }
