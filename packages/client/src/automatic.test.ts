@@ -98,6 +98,18 @@ test('after a restart it goes on, also with scopes that nobody asks for', async 
   expect(server.body('items', 'a')).toEqual({ name: 'a' });
 });
 
+test('a scope that is opened while there is no network waits for it', async () => {
+  const { replica, server } = await openBench({ automatic });
+  await settle();
+  replica.setOnline(false);
+  await replica.scope('shop-2').items.put({ id: 'a', name: 'a' });
+  await settle();
+  expect(server.records.size).toBe(0);
+  replica.setOnline(true);
+  await settle();
+  expect(server.records.size).toBe(1);
+});
+
 test('close ends timers and the exchange in flight, and waits for what is being stored', async () => {
   const { shop, server, time, replica } = await openBench({ automatic });
   await settle();

@@ -50,6 +50,10 @@ test('what may have reached the server before the grant ended stays in the outbo
   expect((await shop.outbox.list()).map(({ state }) => state)).toEqual(['sent']);
   expect(await shop.items.list()).toEqual([]);
   expect(await checkStorage(storage, shopSchema, 'shop-1')).toEqual([]);
+  server.requests.length = 0;
+  server.hooks = [() => bare(403)];
+  await shop.sync();
+  expect(server.requests.map(({ batch }) => batch)).toEqual([undefined]);
   server.grants = both;
   await replica.scope('shop-2').sync();
   expect((await shop.items.list()).map(({ id }) => id)).toEqual(['a']);
@@ -57,6 +61,27 @@ test('what may have reached the server before the grant ended stays in the outbo
   expect(await shop.sync()).toMatchObject({ ok: true });
   expect(await shop.outbox.list()).toEqual([]);
   expect((await shop.items.list()).map(({ id }) => id)).toEqual(['a']);
+});
+
+test('what lies in the quarantine of an ended scope is not sent again', async () => {
+  const { shop, server, replica } = await openBench();
+  server.grants = both;
+  server.hooks = [
+    () => {
+      throw new Error('Nobody knows whether it arrived.');
+    },
+    undefined,
+    () => bare(413),
+  ];
+  await shop.items.put({ id: 'a', name: 'a' });
+  await shop.sync();
+  await shop.sync();
+  server.grants = [{ scope: 'shop-2', right: 'write' }];
+  await replica.scope('shop-2').sync();
+  const [item] = await shop.quarantine.list();
+  expect(item).toMatchObject({ code: 'http_413', undecided: true });
+  await expect(shop.quarantine.resend(item!.place)).rejects.toMatchObject({ code: 'no_grant' });
+  expect((await shop.quarantine.list()).length).toBe(1);
 });
 
 test('a scope that is granted again is read afresh, whole', async () => {

@@ -4,7 +4,7 @@
 //   2. Equal texts mean equal tuples: no value's text is the beginning of another's.
 //   3. The tuples that begin with some values are those whose texts begin with the texts of these values, and lie together.
 //   4. The texts that begin with a text are one range.
-//   5. What a write does to an index is what taking it down and building it anew would do.
+//   5. What a write does to an index is what taking it down and building it anew would do, and no more.
 
 import { compareText, defineSchema, type Json, type JsonObject } from '@holdfast/core';
 import fc from 'fast-check';
@@ -68,6 +68,11 @@ test('texts compare as the tuples do that they stand for', () => {
     }),
     { numRuns: 3_000 },
   );
+});
+
+test('0 and -0 are one number, null and absent one value', () => {
+  expect(encodeValue(-0)).toBe(encodeValue(0));
+  expect(encodeValue(undefined)).toBe(encodeValue(null));
 });
 
 test('a text comes apart into the texts of its values', () => {
@@ -170,6 +175,9 @@ test('a write leaves the entries that building the index anew would give', () =>
         kept.add(JSON.stringify(key));
       }
       expect([...kept].sort()).toEqual(keysOf(after).sort());
+      // What stays as it is, is not written.
+      const put = new Set(change.put.map(({ key }) => JSON.stringify(key)));
+      expect(change.delete.filter((key) => put.has(JSON.stringify(key)))).toEqual([]);
     }),
   );
 });

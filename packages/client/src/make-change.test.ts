@@ -5,12 +5,14 @@ import {
   type Change,
   checkJson,
   defaultLimits,
+  defineSchema,
   equalJson,
   type JsonObject,
   type Mutation,
 } from '@holdfast/core';
 import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
+import { z } from 'zod';
 import { makeChange, type Wish } from './make-change.ts';
 import { shopSchema } from './replica.fixture.ts';
 
@@ -123,4 +125,42 @@ test('a field called as a member of every object is a field like others', () => 
   expect(made).toMatchObject({ type: 'change' });
   const change = (made as { change: Change }).change;
   expect(change).toMatchObject({ replaced: { toString: null } });
+});
+
+test('null where there was nothing is a change, although both read as null', () => {
+  const made = makeChange(
+    { type: 'patch', fields: { extra: null }, unset: [] },
+    { body: { name: 'a' }, version: 1 },
+    context,
+  );
+  expect(made).toMatchObject({
+    type: 'change',
+    change: { set: { extra: null }, replaced: { extra: null } },
+    after: { name: 'a', extra: null },
+  });
+});
+
+test('a counter is a number even where the schema would let it be null', () => {
+  const schema = defineSchema({
+    version: 1,
+    collections: {
+      items: { kind: 'request', fields: z.object({ left: z.number().nullable() }), counters: { left: {} } },
+    },
+  });
+  const nullable = { schema, collection: schema.collections.get('items')!, id: 'a', limits: defaultLimits };
+  for (const body of [null, { left: 1 }]) {
+    expect(makeChange({ type: 'put', body: { left: null } }, { body, version: 0 }, nullable)).toMatchObject({
+      type: 'problem',
+      problem: { code: 'invalid_record', field: 'left' },
+    });
+  }
+});
+
+test('a counter is a number, also where the record did not have it', () => {
+  const made = makeChange(
+    { type: 'patch', fields: { quantity: null }, unset: [] },
+    { body: { name: 'a' }, version: 1 },
+    context,
+  );
+  expect(made).toMatchObject({ type: 'problem', problem: { code: 'invalid_record', field: 'quantity' } });
 });

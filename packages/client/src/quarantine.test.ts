@@ -177,6 +177,30 @@ test('resend: the same changes on the records as they are now; a counter moves b
   expect(server.body('items', 'a')).toEqual({ name: 'mine', quantity: 17, price: 9 });
 });
 
+test('resend of a record that somebody else has made meanwhile: its names, and the counters of both', async () => {
+  const { shop, server } = await openBench();
+  rejects(server, 'a');
+  await shop.items.put({ id: 'a', name: 'mine', quantity: 2 });
+  await shop.sync();
+  server.write('items', 'a', { name: 'theirs', quantity: 5 });
+  await shop.sync();
+  server.judge = () => ({ verdict: 'applied' });
+  const [item] = await shop.quarantine.list();
+  await shop.quarantine.resend(item!.place);
+  expect(await shop.items.get('a')).toEqual({ id: 'a', name: 'mine', quantity: 7 });
+});
+
+test('the last hundred that were dropped are remembered', async () => {
+  const { shop, server } = await openBench();
+  server.judge = () => ({ verdict: 'rejected', code: 'unique_taken' });
+  for (let n = 0; n < 102; n += 1) await shop.items.put({ name: `n${n}` });
+  await shop.sync();
+  for (const { place } of await shop.quarantine.list({ limit: 200 }))
+    await shop.quarantine.discard(place, `${place}`);
+  const reasons = (await shop.quarantine.discarded()).map(({ reason }) => reason);
+  expect([reasons.length, reasons[0], reasons.at(-1)]).toEqual([100, '3', '102']);
+});
+
 test('discard: dropped by the user’s word, and the reason is kept', async () => {
   const { shop, server, time } = await openBench();
   rejects(server, 'a');

@@ -84,9 +84,8 @@ function weigh(fields: readonly string[], wanted: Wanted): Candidate {
   const open = order.filter(({ field }) => !constant.has(field));
   const rest = [...fields.slice(fixed), 'id'];
   const reverse = order.at(-1)?.reverse ?? false;
-  const sorted =
-    open.length === rest.length &&
-    open.every((part, at) => part.field === rest[at] && part.reverse === reverse);
+  // Both end with the id.
+  const sorted = open.every((part, at) => part.field === rest[at] && part.reverse === reverse);
   const uncovered = [...conditions.keys()].filter(
     (field) => field !== 'id' && !fields.includes(field),
   ).length;

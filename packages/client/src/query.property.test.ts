@@ -17,6 +17,7 @@ const indexSets: (string | string[])[][] = [
   [],
   ['a'],
   [['a', 'b']],
+  [['a', 'c', 'b']],
   ['b', ['a', 'b', 'c']],
   [['b', 'a'], 'c', 'a'],
   [
@@ -80,20 +81,19 @@ const body = fc.record({ a: stored, b: stored, c: stored }, { requiredKeys: [] }
 const records = fc.uniqueArray(fc.record({ id: idText, body }), { selector: ({ id }) => id, maxLength: 15 });
 
 const bound = scalar.filter((value) => value !== null);
-const operators = fc.record(
-  {
-    eq: scalar,
-    in: fc.array(scalar, { maxLength: 4 }),
-    gt: bound,
-    gte: bound,
-    lt: bound,
-    lte: bound,
-    prefix: fc.constantFrom('', 'a', 'a\u0001', 'ab', '😀'),
-  },
-  { requiredKeys: [] },
+const operator = fc.oneof(
+  fc.record({ eq: scalar }),
+  fc.record({ in: fc.array(scalar, { maxLength: 4 }) }),
+  fc.record({ gt: bound }),
+  fc.record({ gte: bound }),
+  fc.record({ lt: bound }),
+  fc.record({ lte: bound }),
+  fc.record({ prefix: fc.constantFrom('', 'a', 'a\u0001', 'ab', '😀') }),
 );
-/** One or two operators: with all of them nothing is ever found. */
-const few = operators.map((all) => Object.fromEntries(Object.entries(all).slice(0, 2)));
+/** One or two operators: with more of them nothing is ever found. */
+const few = fc
+  .array(operator, { minLength: 1, maxLength: 2 })
+  .map((all): Record<string, Json> => Object.assign({}, ...all));
 const condition = fc.oneof(scalar, few, fc.record({ in: fc.array(scalar, { minLength: 1, maxLength: 4 }) }));
 const where = fc.record(
   {
@@ -129,23 +129,45 @@ const query = fc.record(
   { requiredKeys: [] },
 );
 
+/** What an index answers in order: values of its first field, the other fields in one direction, from somewhere in the middle. */
+const close = fc.constantFrom<(null | number | string)[]>(null, 1, 'a', 'b');
+const closeRecords = fc.uniqueArray(
+  fc.record({ id: idText, body: fc.record({ a: close, b: close, c: close }) }),
+  {
+    selector: ({ id }) => id,
+    minLength: 5,
+    maxLength: 15,
+  },
+);
+const ordered = fc.record({
+  where: fc.record(
+    { a: fc.record({ in: fc.array(close, { minLength: 2, maxLength: 5 }) }), b: few },
+    { requiredKeys: ['a'] },
+  ),
+  orderBy: fc
+    .tuple(fc.shuffledSubarray([...fieldNames], { minLength: 1 }), fc.boolean(), direction, direction)
+    .map(([fields, mixed, way, other]) =>
+      fields.map((field) => ({ field, direction: mixed && field === 'a' ? other : way })),
+    ),
+  limit: fc.integer({ min: 1, max: 8 }),
+});
+
 type Stored = { id: string; body: JsonObject };
 
 test('a query answers what filter, sort and cut of all records answer, with every set of indexes', async () => {
   await fc.assert(
-    fc.asyncProperty(records, query, async (all, wanted) => {
-      const expected = naive(all, wanted as AnyQuery).map(({ id }) => id);
-      for (const collection of collections) {
-        const storage = await filled(collection, all);
-        const found = await run(storage, collection, wanted as Query<object>);
-        expect(
-          found.map(({ id }) => id),
-          JSON.stringify(collection.indexes),
-        ).toEqual(expected);
-        for (const { id, body: read } of found) expect(read).toEqual(all.find((one) => one.id === id)?.body);
-      }
+    fc.asyncProperty(records, query, (all, wanted) => comparedWithOracle(all, wanted as AnyQuery)),
+    { numRuns: 1_500 },
+  );
+});
+
+test('so does one that goes on in the middle of several streams', async () => {
+  await fc.assert(
+    fc.asyncProperty(closeRecords, ordered, fc.nat(14), (all, wanted, at) => {
+      const last = all[at % all.length]!;
+      return comparedWithOracle(all, { ...wanted, after: { ...last.body, id: last.id } } as AnyQuery);
     }),
-    { numRuns: 500 },
+    { numRuns: 1_500 },
   );
 });
 
@@ -172,7 +194,7 @@ test('pages that go on after the last record are the result in one piece', async
         }
       },
     ),
-    { numRuns: 100 },
+    { numRuns: 300 },
   );
 });
 
@@ -198,6 +220,17 @@ test('no call reads more than a chunk, and no record is read twice', async () =>
     }
   }
 });
+
+async function comparedWithOracle(all: readonly Stored[], wanted: AnyQuery): Promise<void> {
+  const expected = naive(all, wanted).map(({ id }) => id);
+  for (const collection of collections) {
+    const storage = await filled(collection, all);
+    const found = await run(storage, collection, wanted as Query<object>);
+    const ids = found.map(({ id }) => id);
+    expect(ids, JSON.stringify(collection.indexes)).toEqual(expected);
+    for (const { id, body: read } of found) expect(read).toEqual(all.find((one) => one.id === id)?.body);
+  }
+}
 
 async function filled(collection: Collection, all: readonly Stored[]): Promise<Storage> {
   const storage = createMemoryStorage();

@@ -117,6 +117,16 @@ describe('among a million records', () => {
     }
   });
 
+  test('an index that gives only the order is read as far as the limit goes', async () => {
+    const orderBy = [
+      { field: 'shop' as const, direction: 'desc' as const },
+      { field: 'price' as const, direction: 'desc' as const },
+    ];
+    const { found, records, entries } = await ask({ orderBy, limit: 3 });
+    expect(found[2]).toEqual([shopName(shops - 1), perShop - 3]);
+    expect([records, entries]).toEqual([3, 3]);
+  });
+
   test('several values, in the order of the whole: a share of each is read, and no record too many', async () => {
     const query: ItemQuery = {
       where: { shop: { in: ['shop-01', 'shop-02', 'shop-03'] } },

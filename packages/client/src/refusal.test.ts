@@ -119,6 +119,48 @@ test('a batch that is malformed is cut until the mutation that is to blame is al
   expect(await shop.status()).toMatchObject({ pending: 1, held: 1 });
 });
 
+test.each([false, true])(
+  'a held mutation is sent again under its id (it may have been applied before: %s)',
+  async (lost) => {
+    const { shop, server } = await openBench();
+    await shop.items.put({ id: 'a', name: 'a' });
+    const [entry] = await shop.outbox.list();
+    const cut: Hook = () => {
+      throw new Error('Nobody knows whether it arrived.');
+    };
+    if (lost) {
+      server.hooks = [cut];
+      await shop.sync();
+    }
+    server.hooks = Array.from(
+      { length: 9 },
+      (): Hook => (request, serve) => (request.batch ? refusal(400, 'malformed') : ok(serve())),
+    );
+    await shop.sync();
+    const [item] = await shop.quarantine.list();
+    expect(item).toMatchObject({ code: 'malformed', held: true, undecided: lost });
+    server.hooks = [];
+    await shop.quarantine.resend(item!.place);
+    expect(await shop.outbox.list()).toMatchObject([
+      { state: lost ? 'sent' : 'unsent', mutation: { id: entry!.mutation.id } },
+    ]);
+    expect(await shop.sync()).toMatchObject({ ok: true, pushed: 1 });
+  },
+);
+
+test.each([
+  ['a marked refusal says that nothing was done', refusal(503, 'storage_full'), 'unsent'],
+  ['a proxy that refuses by itself let nothing through', bare(429), 'unsent'],
+  ['a fault of the server may have come after the commit', refusal(500, 'internal'), 'sent'],
+  ['a gateway that lost its server knows nothing', bare(504), 'sent'],
+])('whether the server may have the mutation: %s', async (_, answer, state) => {
+  const { shop, server } = await openBench();
+  await shop.items.put({ name: 'a' });
+  server.hooks = [() => answer];
+  expect((await shop.sync()).ok).toBe(false);
+  expect((await shop.outbox.list()).map((entry) => entry.state)).toEqual([state]);
+});
+
 test('a server that takes no batch at all puts nothing aside: the replica pauses', async () => {
   const { shop, server } = await openBench();
   for (let n = 0; n < 5; n += 1) await shop.items.put({ name: `n${n}` });

@@ -38,6 +38,14 @@ test('a run of pages is staged invisibly and becomes visible as a whole', async 
   expect(await shop.status()).toMatchObject({ seq: 5, head: 5, bootstrapping: false });
 });
 
+test('a scope that is empty on the server is read as soon as the server has said so', async () => {
+  const { shop, server } = await openBench();
+  server.hooks = [(_, serve) => ok({ ...serve(), checkpoint: null })];
+  expect((await shop.status()).bootstrapping).toBe(true);
+  await shop.sync();
+  expect((await shop.status()).bootstrapping).toBe(false);
+});
+
 test('a staged run is resumed after a restart, from where it had got to', async () => {
   const bench = await openBench();
   for (const id of ['a', 'b', 'c']) bench.server.write('items', id, { name: id });

@@ -20,7 +20,10 @@ export interface SortedRange {
 
 export class SortedMap<Value> {
   readonly #chunks: Chunk<Value>[] = [];
-  /** The first key of each chunk, by itself: the search for a chunk then stays within one array. */
+  /**
+   * Where each chunk begins: not above its first key, and above the last of the chunk before. By itself, so that the search for
+   * a chunk stays within one array.
+   */
   readonly #firsts: string[] = [];
 
   get(key: string): Value | undefined {
@@ -59,11 +62,10 @@ export class SortedMap<Value> {
     if (chunk?.keys[at] !== key) return undefined;
     const [before] = chunk.values.splice(at, 1);
     chunk.keys.splice(at, 1);
-    const [first] = chunk.keys;
-    if (first === undefined) {
+    if (chunk.keys.length === 0) {
       this.#chunks.splice(place, 1);
       this.#firsts.splice(place, 1);
-    } else if (at === 0) this.#firsts[place] = first;
+    }
     return before;
   }
 
