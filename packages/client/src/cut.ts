@@ -15,8 +15,8 @@ export interface CutBounds {
   priorityMin: number;
   mutationsMax: number;
   bytesMax: number;
-  /** So many of the first are passed over, with what stands behind them on their records. */
-  skip: number;
+  /** Places that are passed over, with what stands behind them on their records. */
+  passOver: readonly number[];
 }
 
 export async function cutBatch(
@@ -25,7 +25,6 @@ export async function cutBatch(
   bounds: CutBounds,
 ): Promise<OutboxEntry[]> {
   const cut = new Cut(tx, deps, bounds);
-  let { skip } = bounds;
   for (let priority = 10; priority >= bounds.priorityMin; priority -= 1) {
     let after: string | undefined;
     for (;;) {
@@ -34,31 +33,12 @@ export async function cutBatch(
         limit: chunk,
         ...(after === undefined ? {} : { after }),
       });
-      for (const place of places) {
-        if (skip > 0) {
-          cut.block(place);
-          skip -= 1;
-        } else if ((await cut.take(place)) === 'full') return cut.entries;
-      }
+      for (const place of places) if ((await cut.take(place)) === 'full') return cut.entries;
       after = places.at(-1);
       if (places.length < chunk) break;
     }
   }
   return cut.entries;
-}
-
-/** Ids of the parents that a mutation's records refer to, as record keys. */
-export function parentsOf(schema: Schema, entry: OutboxEntry): string[] {
-  const parents: string[] = [];
-  for (const change of entry.mutation.changes) {
-    const collection = schema.collections.get(change.collection);
-    const named = change.type === 'put' ? change.body : change.type === 'patch' ? change.set : undefined;
-    for (const [field, parent] of collection?.parents ?? []) {
-      const id = named?.[field];
-      if (typeof id === 'string') parents.push(recordKey(parent, id));
-    }
-  }
-  return parents;
 }
 
 type Taken = 'taken' | 'blocked' | 'full';
@@ -72,21 +52,18 @@ class Cut {
   readonly #deps: ScopeDeps;
   readonly #bounds: CutBounds;
   readonly #chosen = new Map<string, OutboxEntry>();
-  readonly #blocked = new Set<string>();
+  readonly #blocked: Set<string>;
   #bytes = 0;
 
   constructor(tx: StorageTransaction, deps: ScopeDeps, bounds: CutBounds) {
     this.#tx = tx;
     this.#deps = deps;
     this.#bounds = bounds;
+    this.#blocked = new Set(bounds.passOver.map(placeKey));
   }
 
   get entries(): OutboxEntry[] {
     return [...this.#chosen.values()];
-  }
-
-  block(place: string): void {
-    this.#blocked.add(place);
   }
 
   async take(place: string): Promise<Taken> {
@@ -150,4 +127,18 @@ class Cut {
     const shadow = await this.#tx.get('shadows', [this.#deps.scope, key.slice(0, at), key.slice(at + 1)]);
     return shadow !== undefined && (shadow as unknown as Shadow).body === null;
   }
+}
+
+/** Ids of the parents that a mutation's records refer to, as record keys. */
+function parentsOf(schema: Schema, entry: OutboxEntry): string[] {
+  const parents: string[] = [];
+  for (const change of entry.mutation.changes) {
+    const collection = schema.collections.get(change.collection);
+    const named = change.type === 'put' ? change.body : change.type === 'patch' ? change.set : undefined;
+    for (const [field, parent] of collection?.parents ?? []) {
+      const id = named?.[field];
+      if (typeof id === 'string') parents.push(recordKey(parent, id));
+    }
+  }
+  return parents;
 }

@@ -19,7 +19,7 @@ const automatic: CycleOptions = { ...manual, everyMs: 30_000 };
 const blocked = { code: 'x', message: 'x' };
 const offline: Refusal = { type: 'backoff', cause: 'network', floorMs: 0, blocked, nothingDone: false };
 const sync: CycleEvent = { type: 'sync', atMs: 0, priorityMin: 1 };
-const prepared = (mutations: number): CycleEvent => ({ type: 'prepared', mutations });
+const prepared = (mutations: number): CycleEvent => ({ type: 'prepared', mutations, first: 7 });
 const answered: CycleEvent = { type: 'answered' };
 const applied = (more = false, progressed = true): CycleEvent => ({
   type: 'applied',
@@ -53,7 +53,7 @@ describe('a pass', () => {
     expect(kinds(run(manual, sync, prepared(1), answered).effects)).toEqual(['apply']);
     const next = run(manual, sync, prepared(1), answered, applied());
     expect(next.effects).toEqual([
-      { type: 'prepare', push: true, pull: false, priorityMin: 1, mutationsMax: 100, skip: 0 },
+      { type: 'prepare', push: true, pull: false, priorityMin: 1, mutationsMax: 100, passOver: [] },
     ]);
     const done = run(manual, sync, prepared(1), answered, applied(), nothing);
     expect(done.effects).toEqual([{ type: 'finish', ok: true, tally: noTally() }]);
@@ -179,9 +179,9 @@ describe('backoff', () => {
 
   test('a batch of one that failed is passed over, and comes last', () => {
     const next = run(manual, sync, prepared(1), refused(offline), sync, prepared(0), answered, applied());
-    expect(next.effects).toMatchObject([{ type: 'prepare', push: true, skip: 1 }]);
+    expect(next.effects).toMatchObject([{ type: 'prepare', push: true, passOver: [7] }]);
     expect(stepCycle(next.state, nothing, manual).effects).toMatchObject([
-      { type: 'prepare', push: true, skip: 0 },
+      { type: 'prepare', push: true, passOver: [] },
     ]);
   });
 

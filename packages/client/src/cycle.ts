@@ -51,7 +51,7 @@ export function stepCycle(state: CycleState, event: CycleEvent, options: CycleOp
       return state.phase === 'paused' ? begin(state) : stay(state);
     case 'prepared':
       return {
-        state: { ...state, phase: 'exchanging', inFlight: event.mutations },
+        state: { ...state, phase: 'exchanging', inFlight: event.mutations, first: event.first },
         effects: [{ type: 'exchange' }],
       };
     case 'nothing':
@@ -87,6 +87,7 @@ const closed: Blocked = { code: 'replica_closed', message: 'The replica was clos
 const stuck: Blocked = { code: 'no_progress', message: 'The server answers, but nothing moves.' };
 /** So often in a row an exchange may move nothing before the loop steps back. */
 const stillMax = 3;
+const passOverMax = 100;
 
 function onSync(state: CycleState, event: Extract<CycleEvent, { type: 'sync' }>): CycleStep {
   if (isBusy(state)) {
@@ -122,11 +123,11 @@ function begin(state: CycleState, priorityMin = 1): CycleStep {
 }
 
 function prepare(state: CycleState, { pull }: { pull: boolean }): CycleStep {
-  const { priorityMin, mutationsMax, pullFirst, skip } = state;
+  const { priorityMin, mutationsMax, pullFirst, passOver } = state;
   return {
     state: { ...state, phase: 'preparing', asked: 'nothing', inFlight: 0 },
     effects: [
-      { type: 'prepare', push: !pullFirst, pull: pull || pullFirst, priorityMin, mutationsMax, skip },
+      { type: 'prepare', push: !pullFirst, pull: pull || pullFirst, priorityMin, mutationsMax, passOver },
     ],
   };
 }
@@ -162,7 +163,9 @@ function onNothing(state: CycleState, options: CycleOptions): CycleStep {
   if (state.aborting) return rest(state, options);
   if (state.asked !== 'nothing') return prepare(state, { pull: state.asked === 'pull' });
   // What was passed over comes last.
-  return state.skip > 0 ? prepare({ ...state, skip: 0 }, { pull: false }) : rest(state, options);
+  return state.passOver.length > 0
+    ? prepare({ ...state, passOver: [] }, { pull: false })
+    : rest(state, options);
 }
 
 function onRefused(state: CycleState, refusal: Refusal, atMs: number, options: CycleOptions): CycleStep {
@@ -202,17 +205,14 @@ function onRefused(state: CycleState, refusal: Refusal, atMs: number, options: C
   }
 }
 
-function afterFailedBatch({
-  inFlight,
-  pullFirst,
-  mutationsMax,
-  skip,
-}: CycleState): Pick<CycleState, 'pullFirst' | 'mutationsMax' | 'skip'> {
-  if (inFlight === 0) return { pullFirst, mutationsMax, skip };
+/** Pages first; then half the batch. One that was alone is passed over next time, and comes last. */
+function afterFailedBatch(state: CycleState): Pick<CycleState, 'pullFirst' | 'mutationsMax' | 'passOver'> {
+  const { inFlight, pullFirst, mutationsMax, passOver } = state;
+  if (inFlight === 0) return { pullFirst, mutationsMax, passOver };
   return {
     pullFirst: true,
     mutationsMax: Math.max(1, Math.floor(inFlight / 2)),
-    skip: inFlight === 1 ? skip + 1 : skip,
+    passOver: inFlight === 1 ? [...passOver, state.first].slice(-passOverMax) : passOver,
   };
 }
 

@@ -181,7 +181,7 @@ export class MutationDraft {
 }
 
 /** The length of a text in UTF-8, without encoding it. */
-export function utf8Bytes(text: string): number {
+function utf8Bytes(text: string): number {
   let bytes = text.length;
   for (let at = 0; at < text.length; at += 1) {
     const unit = text.charCodeAt(at);

@@ -22,7 +22,7 @@ export interface PrepareWish {
   priorityMin: number;
   mutationsMax: number;
   /** See CutBounds. */
-  skip: number;
+  passOver: readonly number[];
 }
 
 /** A request without the clocks at sending, which are read when it is sent. */
@@ -122,6 +122,6 @@ function boundsOf(wish: PrepareWish, limits: Limits): Parameters<typeof cutBatch
     priorityMin: wish.priorityMin,
     mutationsMax: Math.min(wish.mutationsMax, limits.batchMutationsMax),
     bytesMax: limits.bodyBytesMax - envelopeBytes,
-    skip: wish.skip,
+    passOver: wish.passOver,
   };
 }

@@ -141,17 +141,6 @@ export async function recompute(
   for (const key of keys) await recomputeOne(tx, deps, key);
 }
 
-async function recomputeOne(tx: StorageTransaction, deps: ScopeDeps, key: string): Promise<void> {
-  const { collection, id } = recordOfKey(key);
-  const stood = await readStood(tx, deps, collection, id);
-  if (!stood.shadow) return;
-  const places = await placesTouching(tx, deps.scope, key);
-  const body = foldChanges(deps.schema, stood.shadow.body, await writesOf(tx, deps, key, places));
-  const after = body === null ? undefined : { version: stood.shadow.version, body };
-  await writeVisible(tx, deps, { collection, id, before: stood.visible, after });
-  if (places.length === 0) await tx.delete('shadows', [deps.scope, collection, id]);
-}
-
 /** Brings the index entries of some records in line with how they changed. */
 export async function writeIndexes(
   tx: StorageTransaction,
@@ -175,8 +164,19 @@ export async function writeIndexes(
   if (puts.length > 0) await tx.putMany('indexes', puts);
 }
 
+async function recomputeOne(tx: StorageTransaction, deps: ScopeDeps, key: string): Promise<void> {
+  const { collection, id } = recordOfKey(key);
+  const stood = await readStood(tx, deps, collection, id);
+  if (!stood.shadow) return;
+  const places = await placesTouching(tx, deps.scope, key);
+  const body = foldChanges(deps.schema, stood.shadow.body, await writesOf(tx, deps, key, places));
+  const after = body === null ? undefined : { version: stood.shadow.version, body };
+  await writeVisible(tx, deps, { collection, id, before: stood.visible, after });
+  if (places.length === 0) await tx.delete('shadows', [deps.scope, collection, id]);
+}
+
 /** The changes of outbox entries to one record that are part of the view, in order. */
-export async function writesOf(
+async function writesOf(
   tx: StorageTransaction,
   deps: ScopeDeps,
   key: string,

@@ -191,9 +191,9 @@ class CycleRunner implements Runner {
     this.#prepared = await this.#deps.storage.transaction(mode, (tx) =>
       prepareExchange(tx, this.#deps, wish),
     );
-    return this.#prepared
-      ? { type: 'prepared', mutations: this.#prepared.places.length }
-      : { type: 'nothing' };
+    if (!this.#prepared) return { type: 'nothing' };
+    const { places } = this.#prepared;
+    return { type: 'prepared', mutations: places.length, first: places[0] ?? 0 };
   }
 
   async #send(): Promise<CycleEvent> {

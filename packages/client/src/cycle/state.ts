@@ -47,8 +47,10 @@ export interface CycleState {
   mutationsMax: number;
   /** Mutations of the batch in flight. */
   inFlight: number;
-  /** Batches of one that failed in a row: so many are passed over, so that what cannot be sent does not keep back the rest. */
-  skip: number;
+  /** The place of its first. */
+  first: number;
+  /** Places of mutations that failed alone: passed over, so that what cannot be sent does not keep back the rest. */
+  passOver: readonly number[];
   failures: number;
   /** Exchanges in a row that moved nothing. */
   still: number;
@@ -73,7 +75,7 @@ export type CycleEvent =
   | { type: 'offline' }
   | { type: 'leads'; leads: boolean; atMs: number }
   | { type: 'credentials' }
-  | { type: 'prepared'; mutations: number }
+  | { type: 'prepared'; mutations: number; first: number }
   | { type: 'nothing' }
   | { type: 'answered' }
   | { type: 'refused'; refusal: Refusal; atMs: number }
@@ -85,7 +87,14 @@ export type CycleEvent =
   | { type: 'close' };
 
 export type CycleEffect =
-  | { type: 'prepare'; push: boolean; pull: boolean; priorityMin: number; mutationsMax: number; skip: number }
+  | {
+      type: 'prepare';
+      push: boolean;
+      pull: boolean;
+      priorityMin: number;
+      mutationsMax: number;
+      passOver: readonly number[];
+    }
   | { type: 'exchange' }
   | { type: 'apply' }
   | { type: 'takeBack'; single?: { as: 'quarantine' | 'hold'; reason: Blocked } }
@@ -113,7 +122,8 @@ export function initialCycle(options: CycleOptions): CycleState {
     answered: false,
     mutationsMax: options.batchMutationsMax,
     inFlight: 0,
-    skip: 0,
+    first: 0,
+    passOver: [],
     failures: 0,
     still: 0,
     notBeforeMs: 0,
