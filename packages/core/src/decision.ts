@@ -3,6 +3,7 @@
 import type { VerdictCode } from './errors.ts';
 import type { JsonObject } from './json.ts';
 import type { Collection } from './schema.ts';
+import type { Owner } from './touched.ts';
 
 /** The record as it stands, read. `body` is null when it is deleted. */
 export interface Standing {
@@ -18,11 +19,9 @@ export interface DecideContext {
   id: string;
   /** Fields that the writer's own schema knows. */
   writerFields: ReadonlySet<string>;
-  /** Writers that count as this one. */
-  own: ReadonlySet<string>;
+  /** Whose writes count as the writer's own. */
+  own: Owner;
   madeAt: number;
-  /** It was held until now: what its own writer has made since comes after it. */
-  late?: boolean;
   /** The record at the change's base; undefined: not looked up; null: history has lost it. */
   atBase: JsonObject | null | undefined;
   /** A person's answer, which goes before every policy. */

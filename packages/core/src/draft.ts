@@ -47,6 +47,8 @@ export class Draft {
   scope: ScopeState;
   /** Keys on which held mutations may wait and that have come about; settleWoken takes them. */
   readonly woken: string[] = [];
+  /** Seqs of this plan under which held mutations were applied. */
+  readonly letGo = new Set<number>();
   /** Replicas whose waiting mutations were foreseen; see foreseeChain. */
   readonly foreseen = new Set<string>();
   readonly #set: WorkingSet;
@@ -79,12 +81,9 @@ export class Draft {
     const known = this.#records.get(key);
     if (known !== undefined) return known;
     const stored = this.#set.records.get(key);
-    if (stored === undefined) {
-      this.needs.records.set(key, { collection, id });
-      return undefined;
-    }
+    if (stored === undefined) this.needs.records.set(key, { collection, id });
     const live = stored && { record: stored, body: bodyOf(stored) };
-    this.#records.set(key, live);
+    if (live !== undefined) this.#records.set(key, live);
     return live;
   }
 
@@ -143,17 +142,17 @@ export class Draft {
     return this.scope.held === 0 ? [] : this.#held.waitingOn(key);
   }
 
-  /** Ids of the replica's mutations that wait, in the order in which they began to. */
+  /** Ids of the replica's mutations that wait. */
   waitingOf(replica: string): readonly string[] | undefined {
     const state = this.replica(replica);
     if (!state || state.waiting === 0) return state === undefined ? undefined : [];
     return this.#held.waitingOf(replica);
   }
 
-  /** The last of the replica's waiting mutations that touches a record; null if there is none. */
-  lastWaiting(replica: string, key: string): string | null | undefined {
+  /** Of those that touch a record the last ones: who comes now stands behind them. */
+  lastWaiting(replica: string, key: string): readonly string[] | undefined {
     const state = this.replica(replica);
-    if (!state || state.waiting === 0) return state === undefined ? undefined : null;
+    if (!state || state.waiting === 0) return state === undefined ? undefined : [];
     return this.#held.lastWaiting(replica, key);
   }
 
@@ -224,7 +223,7 @@ export class Draft {
   /** Makes the records of one mutation the scope's next commit. Their seq is `head + 1`; the rest is given here. */
   commit(
     records: readonly Live[],
-    by: { mutation: string; mutationHash: string; device: string; replica: string; actor: string },
+    by: Omit<Commit, 'seq' | 'at' | 'stamp' | 'previous'>,
   ): { seq: number; records: readonly Live[] } {
     const { sha256, nowMs: at } = this.context;
     const seq = this.scope.head + 1;

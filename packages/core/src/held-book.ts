@@ -2,7 +2,7 @@
 // by id, by what they wait on, by the replica that sent them, and by the records that they touch.
 // A read of something that was not loaded notes it in `needs` and answers undefined.
 
-import { recordKey } from './change.ts';
+import { mutationKey, recordKey } from './change.ts';
 import type { HeldMutation } from './stored.ts';
 import type { Needs, WorkingSet } from './working-set.ts';
 
@@ -14,8 +14,8 @@ export class HeldBook {
   /** Ids of decided ones, by what they waited on and by who sent them, at some point of this plan. */
   readonly #byKey = new Map<string, Set<string>>();
   readonly #byReplica = new Map<string, Set<string>>();
-  /** Replica → recordKey → ids of its mutations that waited and touch the record, the last one last. */
-  readonly #touching = new Map<string, Map<string, string[]>>();
+  /** Replica → recordKey → ids of its mutations that waited and touch the record. */
+  readonly #touching = new Map<string, Map<string, Set<string>>>();
 
   constructor(set: WorkingSet, needs: Needs) {
     this.#set = set;
@@ -53,7 +53,7 @@ export class HeldBook {
     return ids?.filter((id) => this.#decided.get(id)?.waitsFor.includes(key) ?? !this.#decided.has(id));
   }
 
-  /** Ids of those of a replica that wait, in the order in which they began to. */
+  /** Ids of those of a replica that wait. */
   waitingOf(replica: string): readonly string[] | undefined {
     const none = (this.#set.replicas.get(replica)?.waiting ?? 0) === 0;
     const stored = none ? [] : this.#set.waiting.get(replica);
@@ -62,11 +62,14 @@ export class HeldBook {
     return ids?.filter((id) => waits(this.#decided.get(id)) ?? true);
   }
 
-  /** The last of a replica's waiting mutations that touches the record; null if there is none. */
-  lastWaiting(replica: string, key: string): string | null | undefined {
+  /** Of a replica's waiting mutations that touch the record the last ones: behind which none of the others stands. */
+  lastWaiting(replica: string, key: string): readonly string[] | undefined {
     const touching = this.#touching.get(replica) ?? this.#readTouching(replica);
     if (!touching) return undefined;
-    return touching.get(key)?.findLast((id) => waits(this.#decided.get(id)) ?? true) ?? null;
+    const waiting = [...(touching.get(key) ?? [])].filter((id) => waits(this.#decided.get(id)) ?? true);
+    if (waiting.length < 2) return waiting;
+    const followed = new Set(waiting.flatMap((id) => this.get(id)?.waitsFor ?? []));
+    return waiting.filter((id) => !followed.has(mutationKey(id)));
   }
 
   writes(): { put: HeldMutation[]; remove: string[] } {
@@ -76,11 +79,11 @@ export class HeldBook {
     };
   }
 
-  #readTouching(replica: string): Map<string, string[]> | undefined {
+  #readTouching(replica: string): Map<string, Set<string>> | undefined {
     const ids = this.waitingOf(replica);
     const all = ids?.map((id) => this.get(id));
     if (!all || all.includes(undefined)) return undefined;
-    const touching = new Map<string, string[]>();
+    const touching = new Map<string, Set<string>>();
     for (const held of all) if (held) noteTouches(touching, held);
     this.#touching.set(replica, touching);
     return touching;
@@ -92,13 +95,9 @@ function waits(held: HeldMutation | null | undefined): boolean | undefined {
   return held === undefined ? undefined : held !== null && held.waitsFor.length > 0;
 }
 
-function noteTouches(touching: Map<string, string[]>, { mutation }: HeldMutation): void {
-  for (const change of mutation.changes) {
-    const key = recordKey(change.collection, change.id);
-    const ids = touching.get(key) ?? [];
-    touching.set(key, ids);
-    if (!ids.includes(mutation.id)) ids.push(mutation.id);
-  }
+function noteTouches(touching: Map<string, Set<string>>, { mutation }: HeldMutation): void {
+  for (const change of mutation.changes)
+    listIn(touching, recordKey(change.collection, change.id)).add(mutation.id);
 }
 
 function listIn(lists: Map<string, Set<string>>, key: string): Set<string> {

@@ -42,11 +42,11 @@ export function judge(draft: Draft, given: Case): Judgement {
   if (trial.incomplete || !missing) return { type: 'needs' };
   if (behind.length > 0) return { type: 'wait', waitsFor: behind };
   if (trial.ask.length > 0) return { type: 'ask', conflicts: trial.ask };
-  const [orphan] = missing;
-  if (orphan && !trial.fact) {
-    if (!given.decided) return { type: 'wait', waitsFor: [...new Set(missing.map(({ parent }) => parent))] };
-    const { code, message } = orphan;
-    return { type: 'reject', problem: { code, field: pathOf(given, orphan), message } };
+  if (missing.length > 0 && !trial.fact) {
+    // What the mutation itself deletes, no waiting brings back; and what a person decided waits for nothing.
+    const lost = missing.find(({ deleted }) => deleted || given.decided);
+    if (lost) return refusal(given, lost);
+    return { type: 'wait', waitsFor: [...new Set(missing.map(({ parent }) => parent))] };
   }
   return judgeEnd(draft, given, { trial, missing });
 }
@@ -60,9 +60,9 @@ function predecessors(draft: Draft, given: Case): readonly string[] | undefined 
   for (const key of keys) {
     const last = draft.lastWaiting(replica, key);
     if (last === undefined) return undefined;
-    if (last !== null && last !== given.mutation.id) found.add(mutationKey(last));
+    for (const id of last) if (id !== given.mutation.id) found.add(mutationKey(id));
   }
-  return [...found];
+  return [...found].sort();
 }
 
 /** Something about one field of a record that stops a request and flags a fact. */
@@ -74,7 +74,12 @@ interface Flaw {
   message: string;
 }
 
-type Orphan = Flaw & { parent: string };
+interface Orphan extends Flaw {
+  /** The key of the parent that is missing. */
+  parent: string;
+  /** This mutation deletes it. */
+  deleted: boolean;
+}
 
 /** References that this mutation makes to records that are not there; undefined while some are not loaded. */
 function missingParents(draft: Draft, trial: Trial): Orphan[] | undefined {
@@ -91,7 +96,8 @@ function missingParents(draft: Draft, trial: Trial): Orphan[] | undefined {
       if (found === undefined) loaded = false;
       if (found === undefined || found?.body) continue;
       const message = `There is no record ${name} in ${parent}.`;
-      missing.push({ code: 'parent_missing', collection, id, field, message, parent: key });
+      const deleted = trial.after.has(key);
+      missing.push({ code: 'parent_missing', collection, id, field, message, parent: key, deleted });
     }
   }
   return loaded ? missing : undefined;
@@ -128,11 +134,7 @@ function judgeEnd(
     })),
   ];
   const [flaw] = flaws;
-  if (flaw && !trial.fact)
-    return {
-      type: 'reject',
-      problem: { code: flaw.code, field: pathOf(given, flaw), message: flaw.message },
-    };
+  if (flaw && !trial.fact) return refusal(given, flaw);
   const created = records.filter((live) => live.body !== null && !trial.stood(live)?.body);
   return {
     type: 'accept',
@@ -143,6 +145,11 @@ function judgeEnd(
     open: trial.open,
     flags: [...trial.flags, ...flaws.map(flagOf)],
   };
+}
+
+function refusal(given: Case, flaw: Flaw): Judgement {
+  const { code, message } = flaw;
+  return { type: 'reject', problem: { code, field: pathOf(given, flaw), message } };
 }
 
 function flagOf({ code, collection, id, field, message }: Flaw): Flag {

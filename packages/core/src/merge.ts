@@ -1,7 +1,7 @@
 // An edit meets a live record: which of its fields somebody else wrote since its base, what the policies answer about
 // them, and what the record becomes.
 //
-//   field changed by nobody else ─────────────► the edit's value (of an edit that was held: unless its own writer changed it since)
+//   field changed by nobody else ─────────────► the edit's value
 //   field changed by somebody else ── to the same value ─► no conflict
 //                                  ── has a policy of its own ─► that one
 //                                  ── else ─► the record's policy (merge: for the fields that the edit names;
@@ -14,7 +14,7 @@ import { type DecideContext, type Decision, type FoundConflict, inexact } from '
 import { counterIn, type Edit, valueIn } from './edit.ts';
 import type { Json, JsonObject } from './json.ts';
 import { answerRecord, policyName, type RecordAnswer, settleField } from './policy.ts';
-import { isForeign, isOwnLater, type Touched, touchOf } from './touched.ts';
+import { isForeign, type Touched, touchOf } from './touched.ts';
 
 /** Where an edit of the version `base` meets the record as it is now. */
 export interface Meeting {
@@ -67,9 +67,7 @@ function findContest({ edit, base, current, touched, context }: Meeting): Contes
     if (wanted === undefined) return edit.unset.has(field) && now === undefined;
     return now !== undefined && equalJson(wanted, now);
   };
-  const superseded = (field: string): boolean =>
-    context.late === true && isOwnLater(touchOf(touched, field), context.own, context.madeAt);
-  const changed = [...edit.set.keys(), ...edit.unset].filter((field) => !same(field) && !superseded(field));
+  const changed = [...edit.set.keys(), ...edit.unset].filter((field) => !same(field));
   const governed = changed.filter((field) => !fieldPolicies.has(field));
   const byField = changed.filter((field) => concurrent(field) && fieldPolicies.has(field)).sort();
   if (policy === 'merge' || governed.length === 0)

@@ -2,7 +2,7 @@
 
 import { describe, expect, test } from 'vitest';
 import { z } from 'zod';
-import { add, del, morning, mutation, patch, put, TestScope } from './plan.fixture.ts';
+import { add, del, mutation, patch, put, TestScope } from './plan.fixture.ts';
 import { defineSchema } from './schema.ts';
 
 describe('a mutation that holds a fact is a fact whole', () => {
@@ -96,21 +96,6 @@ describe('a fact never waits', () => {
       state: 'settled',
     });
   });
-});
-
-test('what a fact wrote while a request of its replica waited comes after that request', () => {
-  const scope = new TestScope();
-  const a = scope.replica('a');
-  a.push(put('items', 'i1', { name: 'Tea', price: 1 }));
-  const waiting = patch('items', 'i1', { price: 2, note: 'x', shelf: 's1' }, { base: 1 });
-  expect(a.send(mutation([waiting], { madeAt: morning + 1 })).verdict).toBe('waiting');
-  a.send(
-    mutation([put('sales', 'x1', { amount: 3 }), patch('items', 'i1', { price: 3 }, { base: 1 })], {
-      madeAt: morning + 2,
-    }),
-  );
-  scope.replica('b').push(put('shelves', 's1', { name: 'Top' }));
-  expect(scope.body('items', 'i1')).toEqual({ name: 'Tea', price: 3, note: 'x', shelf: 's1' });
 });
 
 describe('a conflict never holds a fact', () => {

@@ -276,21 +276,38 @@ describe('a resolution', () => {
     expect(scope.verdict(made.id)).toMatchObject({ verdict: 'merged', merged: [{ conflict: 1 }] });
   });
 
-  test('does not undo what the device itself wrote since, to other records of the mutation', () => {
+  test('weighs what the device itself wrote since, to other records of the mutation: it came later', () => {
     const scope = new TestScope();
     scope
       .replica('z')
       .push(put('shelves', 's1', { name: 'Top' }), put('items', 'i1', { name: 'Tea', price: 1 }));
     const a = scope.replica('a');
     const late = { base: 1 };
-    a.send(
-      mutation([patch('shelves', 's1', { name: 'A' }), patch('items', 'i1', { price: 5, note: 'x' }, late)], {
-        madeAt: morning + 1,
-      }),
+    const first = mutation(
+      [patch('shelves', 's1', { name: 'A' }), patch('items', 'i1', { price: 5, note: 'x' }, late)],
+      { madeAt: morning + 1 },
     );
+    a.send(first);
     a.send(mutation([patch('items', 'i1', { price: 6 }, late)], { madeAt: morning + 2 }));
     scope.resolve(1, 'device');
     expect(scope.body('items', 'i1')).toEqual({ name: 'Tea', price: 6, note: 'x' });
+    // Not in silence: the price that lost is in the log.
+    expect(scope.verdict(first.id)?.merged).toMatchObject([
+      { collection: 'shelves', conflict: 1 },
+      { collection: 'items', fields: ['price'], conflict: 2 },
+    ]);
+  });
+
+  test('lets go what it held in order: mutations that lay there together are no conflict of each other', () => {
+    const { scope } = inConflict();
+    const a = scope.replica('a');
+    const other = (name: string) => patch('shelves', 's2', { name }, { base: 3 });
+    scope.replica('z').push(put('shelves', 's2', { name: 'Low' }));
+    const { mutation: second } = a.push(patch('shelves', 's1', { note: '1' }, { base: 1 }), other('A1'));
+    const { mutation: third } = a.push(patch('shelves', 's1', { note: '2' }, { base: 1 }), other('A2'));
+    scope.resolve(1, 'device');
+    expect([scope.verdict(second)?.verdict, scope.verdict(third)?.verdict]).toEqual(['merged', 'merged']);
+    expect(scope.body('shelves', 's2')).toEqual({ name: 'A2' });
     expect(scope.conflicts()).toHaveLength(1);
   });
 

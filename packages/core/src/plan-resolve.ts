@@ -118,7 +118,9 @@ function settleHeld(
     known.set(key, id);
   }
   const sender = senderOf(held);
-  const judgement = judge(draft, { ...caseOf(sender), forced: sides });
+  const askedAt = draft.mutation(held.mutation.id)?.verdict.asOf;
+  if (askedAt === undefined) return 'needs';
+  const judgement = judge(draft, { ...caseOf(sender), forced: sides, askedAt });
   if (judgement.type === 'needs') return 'needs';
   if (judgement.type === 'accept') accept(draft, sender, judgement, { held, known });
   else reject(draft, sender, problemOf(judgement), { held });

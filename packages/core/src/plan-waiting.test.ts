@@ -54,6 +54,14 @@ describe('a request whose parent is missing', () => {
     });
   });
 
+  test('is rejected if it deletes the parent itself: nothing would bring it back', () => {
+    const scope = new TestScope();
+    scope.replica('b').push(put('shelves', 's1', { name: 'Top' }));
+    const verdict = scope.replica('b').push(orphan(), del('shelves', 's1', 1));
+    expect(verdict).toMatchObject({ verdict: 'rejected', code: 'parent_missing', field: 'changes[0].shelf' });
+    expect(scope.body('shelves', 's1')).toEqual({ name: 'Top' });
+  });
+
   test('waits for each of several, without a word in between', () => {
     const scope = new TestScope();
     const b = scope.replica('b');

@@ -58,6 +58,7 @@ export function accept(
   { held, known = new Map() }: { held?: HeldMutation | undefined; known?: ReadonlyMap<string, number> } = {},
 ): Verdict {
   const commit = accepted.records.length === 0 ? null : draft.commit(accepted.records, commitOf(sender));
+  if (commit && held) draft.letGo.add(commit.seq);
   for (const entry of accepted.unique.entries) draft.setHolders(entry);
   const claimant = claimantOf(sender);
   const live = (commit?.records ?? []).map(
@@ -219,19 +220,7 @@ function claimantOf({ mutation, device, own }: Sender): Claimant {
   return { mutation: mutation.id, device, own };
 }
 
-function commitOf(sender: Sender): {
-  mutation: string;
-  mutationHash: string;
-  device: string;
-  replica: string;
-  actor: string;
-} {
-  const { mutation, hash, device, replicas } = sender;
-  return {
-    mutation: mutation.id,
-    mutationHash: hash,
-    device,
-    replica: replicas[0] ?? '',
-    actor: mutation.actor ?? '',
-  };
+function commitOf({ mutation, hash, device, replicas }: Sender): Parameters<Draft['commit']>[1] {
+  const [replica = ''] = replicas;
+  return { mutation: mutation.id, mutationHash: hash, device, replica, actor: mutation.actor ?? '' };
 }

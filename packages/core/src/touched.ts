@@ -20,6 +20,11 @@ interface RecordStamped {
   touched: string;
 }
 
+/** Tells whether a write counts as one's own. A set of writers does. */
+export interface Owner {
+  has(writer: string, seq: number): boolean;
+}
+
 const restKey = '*';
 
 export function readTouched(record: RecordStamped): Touched {
@@ -36,19 +41,13 @@ export function touchOf(touched: Touched, field: string): Touch {
 }
 
 /** Whether somebody else than `own` wrote the field after `base`. What the server decided is nobody's own. */
-export function isForeign(touch: Touch, base: number, own: ReadonlySet<string>): boolean {
+export function isForeign(touch: Touch, base: number, own: Owner): boolean {
   const [seq, , writer] = touch;
-  return seq > base && (writer === null || writer === serverWriter || !own.has(writer));
-}
-
-/** Whether one of `own` wrote the field last, by a mutation that it made after `madeAt`. */
-export function isOwnLater(touch: Touch, own: ReadonlySet<string>, madeAt: number): boolean {
-  const [, touchedAt, writer] = touch;
-  return writer !== null && own.has(writer) && touchedAt > madeAt;
+  return seq > base && (writer === null || writer === serverWriter || !own.has(writer, seq));
 }
 
 /** Whether anybody else wrote any field after `base`. */
-export function anyForeign(touched: Touched, base: number, own: ReadonlySet<string>): boolean {
+export function anyForeign(touched: Touched, base: number, own: Owner): boolean {
   if (isForeign(touched.rest, base, own)) return true;
   for (const touch of touched.fields.values()) if (isForeign(touch, base, own)) return true;
   return false;

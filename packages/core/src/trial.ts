@@ -10,7 +10,7 @@ import { type Problem, type VerdictCode, verdictCodes } from './errors.ts';
 import type { JsonObject } from './json.ts';
 import type { Collection, Schema } from './schema.ts';
 import type { StoredConflict, StoredRecord } from './stored.ts';
-import { readTouched, serverWriter, writeTouched } from './touched.ts';
+import { type Owner, readTouched, serverWriter, writeTouched } from './touched.ts';
 import type { Exception } from './verdict.ts';
 
 export interface Case {
@@ -24,6 +24,8 @@ export interface Case {
   first: boolean;
   /** A person decided: it waits for nothing, and what cannot be done is refused, fact or not. */
   decided: boolean;
+  /** The head at which it was put before a person: what its own replica has written since came after it. */
+  askedAt?: number;
 }
 
 /** A conflict between one change and the record as it stood. */
@@ -55,7 +57,7 @@ export class Trial {
   readonly #draft: Draft;
   readonly #given: Case;
   readonly #schema: Schema;
-  readonly #own: ReadonlySet<string>;
+  readonly #own: Owner;
   readonly #asked = new Set<string>();
   /** Records that are what a put made of them: the door has judged them already. */
   readonly #asPut = new Set<string>();
@@ -63,7 +65,7 @@ export class Trial {
   constructor(draft: Draft, given: Case) {
     this.#draft = draft;
     this.#given = given;
-    this.#own = new Set(given.own);
+    this.#own = ownerOf(draft, given);
     this.#schema = draft.context.schema.versions.get(given.mutation.schema) ?? draft.context.schema;
     this.fact = given.mutation.changes.some((change) => this.rules(change.collection)?.kind === 'fact');
   }
@@ -132,7 +134,7 @@ export class Trial {
   #ownConflict(change: Change): StoredConflict | null | undefined {
     if (this.#given.forced.has(recordKey(change.collection, change.id))) return null;
     const open = this.#draft.openConflicts(change.collection, change.id);
-    return open && (open.find((conflict) => this.#own.has(conflict.writer)) ?? null);
+    return open && (open.find((conflict) => this.#given.own.includes(conflict.writer)) ?? null);
   }
 
   /** Whether it goes where earlier changes of the record went: into a conflict whose other side its writer has not seen. */
@@ -159,7 +161,7 @@ export class Trial {
       writerFields: new Set(Object.keys((this.written(change.collection) ?? collection).fields.shape)),
       own: this.#own,
       madeAt: given.madeAt,
-      ...(forced ? { forced } : { late: !given.first }),
+      ...(forced ? { forced } : {}),
     };
     const standing = before && { ...before.record, body: before.body };
     const decision = decide(change, standing, { ...context, atBase: undefined });
@@ -248,4 +250,14 @@ export class Trial {
       touched,
     };
   }
+}
+
+/**
+ * Server order decides: what a replica wrote while a mutation of its lay before a person is concurrent with that, although its own.
+ * Not so what lay there, too, and was let go a moment ago, in the order in which it had come.
+ */
+function ownerOf(draft: Draft, { own, askedAt }: Case): Owner {
+  const writers = new Set(own);
+  if (askedAt === undefined) return writers;
+  return { has: (writer, seq) => writers.has(writer) && (seq <= askedAt || draft.letGo.has(seq)) };
 }
