@@ -191,7 +191,7 @@ describe('backoff', () => {
       blocked: { code: 'storage_full', message: 'full' },
       atMs: 0,
     };
-    const recut = refused({ type: 'recut', single: 'hold', blocked, nothingDone: true });
+    const recut = refused({ type: 'recut', single: 'hold', bare: false, blocked, nothingDone: true });
     for (const events of [[sync], [sync, prepared(2), answered], [sync, prepared(2), recut]]) {
       const end = run(automatic, ...events, failure);
       expect(end.state).toMatchObject({ phase: 'backoff', cause: 'storage' });
@@ -234,7 +234,7 @@ describe('refusals', () => {
   });
 
   test('recut: half the batch, pages first; without a batch it is a pause', () => {
-    const recut: Refusal = { type: 'recut', single: 'quarantine', blocked, nothingDone: true };
+    const recut: Refusal = { type: 'recut', single: 'quarantine', bare: false, blocked, nothingDone: true };
     const half = run(manual, sync, prepared(9), refused(recut));
     expect(half.effects).toEqual([{ type: 'takeBack' }]);
     expect(stepCycle(half.state, mended, manual).effects).toMatchObject([
@@ -243,10 +243,14 @@ describe('refusals', () => {
     const then = run(manual, sync, prepared(9), refused(recut), mended, prepared(0), answered, applied());
     expect(then.effects).toMatchObject([{ type: 'prepare', push: true, mutationsMax: 4 }]);
     expect(run(manual, sync, prepared(0), refused(recut)).state.phase).toBe('paused');
+    // A proxy or portal that will be gone.
+    const bare: Refusal = { ...recut, bare: true };
+    const stepped = run(automatic, sync, prepared(0), refused(bare));
+    expect([stepped.state.phase, kinds(stepped.effects)]).toEqual(['backoff', ['finish', 'wake']]);
   });
 
   test('one alone is put aside only when the server has answered an exchange without it', () => {
-    const recut: Refusal = { type: 'recut', single: 'quarantine', blocked, nothingDone: true };
+    const recut: Refusal = { type: 'recut', single: 'quarantine', bare: false, blocked, nothingDone: true };
     expect(run(manual, sync, prepared(1), refused(recut)).effects).toEqual([{ type: 'takeBack' }]);
     const again = [sync, prepared(1), refused(recut), mended, prepared(0)];
     expect(run(manual, ...again, refused(recut)).state.phase).toBe('paused');
@@ -256,7 +260,7 @@ describe('refusals', () => {
   });
 
   test('after batches that pass, they grow again up to their bound', () => {
-    const recut: Refusal = { type: 'recut', single: 'hold', blocked, nothingDone: true };
+    const recut: Refusal = { type: 'recut', single: 'hold', bare: false, blocked, nothingDone: true };
     const round = [prepared(50), answered, applied()];
     const pages = [prepared(0), answered, applied()];
     const end = run(
@@ -278,7 +282,10 @@ describe('refusals', () => {
       ['stale', 'renew'],
       ['restart', 'restart'],
     ] as const) {
-      const refusal: Refusal = { type, blocked, nothingDone: true };
+      const refusal: Refusal =
+        type === 'stale'
+          ? { type, certain: false, blocked, nothingDone: true }
+          : { type, blocked, nothingDone: true };
       const round = [prepared(1), refused(refusal), mended];
       expect(kinds(run(manual, sync, prepared(1), refused(refusal)).effects)).toEqual([effect]);
       const end = run(manual, sync, ...round, ...round, prepared(1), refused(refusal));
@@ -315,13 +322,20 @@ const refusal: fc.Arbitrary<Refusal> = fc.oneof(
     nothingDone: fc.boolean(),
   }),
   fc.record({
-    type: fc.constantFrom('pause' as const, 'stop' as const, 'stale' as const, 'restart' as const),
+    type: fc.constantFrom('pause' as const, 'stop' as const, 'restart' as const),
+    blocked: fc.constant(blocked),
+    nothingDone: fc.boolean(),
+  }),
+  fc.record({
+    type: fc.constant('stale' as const),
+    certain: fc.boolean(),
     blocked: fc.constant(blocked),
     nothingDone: fc.boolean(),
   }),
   fc.record({
     type: fc.constant('recut' as const),
     single: fc.constantFrom('hold' as const, 'quarantine' as const),
+    bare: fc.boolean(),
     blocked: fc.constant(blocked),
     nothingDone: fc.boolean(),
   }),

@@ -185,7 +185,7 @@ function onRefused(state: CycleState, refusal: Refusal, atMs: number, options: C
     }
     case 'recut': {
       // Without a batch there is nothing to cut: the envelope itself is not taken.
-      if (!withBatch) return halt(next, 'paused');
+      if (!withBatch) return refusal.bare ? backOff(next, atMs, options) : halt(next, 'paused');
       const alone = state.inFlight === 1;
       const mutationsMax = Math.max(1, Math.floor(state.inFlight / 2));
       // Only when the server takes an exchange without it is the mutation to blame, and not the envelope or a proxy.
@@ -200,7 +200,9 @@ function onRefused(state: CycleState, refusal: Refusal, atMs: number, options: C
     case 'restart': {
       const still = state.still + 1;
       if (still >= stillMax) return backOff({ ...next, still }, atMs, options);
-      return mend({ ...next, still }, 'preparing', { type: refusal.type === 'stale' ? 'renew' : 'restart' });
+      const effect: CycleEffect =
+        refusal.type === 'stale' ? { type: 'renew', certain: refusal.certain } : { type: 'restart' };
+      return mend({ ...next, still }, 'preparing', effect);
     }
   }
 }

@@ -22,8 +22,14 @@ export type Refusal = {
   | { type: 'pause' }
   | { type: 'stop' }
   /** The batch cannot be taken as it is: cut it smaller; one that is alone is put aside. */
-  | { type: 'recut'; single: 'quarantine' | 'hold' }
-  | { type: 'stale' }
+  | {
+      type: 'recut';
+      single: 'quarantine' | 'hold';
+      /** A bare status, from a proxy perhaps: when there is no batch to cut, time may help, and nothing else. */
+      bare: boolean;
+    }
+  /** The server knows the replica's id from somebody else: for certain, or unless the storage was advanced meanwhile. */
+  | { type: 'stale'; certain: boolean }
   | { type: 'restart' }
 );
 
@@ -53,7 +59,11 @@ function refused(reply: Refused): Refusal {
     case 'rolled_back':
       return { type: 'stop', blocked, nothingDone };
     case 'stale_batch':
-      return { type: 'stale', blocked, nothingDone };
+      return { type: 'stale', certain: false, blocked, nothingDone };
+    case 'forbidden':
+      // The storage is a copy of another device's, or the device was renamed.
+      if (error.field === 'replica') return { type: 'stale', certain: true, blocked, nothingDone };
+      break;
     case 'bad_checkpoint':
       return { type: 'restart', blocked, nothingDone };
     case 'schema_unknown':
@@ -61,11 +71,12 @@ function refused(reply: Refused): Refusal {
     case 'not_found':
       return { type: 'pause', blocked, nothingDone };
   }
-  if (status === 413) return { type: 'recut', single: 'quarantine', blocked, nothingDone };
+  const bare = error === undefined;
+  if (status === 413) return { type: 'recut', single: 'quarantine', bare, blocked, nothingDone };
   if (status === 401 || status === 403 || status === 421) return { type: 'pause', blocked, nothingDone };
   if (status === 429 || status >= 500)
     return { type: 'backoff', cause: 'server', floorMs: retryAfterMs, blocked, nothingDone };
-  return { type: 'recut', single: 'hold', blocked, nothingDone };
+  return { type: 'recut', single: 'hold', bare, blocked, nothingDone };
 }
 
 function blockedBy({ status, error }: Refused): Blocked {

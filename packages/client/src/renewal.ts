@@ -20,7 +20,7 @@ export function randomId(random: Random): string {
 export interface StaleBatch {
   replica: string;
   scope: string;
-  /** The number that the server refused. */
+  /** The number that the server refused; Infinity when no number would do. */
   n: number;
 }
 

@@ -159,7 +159,7 @@ class CycleRunner implements Runner {
       case 'takeBack':
         return this.#takeBack(effect.single);
       case 'renew':
-        return this.#renew();
+        return this.#renew(effect.certain);
       case 'restart':
         return this.#restart();
     }
@@ -238,9 +238,10 @@ class CycleRunner implements Runner {
     return this.#mended();
   }
 
-  async #renew(): Promise<CycleEvent> {
+  async #renew(certain: boolean): Promise<CycleEvent> {
     const { request } = this.#mustBePrepared();
-    const stale = { replica: request.replica, scope: request.scope, n: request.batch?.n ?? 0 };
+    const n = certain ? Number.POSITIVE_INFINITY : (request.batch?.n ?? 0);
+    const stale = { replica: request.replica, scope: request.scope, n };
     await this.#deps.storage.transaction('durable', (tx) => renewIfBehind(tx, this.#deps.random, stale));
     return this.#mended();
   }

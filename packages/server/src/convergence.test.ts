@@ -221,6 +221,43 @@ async function serverState(engine: Engine) {
   return state;
 }
 
+test('a storage that is opened as another device takes a new id, and sends what it holds once', async () => {
+  const choose = choices(1);
+  const clock: Clock = { wallMs: () => 1_764_000_000_000, monoMs: () => 0 };
+  const random: Random = {
+    fraction: choose.fraction,
+    bytes: (length) => Uint8Array.from({ length }, () => choose.below(256)),
+  };
+  const timer: Timer = { after: () => ({ cancel: () => undefined }) };
+  const { engine, handle } = await startServer(clock, random, timer);
+  const storage = { ...createMemoryStorage(), close: async () => undefined };
+  let lose = false;
+  const transport = createLoopbackTransport({
+    handler: async (body) => {
+      const answer = await handle(body);
+      if (lose) throw new Error('the reply was lost');
+      return answer;
+    },
+  });
+  const open = (device: string) =>
+    createReplica({ schema, storage, device, random, timer, clock, transport });
+  const till = await open('till');
+  const before = await till.id();
+  await till.scope('main').shelves.put({ id: 's0', label: 'one' });
+  expect(await till.scope('main').sync()).toMatchObject({ ok: true });
+  await till.scope('main').items.put({ id: 'i0', name: 'Tea', quantity: 3 });
+  lose = true;
+  await till.scope('main').sync();
+  lose = false;
+  await till.scope('main').items.add('i0', { quantity: 2 });
+  await till.close();
+  const renamed = await open('till-renamed');
+  expect(await renamed.scope('main').sync()).toMatchObject({ ok: true, verdicts: { applied: 2 } });
+  expect(await renamed.id()).not.toBe(before);
+  expect(await renamed.scope('main').items.get('i0')).toEqual({ id: 'i0', name: 'Tea', quantity: 5 });
+  expect((await engine.inspect.counts()).mutations).toBe(3);
+});
+
 describe('devices that write offline over a faulty network agree when it heals', () => {
   // CONVERGENCE_SEEDS=7 runs seed 7 alone, CONVERGENCE_SEEDS=100-400 those from 100 to 400.
   const [first = 1, last = first] = (process.env.CONVERGENCE_SEEDS ?? '1-25').split('-').map(Number);

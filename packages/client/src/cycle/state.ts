@@ -98,7 +98,7 @@ export type CycleEffect =
   | { type: 'exchange' }
   | { type: 'apply' }
   | { type: 'takeBack'; single?: { as: 'quarantine' | 'hold'; reason: Blocked } }
-  | { type: 'renew' }
+  | { type: 'renew'; certain: boolean }
   | { type: 'restart' }
   /** Wake after `floorMs` and a random part of `jitterMs`; replaces an earlier wake. */
   | { type: 'wake'; floorMs: number; jitterMs: number }
