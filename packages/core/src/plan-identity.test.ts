@@ -80,6 +80,8 @@ describe('a repeat', () => {
     const made = mutation([put('items', 'i1', { name: 'Tea', shelf: 's1' })]);
     scope.replica('a').send({ ...made, madeAt: morning - 60 });
     scope.replica('a').send({ ...made, madeAt: morning + 60 });
+    scope.replica('c').send({ ...made, madeAt: morning + 90 });
+    expect(scope.stored.mutations.get(made.id)?.madeAt).toBe(morning - 60);
     scope.replica('b').push(put('shelves', 's1', { name: 'Top' }));
     expect(scope.record('items', 'i1')?.madeAt).toBe(morning - 60);
     expect(scope.stored.mutations.get(made.id)?.madeAt).toBe(morning - 60);

@@ -105,7 +105,10 @@ function logs({ stored }: Scope): Broken {
   }
   for (const { id, verdict, logged } of stored.mutations.values()) {
     for (const [replica, n] of Object.entries(logged)) {
-      const last = stored.verdicts.get(replica)?.findLast(({ verdict: { mutation } }) => mutation === id);
+      const log = stored.verdicts.get(replica);
+      // What came without the right to write is remembered for its replica alone; the same id may be judged later.
+      const own = id === verdict.mutation;
+      const last = log?.findLast((entry) => (own ? entry.verdict.mutation === id : entry.n === n));
       if (last?.n !== n) return `${id} is at ${last?.n} in the log of ${replica}, not at ${n}`;
       if (canonicalJson(last.verdict as never) !== canonicalJson(verdict as never))
         return `${replica} knows another verdict of ${id}`;
@@ -204,9 +207,11 @@ function names({ stored }: Scope): Broken {
     if (verdict.verdict === 'merged' && (verdict.merged ?? []).length === 0) return `${id} names no conflict`;
     if (verdict.verdict === 'excepted' && (verdict.exceptions ?? []).length === 0)
       return `${id} names no reason`;
-    const kept = stored.quarantine.some((entry) => entry.mutation === id);
-    if (kept !== (verdict.verdict === 'rejected'))
-      return `${id} is ${verdict.verdict}; in the quarantine: ${kept}`;
+    const kept = stored.quarantine.some((entry) => entry.mutation === verdict.mutation);
+    const refused = [...stored.mutations.values()].some(
+      (other) => other.verdict.mutation === verdict.mutation && other.verdict.verdict === 'rejected',
+    );
+    if (kept !== refused) return `${id} is ${verdict.verdict}; in the quarantine: ${kept}`;
   }
   return undefined;
 }

@@ -57,7 +57,8 @@ function takeItem(draft: Draft, item: PlanItem): ItemOutcome | undefined {
 /** Undefined while the draft needs more. */
 function takePush(draft: Draft, item: PushItem): PushOutcome | undefined {
   const before = draft.replica(item.replica);
-  const known = item.mutations.map(({ mutation }) => draft.mutation(mutation.id));
+  const keys = item.mutations.map(({ mutation }) => keyOf(draft, item, mutation.id));
+  const known = keys.map((key) => (key === undefined ? undefined : draft.mutation(key)));
   if (before === undefined || known.includes(undefined)) return undefined;
   if (before && before.device !== item.device) {
     return {
@@ -94,15 +95,16 @@ function takePush(draft: Draft, item: PushItem): PushOutcome | undefined {
   });
   const errors: { mutation: string; code: MutationErrorCode; message: string }[] = [];
   const answered: string[] = [];
-  for (const arrived of item.mutations) {
-    const outcome = takeMutation(draft, item, arrived, [item.replica, ...former]);
+  for (const [place, arrived] of item.mutations.entries()) {
+    const key = keys[place] ?? arrived.mutation.id;
+    const outcome = takeMutation(draft, item, { ...arrived, key }, [item.replica, ...former]);
     if (outcome === 'id_reused')
       errors.push({
         mutation: arrived.mutation.id,
         code: outcome,
         message: mutationErrors.id_reused.meaning,
       });
-    else answered.push(arrived.mutation.id);
+    else answered.push(key);
   }
   return { type: 'pushed', verdicts: verdictsOf(draft, item.replica, answered), errors };
 }
@@ -119,14 +121,25 @@ function formerOf(draft: Draft, item: PushItem, before: ReplicaState | null): re
   return [...former].slice(0, draft.context.limits.replicasPerDeviceMax);
 }
 
+/**
+ * Under which a mutation is remembered: its id. One that comes without the right to write is remembered for its replica
+ * alone, unless that replica has its verdict already: it must neither decide for others nor learn what they sent.
+ */
+function keyOf(draft: Draft, item: PushItem, id: string): string | undefined {
+  if (item.right === 'write') return id;
+  const known = draft.mutation(id);
+  if (known === undefined) return undefined;
+  return known && Object.hasOwn(known.logged, item.replica) ? id : `${item.replica}/${id}`;
+}
+
 function takeMutation(
   draft: Draft,
   item: PushItem,
-  arrived: Arrived,
+  arrived: Arrived & { key: string },
   own: readonly string[],
 ): 'id_reused' | 'taken' {
   const { mutation, hash } = arrived;
-  const known = draft.mutation(mutation.id);
+  const known = draft.mutation(arrived.key);
   if (known) return known.hash === hash ? repeat(draft, item.replica, known) : 'id_reused';
   const sender: Sender = {
     mutation,
@@ -135,6 +148,7 @@ function takeMutation(
     device: item.device,
     replicas: [item.replica],
     own,
+    rememberedAs: arrived.key,
   };
   const noGrant = { code: 'no_grant' as const, message: verdictCodes.no_grant.meaning };
   // Who may not even read is not told how far the scope has come.

@@ -19,6 +19,8 @@ export interface Sender {
   /** The replicas that are told, the sending one first. Empty for what a person decides at the server. */
   replicas: readonly string[];
   own: readonly string[];
+  /** Under which it is remembered, when that is not its own id. */
+  rememberedAs?: string;
 }
 
 type Accepted = Extract<Judgement, { type: 'accept' }>;
@@ -89,7 +91,7 @@ export function accept(
   return verdict;
 }
 
-/** Answers that nothing of a mutation was applied, and keeps its payload. `scope`: what the sender may know of the scope. */
+/** Answers that nothing of a mutation was applied, and keeps its payload. `asOf`: the head that the sender may know. */
 export function reject(
   draft: Draft,
   sender: Sender,
@@ -213,7 +215,7 @@ function conclude(draft: Draft, sender: Sender, verdict: Verdict, held: HeldMuta
 
 function answer(draft: Draft, sender: Sender, verdict: Verdict): void {
   const { mutation, hash, madeAt, replicas } = sender;
-  draft.answer({ id: mutation.id, hash, madeAt }, verdict, replicas);
+  draft.answer({ id: sender.rememberedAs ?? mutation.id, hash, madeAt }, verdict, replicas);
 }
 
 function claimantOf({ mutation, device, own }: Sender): Claimant {

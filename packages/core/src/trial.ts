@@ -99,7 +99,9 @@ export class Trial {
   }
 
   /** Tries one change; a problem refuses the whole mutation. */
-  change(change: Change, place: number): Problem<VerdictCode> | undefined {
+  change(made: Change, place: number): Problem<VerdictCode> | undefined {
+    // A version that the scope has not reached is none that anybody saw.
+    const change = (made.base ?? 0) > this.#draft.scope.head ? { ...made, base: 0 } : made;
     const collection = this.rules(change.collection);
     if (!collection) {
       return {

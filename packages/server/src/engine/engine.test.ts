@@ -130,7 +130,37 @@ describe('grants', () => {
     const there = await t.engine.pull({ ...caller, key: 'k1' }, 'secret', { after: null });
     const nowhere = await t.engine.pull({ ...caller, key: 'k1' }, 'never', { after: null });
     expect(there).toEqual(nowhere);
+    const asking = { after: null, verdictsOf: { replica: 'b', seen: 0 } };
+    expect(await t.engine.pull({ ...caller, key: 'k1' }, 'secret', asking)).toEqual(nowhere);
     expect(there).toMatchObject({ records: [], head: 0, grants: [{ scope: 'main', right: 'write' }] });
+  });
+
+  test.each(['read', 'none'] as const)(
+    'who may not write (%s) decides nothing for others, and learns nothing of what they sent',
+    async (right) => {
+      const grants = right === 'read' ? [{ scope: 'main', right }] : [];
+      await t.store.identity.addCredential({ ...credential, grants }, audit);
+      const intruder = { caller: { key: 'k1' } };
+      const first = t.mutation([put('items', 'i1', {})]);
+      const refused = await t.push('x', 1, [first], intruder);
+      expect(refused.verdicts).toMatchObject([{ verdict: 'rejected', code: 'no_grant' }]);
+      // Again: the same answer. And the owner's mutation is judged as if nobody had sent it before.
+      expect((await t.push('x', 1, [first], intruder)).verdicts).toEqual(refused.verdicts);
+      expect(await t.push('a', 1, [first])).toMatchObject({ verdicts: [{ verdict: 'applied', seq: 1 }] });
+      const second = t.mutation([put('items', 'i2', {})]);
+      await t.push('a', 2, [second]);
+      const copied = await t.push('x', 2, [second, { ...second, actor: 'other' }], intruder);
+      expect(copied.verdicts[0]).toMatchObject({ verdict: 'rejected', code: 'no_grant' });
+      expect(copied.verdicts[0]?.seq).toBeUndefined();
+    },
+  );
+
+  test('a device whose right ended still gets the verdicts of what it sent before', async () => {
+    await t.store.identity.addCredential({ ...credential, grants: [] }, audit);
+    const mutation = t.mutation([put('items', 'i1', {})]);
+    await t.push('a', 1, [mutation]);
+    const { verdicts } = await t.push('a', 1, [mutation], { caller: { key: 'k1' } });
+    expect(verdicts).toMatchObject([{ verdict: 'applied', seq: 1, n: 1 }]);
   });
 
   test('a push without any grant leaves no scope behind', async () => {

@@ -9,7 +9,7 @@ import {
   type VerdictEntry,
 } from '@holdfast/core';
 import type { Store, StoreSnapshot } from '../store/port.ts';
-import { grantsOf, rightIn } from './access.ts';
+import { grantsOf, type Right, rightIn } from './access.ts';
 import { checkPosition, readCheckpoint, writeCheckpoint } from './checkpoint.ts';
 import type { Caller, PullRequest, PullResult } from './engine.ts';
 
@@ -28,8 +28,9 @@ export function pull(
 ): Promise<PullResult> {
   return deps.store.read(async (snapshot) => {
     const grants = await readGrants(snapshot, reader, deps.nowMs());
-    const verdicts = await readVerdicts(deps, snapshot, reader, scope, request);
-    if (rightIn(grants, scope) === 'none') {
+    const right = rightIn(grants, scope);
+    const verdicts = await readVerdicts(deps, { snapshot, reader, scope, right }, request);
+    if (right === 'none') {
       const checkpoint = request.after && 'checkpoint' in request.after ? request.after.checkpoint : null;
       return {
         records: [],
@@ -63,16 +64,17 @@ async function readGrants(
 
 async function readVerdicts(
   deps: PullDeps,
-  snapshot: StoreSnapshot,
-  reader: Caller,
-  scope: string,
+  by: { snapshot: StoreSnapshot; reader: Caller; scope: string; right: Right },
   request: PullRequest,
 ): Promise<{ entries: readonly VerdictEntry[]; leftOutAsOf: number | null }> {
   if (!request.verdictsOf) return { entries: [], leftOutAsOf: null };
+  const { snapshot, reader, scope, right } = by;
   const { replica, seen } = request.verdictsOf;
   const state = await snapshot.replica(scope, replica);
-  if (!state) return { entries: [], leftOutAsOf: null };
-  if (state.device !== reader.device) {
+  const foreign = state !== undefined && state.device !== reader.device;
+  // Without a right, a foreign replica is as unknown as one that never was.
+  if (!state || (foreign && right === 'none')) return { entries: [], leftOutAsOf: null };
+  if (foreign) {
     throw new RequestError('forbidden', {
       field: 'replica',
       message: 'This replica belongs to another device.',
