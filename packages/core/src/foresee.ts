@@ -24,6 +24,7 @@ export function foresee(items: readonly PlanItem[], context: PlanContext): Needs
     for (const former of item.former) needs.replicas.add(former);
     for (const { mutation, problem } of item.mutations) {
       needs.mutations.add(mutation.id);
+      needs.mutations.add(refusedAs(item.device, mutation.id));
       if (!problem && item.right === 'write') foreseeMutation(mutation, needs, context);
     }
   }
@@ -86,4 +87,9 @@ function foreseeMutation(mutation: Mutation, needs: Needs, { schema, sha256 }: P
         needs.unique.set(uniqueKey(name, group, value), { collection: name, group, value });
     }
   }
+}
+
+/** Under which a mutation is remembered that a device sent without the right to write. */
+export function refusedAs(device: string, id: string): string {
+  return `${device}/${id}`;
 }

@@ -8,6 +8,7 @@
 
 import { Draft, type PlanContext } from './draft.ts';
 import { type MutationErrorCode, mutationErrors, verdictCodes } from './errors.ts';
+import { refusedAs } from './foresee.ts';
 import type { VerdictEntry } from './messages.ts';
 import type { Arrived, ExpireItem, PlanItem, PushItem } from './plan-item.ts';
 import { type ResolveOutcome, resolveConflict } from './plan-resolve.ts';
@@ -57,9 +58,7 @@ function takeItem(draft: Draft, item: PlanItem): ItemOutcome | undefined {
 /** Undefined while the draft needs more. */
 function takePush(draft: Draft, item: PushItem): PushOutcome | undefined {
   const before = draft.replica(item.replica);
-  const keys = item.mutations.map(({ mutation }) => keyOf(draft, item, mutation.id));
-  const known = keys.map((key) => (key === undefined ? undefined : draft.mutation(key)));
-  if (before === undefined || known.includes(undefined)) return undefined;
+  if (before === undefined) return undefined;
   if (before && before.device !== item.device) {
     return {
       type: 'refused',
@@ -70,6 +69,10 @@ function takePush(draft: Draft, item: PushItem): PushOutcome | undefined {
   }
   const former = formerOf(draft, item, before);
   if (!former) return undefined;
+  const own = [item.replica, ...former];
+  const keys = item.mutations.map(({ mutation }) => keyOf(draft, item, mutation.id, own));
+  const known = keys.map((key) => (key === undefined ? undefined : draft.mutation(key)));
+  if (known.includes(undefined)) return undefined;
   const state: ReplicaState = before ?? {
     replica: item.replica,
     device: item.device,
@@ -97,7 +100,7 @@ function takePush(draft: Draft, item: PushItem): PushOutcome | undefined {
   const answered: string[] = [];
   for (const [place, arrived] of item.mutations.entries()) {
     const key = keys[place] ?? arrived.mutation.id;
-    const outcome = takeMutation(draft, item, { ...arrived, key }, [item.replica, ...former]);
+    const outcome = takeMutation(draft, item, { ...arrived, key }, own);
     if (outcome === 'id_reused')
       errors.push({
         mutation: arrived.mutation.id,
@@ -122,14 +125,17 @@ function formerOf(draft: Draft, item: PushItem, before: ReplicaState | null): re
 }
 
 /**
- * Under which a mutation is remembered: its id. One that comes without the right to write is remembered for its replica
- * alone, unless that replica has its verdict already: it must neither decide for others nor learn what they sent.
+ * Under which a mutation is remembered: its id. One that came without the right to write is remembered for its device
+ * alone: it must neither decide for others nor learn what they sent. For that device the refusal stands.
  */
-function keyOf(draft: Draft, item: PushItem, id: string): string | undefined {
-  if (item.right === 'write') return id;
+function keyOf(draft: Draft, item: PushItem, id: string, own: readonly string[]): string | undefined {
+  const refusedKey = refusedAs(item.device, id);
   const known = draft.mutation(id);
-  if (known === undefined) return undefined;
-  return known && Object.hasOwn(known.logged, item.replica) ? id : `${item.replica}/${id}`;
+  const refused = draft.mutation(refusedKey);
+  if (known === undefined || refused === undefined) return undefined;
+  if (refused) return refusedKey;
+  if (item.right === 'write') return id;
+  return known && own.some((replica) => Object.hasOwn(known.logged, replica)) ? id : refusedKey;
 }
 
 function takeMutation(
