@@ -209,6 +209,8 @@ describe('a mutation is read by its own version of the schema', () => {
     expect(from(2, put('items', 'i', { name: 'x', size: 4 }))).toBeUndefined();
     expect(from(1, put('old', 'i', {}))).toMatchObject({ code: 'collection_unknown' });
     expect(from(1, put('sales', 'i', {}))).toMatchObject({ code: 'collection_unknown' });
+    // A collection that the writer did not know makes no fact of what it wrote.
+    expect(admit(mutation([put('sales', 'i', {})]), second, defaultLimits).fact).toBe(false);
   });
 
   test('which must be known', () => {

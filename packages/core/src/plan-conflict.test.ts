@@ -188,6 +188,106 @@ function play(kind: CollectionKind, { policy, change, state }: Row): string {
   return `${verdict.verdict}, ${shown(scope)}, logged ${conflict.fields.join(' ')} ${conflict.state}`;
 }
 
+describe('besides the table', () => {
+  const merge = () => new TestScope(schemaFor('request', 'merge'));
+
+  test('a field that somebody removed counts for a policy over the whole record', () => {
+    const fields = z.object({ name: z.string(), note: z.string().optional() });
+    const scope = new TestScope(
+      defineSchema({ version: 1, collections: { things: { kind: 'request', fields, policy: 'server' } } }),
+    );
+    scope.replica('z').push(put('things', 'r', { name: 'N0', note: 'O0' }));
+    scope.replica('b').push(patch('things', 'r', {}, { base: 1, unset: ['note'] }));
+    expect(scope.replica('a').push(patch('things', 'r', { name: 'NA' }, { base: 1 })).merged).toMatchObject([
+      { fields: ['note'] },
+    ]);
+    expect(scope.body('things', 'r')).toEqual({ name: 'N0' });
+  });
+
+  test.each(['merge', 'newest'] as const)(
+    'made at the same time, the later arrival is the newer one (%s)',
+    (policy) => {
+      const scope = new TestScope(schemaFor('request', policy));
+      scope.replica('z').push(put('things', 'r', { name: 'N0', note: 'O0' }));
+      scope.replica('b').push(patch('things', 'r', { name: 'NB' }, { base: 1 }));
+      scope.replica('a').push(patch('things', 'r', { name: 'NA' }, { base: 1 }));
+      expect(scope.body('things', 'r')?.name).toBe('NA');
+    },
+  );
+
+  test('a put that does not say what it replaced names every field: those that it omits go, if its schema knows them', () => {
+    const scope = merge();
+    scope.replica('z').push(put('things', 'r', { name: 'N0', note: 'O0', other: 1 }));
+    scope.replica('b').push(patch('things', 'r', { note: 'OB' }, { base: 1 }));
+    expect(
+      scope.replica('a').push(put('things', 'r', { name: 'NA', note: 'O0' }, { base: 1 })).merged,
+    ).toMatchObject([{ fields: ['note'] }]);
+    expect(scope.body('things', 'r')).toEqual({ name: 'NA', note: 'O0', other: 1 });
+  });
+
+  test('a record that two devices put under one id is merged, and not in silence', () => {
+    const scope = merge();
+    scope.replica('b').push(put('things', 'r', { name: 'NB', note: 'O', stock: 1 }));
+    const verdict = scope.replica('a').push(put('things', 'r', { name: 'NA', note: 'O', stock: 2 }));
+    expect(verdict.merged).toMatchObject([{ fields: ['name'], conflict: 1 }]);
+    expect(scope.conflict(1)).toMatchObject({ server: { name: 'NB' }, changes: [{ body: { name: 'NA' } }] });
+    expect(scope.body('things', 'r')).toEqual({ name: 'NA', note: 'O', stock: 3 });
+  });
+
+  test('the base is looked up in history where the writer did not carry it, and a policy function is told', () => {
+    const told: unknown[] = [];
+    const policy: RecordPolicy = ({ base, fields }) => {
+      told.push({ base, fields });
+      return 'client';
+    };
+    const fields = z.object({ name: z.string(), note: z.string() });
+    const scope = new TestScope(
+      defineSchema({ version: 1, collections: { things: { kind: 'request', fields, policy } } }),
+    );
+    scope.replica('z').push(put('things', 'r', { name: 'N0', note: 'O0' }));
+    scope.replica('b').push(patch('things', 'r', { note: 'OB', name: 'NB' }, { base: 1 }));
+    scope.replica('a').push(patch('things', 'r', { name: 'NA' }, { base: 1 }));
+    expect(told.at(-1)).toEqual({ base: { name: 'N0', note: 'O0' }, fields: ['name', 'note'] });
+    expect(scope.conflict(1).base).toEqual({ name: 'N0', note: 'O0' });
+  });
+
+  test('what history has lost is missing from the base, and all else is as always', () => {
+    const scope = merge();
+    scope.replica('z').push(put('things', 'r', { name: 'N0', note: 'O0' }));
+    scope.replica('b').push(patch('things', 'r', { name: 'NB' }, { base: 1 }));
+    scope.loseHistory();
+    expect(scope.replica('a').push(patch('things', 'r', { name: 'NA' }, { base: 1 })).verdict).toBe('merged');
+    expect(scope.conflict(1)).toMatchObject({ base: {}, server: { name: 'NB', note: 'O0' } });
+  });
+
+  test('a writer is judged by each field’s last write, not by who wrote the record last', () => {
+    const scope = merge();
+    scope.replica('z').push(put('things', 'r', { name: 'N0', note: 'O0' }));
+    scope.replica('b').push(patch('things', 'r', { name: 'NB' }, { base: 1 }));
+    scope.replica('a').push(patch('things', 'r', { note: 'OA' }, { base: 1 }));
+    // The record's last writer is this device itself, and yet the name is another's.
+    expect(scope.replica('a').push(patch('things', 'r', { name: 'NA' }, { base: 1 })).verdict).toBe('merged');
+    // And its own write of the name is no conflict with its next.
+    expect(scope.replica('a').push(patch('things', 'r', { name: 'NA2' }, { base: 1 })).verdict).toBe(
+      'applied',
+    );
+  });
+
+  test('a device that deletes and puts again offline does not conflict with itself; one that did not see the delete does', () => {
+    const scope = merge();
+    scope.replica('a').push(put('things', 'r', { name: 'N0', note: 'O0' }));
+    scope.replica('a').push(del('things', 'r', 1));
+    expect(scope.replica('b').push(put('things', 'r', { name: 'NB', note: 'OB' }, { base: 1 })).verdict).toBe(
+      'merged',
+    );
+    expect(scope.body('things', 'r')).toBeNull();
+    expect(scope.replica('a').push(put('things', 'r', { name: 'N1', note: 'O1' }, { base: 1 })).verdict).toBe(
+      'applied',
+    );
+    expect(scope.body('things', 'r')).toEqual({ name: 'N1', note: 'O1' });
+  });
+});
+
 function theirChange(state: State): Change | null {
   switch (state) {
     case 'alone':

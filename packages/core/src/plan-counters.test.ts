@@ -79,6 +79,14 @@ describe('a put or patch that names a counter', () => {
     expect(stock(scope)).toBe(109);
   });
 
+  test('goes by what its writer saw, which may hold writes of its own that no base has', () => {
+    const scope = withStock();
+    scope.replica('z').push(put('items', 'i', { stock: 10 }));
+    scope.replica('a').push(add('items', 'i', { stock: 5 }, 1));
+    scope.replica('a').push(patch('items', 'i', { stock: 18 }, { base: 1, replaced: { stock: 15 } }));
+    expect(stock(scope)).toBe(18);
+  });
+
   test('adds all that it gives when it replaced nothing', () => {
     const scope = withStock();
     scope.replica('z').push(put('items', 'i', { name: 'Tea', stock: 10 }));
@@ -192,6 +200,26 @@ describe('nothing sets a counter', () => {
     const verdict = scope.replica('a').send(mutation([whole], { madeAt: morning + 1 }));
     expect(verdict.verdict).toBe('merged');
     expect(stock(scope)).toBe(17);
+  });
+
+  test('no function, though the change does not name it', () => {
+    const scope = withStock(() => ({ set: { stock: 0, name: 'set' } }));
+    scope.replica('z').push(put('items', 'i', { name: 'Tea', stock: 10 }));
+    scope.replica('b').push(patch('items', 'i', { name: 'B' }, { base: 1 }));
+    scope.replica('a').push(patch('items', 'i', { name: 'A' }, { base: 1 }));
+    expect(scope.body('items', 'i')).toEqual({ name: 'set', stock: 10 });
+  });
+
+  test('no person who goes back to the server’s side', () => {
+    const scope = withStock();
+    scope.replica('z').push(put('items', 'i', { stock: 10 }));
+    scope.replica('b').push(add('items', 'i', { stock: 5 }, 1));
+    scope.loseHistory();
+    scope.replica('a').push(patch('items', 'i', { stock: 11 }, { base: 1 }));
+    scope.resolve(1, 'server');
+    scope.replica('c').push(add('items', 'i', { stock: 7 }, 2));
+    scope.resolve(1, 'server');
+    expect(stock(scope)).toBe(22);
   });
 
   test('no whole-record win of a put that omits it', () => {

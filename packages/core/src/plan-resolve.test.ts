@@ -427,6 +427,21 @@ describe('a resolution', () => {
     expect(scope.body('shelves', 's1')).toEqual({ name: 'B' });
   });
 
+  test('waits for nothing, though a replica should call itself by the server’s name', () => {
+    const { scope } = inConflict();
+    scope
+      .replica('server')
+      .push(
+        patch('shelves', 's1', { name: 'Mine' }, { base: 2 }),
+        put('items', 'i1', { name: 'Tea', shelf: 's9' }),
+      );
+    expect(scope.stored.replicas.get('server')?.waiting).toBe(1);
+    expect(scope.resolve(1, { type: 'value', body: { name: 'Both' } })).toMatchObject({
+      type: 'resolved',
+      verdict: { seq: 3 },
+    });
+  });
+
   test('counts as another’s write for every device', () => {
     const { scope } = inConflict();
     scope.resolve(1, { type: 'value', body: { name: 'Both' } });
@@ -577,6 +592,16 @@ describe('what a policy answered', () => {
       scope.resolve(1, answer);
       expect(thing()).toEqual({ name: answer === 'device' ? 'A' : 'B', stock: 13 });
     }
+  });
+
+  test('counts increments anew with a record that begins anew', () => {
+    const { scope, thing } = merged('server');
+    scope
+      .replica('a')
+      .push(patch('things', 'r', { name: 'A', stock: 13 }, { base: 1, replaced: { name: 'Z', stock: 10 } }));
+    scope.replica('b').push(del('things', 'r', 3));
+    scope.resolve(1, 'device');
+    expect(thing()).toEqual({ name: 'A', stock: 13 });
   });
 
   test('for the server’s side, twice, and then undone does the device’s fields and not its increments', () => {

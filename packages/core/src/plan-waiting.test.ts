@@ -157,14 +157,21 @@ describe('waiting', () => {
     expect(scope.body('items', 'i1')).toBeUndefined();
   });
 
-  test('goes on counting from when it began, though one parent came', () => {
+  test('goes on counting from when it began, though it waits for something else by now', () => {
     const scope = new TestScope(undefined, { limits: { waitingMsMax: 1_000 } });
-    const { mutation: id } = scope.replica('a').push(orphan('i1', 's1'), orphan('i2', 's2'));
+    const [a, b] = [scope.replica('a'), scope.replica('b')];
+    a.push(orphan('i1', 's1'));
+    const { mutation: id } = a.push(
+      patch('items', 'i1', { shelf: 's2' }),
+      put('items', 'i2', { name: 'Oil', shelf: 's3' }),
+    );
     scope.nowMs += 900;
-    scope.replica('b').push(put('shelves', 's1', { name: 'Top' }));
+    b.push(put('shelves', 's1', { name: 'Top' }));
+    b.push(put('shelves', 's3', { name: 'Low' }));
+    expect(scope.stored.held.get(id)?.waitsFor).toEqual(['shelves/s2']);
     scope.nowMs += 100;
     scope.expire(id);
-    expect(names(scope, 'a')).toEqual(['waiting', 'rejected']);
+    expect(scope.verdict(id)).toMatchObject({ verdict: 'rejected', code: 'waiting_too_long' });
   });
 
   test('for a person has no such bound', () => {
@@ -249,11 +256,13 @@ describe('what comes behind a waiting mutation', () => {
     const first = a.push(orphan('i1', 's1'), patch('shelves', 's9', { name: 'A' }, { base: 1 }));
     const second = a.push(patch('items', 'i1', { note: 'x' }));
     b.push(patch('shelves', 's9', { name: 'B' }, { base: 1 }));
-    b.push(put('shelves', 's1', { name: 'Top' }));
+    // A parent that comes anew, in the same plan even, wakes nobody who no longer waits for it.
+    b.batch([
+      mutation([put('shelves', 's1', { name: 'Top' })]),
+      mutation([del('shelves', 's1')]),
+      mutation([put('shelves', 's1', { name: 'Top' })]),
+    ]);
     expect(names(scope, 'a')).toEqual(['waiting', 'waiting', 'conflict']);
-    // A parent that comes anew wakes nobody who no longer waits for it.
-    b.push(del('shelves', 's1', 3));
-    b.push(put('shelves', 's1', { name: 'Top' }, { base: 4 }));
     expect(scope.conflict(1).changes).toHaveLength(1);
     scope.resolve(1, 'device');
     expect(scope.verdict(first.mutation)?.verdict).toBe('merged');
