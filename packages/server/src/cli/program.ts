@@ -12,6 +12,7 @@ import { addInit } from './init.ts';
 import { addKeys } from './keys.ts';
 import { addRestore } from './restore.ts';
 import { addServe } from './serve-command.ts';
+import { addSimulate } from './simulate.ts';
 import { addStatus } from './status.ts';
 import { exitCodes, printable, type Terminal } from './terminal.ts';
 
@@ -25,6 +26,7 @@ const commands: readonly AddCommand[] = [
   addBackup,
   addRestore,
   addDoctor,
+  addSimulate,
 ];
 
 /** Runs one command line. Answers the exit code; throws nothing. */

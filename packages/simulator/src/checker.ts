@@ -1,0 +1,58 @@
+// What a checker is told, and how it complains. Each invariant has a file of its own in checkers/, and none of them uses code
+// of core, client or server: what they check must not check itself.
+
+import type { Writes } from '@holdfast/core';
+import type { Disk, DiskOp } from './disk.ts';
+import type { History } from './history.ts';
+
+export interface Watched {
+  history: History;
+  /** Ends the run. */
+  fail(invariant: string, message: string): void;
+}
+
+/** A commit became durable. `history` does not hold it yet. */
+export interface Committed {
+  scope: string;
+  writes: Writes;
+  serverMs: number;
+}
+
+/** A device's storage committed a transaction; its disk holds it. */
+export interface Stored {
+  device: DeviceView;
+  ops: readonly DiskOp[];
+}
+
+/** A server answered. */
+export interface Answered {
+  device: string;
+  scope: string;
+  status: number;
+  text: string;
+  /** Whether the credential was good for reading the scope at the moment at which the request was taken up. */
+  mayRead: boolean;
+  recordsMax: number;
+}
+
+export interface DeviceView {
+  readonly name: string;
+  readonly disk: Disk;
+  /** Mutations whose write resolved for the application. */
+  readonly accepted: ReadonlySet<string>;
+  /** Mutations that the user gave up by his own word, or that went with a storage that was set back. */
+  readonly givenUp: ReadonlySet<string>;
+}
+
+export interface Checker {
+  readonly invariant: string;
+  committed?(event: Committed): void;
+  stored?(event: Stored): void;
+  answered?(event: Answered): void;
+  /** A device came back with what its disk had kept. */
+  restarted?(device: DeviceView): void;
+  /** Everything is settled. */
+  ended?(devices: readonly DeviceView[]): void;
+}
+
+export type MakeChecker = (watched: Watched) => Checker;

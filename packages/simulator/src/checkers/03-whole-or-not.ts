@@ -1,0 +1,52 @@
+// 3. A mutation is visible whole or not at all: on every replica, and in every run of native pages.
+//
+// Money is only moved between accounts, so whatever a device shows adds up to nothing, between any two steps.
+
+import type { MakeChecker } from '../checker.ts';
+import { tenths } from '../history.ts';
+
+export const wholeOrNot: MakeChecker = ({ fail }) => {
+  const invariant = '3 whole or not at all';
+  /** device scope → account → balance in tenths. */
+  const shown = new Map<string, Map<string, number>>();
+  return {
+    invariant,
+    restarted({ name, disk }) {
+      for (const key of [...shown.keys()]) if (key.startsWith(`${name} `)) shown.delete(key);
+      for (const { key, text } of disk.entries('records'))
+        if (key[1] === 'accounts') accountsOf(shown, name, key[0] ?? '').set(key[2] ?? '', balanceIn(text));
+    },
+    stored({ device, ops }) {
+      const scopes = new Set<string>();
+      for (const { table, key, text } of ops) {
+        if (table !== 'records' || key[1] !== 'accounts') continue;
+        const [scope = '', , id = ''] = key;
+        scopes.add(scope);
+        const accounts = accountsOf(shown, device.name, scope);
+        if (text === undefined) accounts.delete(id);
+        else accounts.set(id, balanceIn(text));
+      }
+      for (const scope of scopes) {
+        let sum = 0;
+        for (const balance of accountsOf(shown, device.name, scope).values()) sum += balance;
+        if (sum !== 0)
+          fail(invariant, `${device.name} shows accounts of ${scope} that add up to ${sum / 10}.`);
+      }
+    },
+  };
+};
+
+function accountsOf(
+  all: Map<string, Map<string, number>>,
+  device: string,
+  scope: string,
+): Map<string, number> {
+  const name = `${device} ${scope}`;
+  const found = all.get(name) ?? new Map<string, number>();
+  all.set(name, found);
+  return found;
+}
+
+function balanceIn(text: string): number {
+  return tenths(JSON.parse(text).body.balance);
+}

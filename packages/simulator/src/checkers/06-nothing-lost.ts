@@ -1,0 +1,58 @@
+// 6. Unsettled local writes are never lost, except by the user's own word; a rejected one stays visible with its reason.
+//
+// An entry leaves the outbox only when the server's verdict allows it: applied (and then its effect must be in what is visible),
+// or moved to the quarantine in the same transaction. Every mutation that a device made is pending, applied or kept.
+
+import type { DeviceView, MakeChecker } from '../checker.ts';
+import { contentOf } from '../disk.ts';
+
+export const nothingLost: MakeChecker = ({ history, fail }) => {
+  const invariant = '6 nothing lost';
+  /** Mutations that a conflict took out of the view: their effect is not shown, so it cannot vanish. */
+  const inConflict = new Set<string>();
+  const mayLeave = (device: DeviceView, scope: string, id: string): string | undefined => {
+    if (device.givenUp.has(id)) return undefined;
+    const verdict = history.scope(scope).verdicts.get(id);
+    for (const entry of device.disk.entries('quarantine', [scope]))
+      if (contentOf<{ mutation: { id: string } }>(entry).mutation.id === id) return undefined;
+    if (!verdict) return 'without a verdict';
+    if (verdict.verdict === 'waiting' || verdict.verdict === 'conflict')
+      return `while it is ${verdict.verdict}`;
+    if (verdict.verdict === 'rejected') return 'rejected, and not kept in the quarantine';
+    if (inConflict.has(`${device.name} ${id}`)) return undefined;
+    const progress = device.disk.get('scopes', [scope, 'progress']) as
+      | { seq: number; ended: boolean }
+      | undefined;
+    if (progress && !progress.ended && progress.seq < verdict.asOf)
+      return `settled as of ${verdict.asOf}, while ${progress.seq} is visible`;
+    return undefined;
+  };
+  return {
+    invariant,
+    stored({ device, ops }) {
+      for (const { table, key, text } of ops) {
+        if (table === 'outbox' && text !== undefined) {
+          const { state, mutation } = JSON.parse(text);
+          if (state === 'conflict') inConflict.add(`${device.name} ${mutation.id}`);
+        }
+        if (table !== 'marks' || key[1] !== 'id' || text !== undefined) continue;
+        const [scope = '', , id = ''] = key;
+        if (device.disk.has('marks', key)) continue;
+        const problem = mayLeave(device, scope, id);
+        if (problem !== undefined) fail(invariant, `${device.name} let ${id} go ${problem}.`);
+      }
+    },
+    ended(devices) {
+      for (const device of devices) {
+        const kept = new Set<string>();
+        for (const table of ['outbox', 'quarantine'] as const)
+          for (const { text } of device.disk.entries(table)) kept.add(JSON.parse(text).mutation.id);
+        for (const [id, made] of history.made) {
+          if (made.device !== device.name || kept.has(id) || !device.accepted.has(id)) continue;
+          const problem = mayLeave(device, made.scope, id);
+          if (problem !== undefined) fail(invariant, `${device.name} no longer has ${id}, ${problem}.`);
+        }
+      }
+    },
+  };
+};

@@ -1,0 +1,51 @@
+// 11. Memory on server and replica is bounded by configuration, not by what peers send.
+
+import type { Limits } from '@holdfast/core';
+import type { Checker, Watched } from '../checker.ts';
+
+export function bounded(limits: Limits): (watched: Watched) => Checker {
+  return ({ fail }) => {
+    const invariant = '11 bounded';
+    const kept = new Map<string, number>();
+    return {
+      invariant,
+      committed({ scope, writes }) {
+        for (const { conflictsOpen } of [writes.scope])
+          if (conflictsOpen > limits.conflictsOpenMax)
+            fail(
+              invariant,
+              `${scope} has ${conflictsOpen} open conflicts, and may have ${limits.conflictsOpenMax}.`,
+            );
+        for (const { replica, waiting } of writes.replicas)
+          if (waiting > limits.waitingPerReplicaMax)
+            fail(
+              invariant,
+              `${replica} has ${waiting} waiting mutations, and may have ${limits.waitingPerReplicaMax}.`,
+            );
+        for (const { id, mutations, state } of writes.conflicts)
+          if (state === 'open' && mutations.length > limits.conflictMutationsMax)
+            fail(invariant, `Conflict ${id} of ${scope} holds ${mutations.length} mutations.`);
+        for (const { touched } of writes.records)
+          if (touched !== '' && Object.keys(JSON.parse(touched)).length > limits.touchedFieldsMax + 1)
+            fail(
+              invariant,
+              `A record of ${scope} names more than ${limits.touchedFieldsMax} touched fields.`,
+            );
+        for (const { device, payload } of writes.quarantine) {
+          if (payload === null) continue;
+          kept.set(device, (kept.get(device) ?? 0) + 1);
+          if ((kept.get(device) ?? 0) > limits.quarantinePerDeviceMax)
+            fail(invariant, `The quarantine keeps ${kept.get(device)} payloads of ${device}.`);
+        }
+      },
+      answered({ device, status, text, recordsMax }) {
+        if (status !== 200) return;
+        const { records, verdicts } = JSON.parse(text);
+        if (records.length > Math.min(recordsMax || limits.pageRecordsDefault, limits.pageRecordsMax))
+          fail(invariant, `${device} got a page of ${records.length} records.`);
+        if (verdicts.length > limits.answerVerdictsMax + limits.batchMutationsMax)
+          fail(invariant, `${device} got ${verdicts.length} verdicts in one answer.`);
+      },
+    };
+  };
+}

@@ -1,0 +1,50 @@
+// Which kinds of fault met which states of the protocol. A pair that a long run never reaches is a hole in what it has shown.
+
+import { type FaultKind, faultKinds, faultsOffDefault } from './faults.ts';
+
+const exchange = ['first', 'pull', 'push', 'repeat'];
+const port = ['begin', 'read', 'write', 'commit'];
+const process = ['reading alone', 'reading in exchange', 'writing alone', 'writing in exchange'];
+
+const states: Record<FaultKind, readonly string[]> = {
+  lose_request: exchange,
+  lose_reply: exchange,
+  duplicate: exchange,
+  delay: exchange,
+  truncate: exchange,
+  portal: exchange,
+  status_401: exchange,
+  status_403: exchange,
+  status_413: exchange,
+  status_429: exchange,
+  status_503: exchange,
+  partition: ['up', 'down'],
+  crash_device: process,
+  power_cut: process,
+  crash_server: ['begin', 'load', 'write', 'commit', 'committed', 'read'],
+  disk_full: ['begin', 'write', 'commit'],
+  disk_busy: port,
+  store_full: ['begin', 'load', 'write', 'commit'],
+  store_busy: ['begin', 'load', 'write', 'commit', 'read'],
+  clock_wrong: ['start'],
+  clock_drift: ['start'],
+  clock_jump: ['up', 'down'],
+  revoke_key: ['up', 'down'],
+  end_scope: ['up', 'down'],
+  set_back: ['up', 'down'],
+};
+
+export interface Coverage {
+  kind: FaultKind;
+  state: string;
+  struck: number;
+}
+
+/** Every pair that can be met, and how often it was. `struck` is counted by `kind state`. */
+export function coverageOf(struck: Readonly<Record<string, number>>): Coverage[] {
+  return faultKinds
+    .filter((kind) => !faultsOffDefault.has(kind))
+    .flatMap((kind) =>
+      states[kind].map((state) => ({ kind, state, struck: struck[`${kind} ${state}`] ?? 0 })),
+    );
+}

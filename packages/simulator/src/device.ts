@@ -1,0 +1,269 @@
+// One device: the real replica on a watched storage, a clock of its own, a person who works on it. It can lose its process at
+// every call of the storage, and its power; what its disk kept is all that it comes back with.
+
+import {
+  createLoopbackTransport,
+  createReplica,
+  type Replica,
+  ReplicaError,
+  StorageError,
+  type Transport,
+} from '@holdfast/client';
+import type { ExchangeRequest } from '@holdfast/core';
+import type { DeviceView } from './checker.ts';
+import { Disk, type DiskOp, openStorage, type StoragePoint } from './disk.ts';
+import type { Network } from './network.ts';
+import type { Stream } from './random.ts';
+import { type Business, deviceSchema } from './schema.ts';
+import { numberOf } from './trace.ts';
+import { drawAct } from './workload.ts';
+import { epochMs, type World } from './world.ts';
+
+export interface DeviceDeps {
+  world: World;
+  network: Network;
+  name: string;
+  scopes: readonly string[];
+  /** Whether its credential was good for reading this scope at that time. */
+  mayRead: (key: string | undefined, scope: string, atMs: number) => boolean;
+}
+
+export class Device implements DeviceView {
+  readonly name: string;
+  readonly disk = new Disk();
+  readonly accepted = new Set<string>();
+  readonly givenUp = new Set<string>();
+  /** The key that it shows; undefined without authentication. */
+  key: string | undefined;
+  /** Milliseconds that its wall clock is off. */
+  clockOffsetMs = 0;
+  /** How much faster than true time it runs. */
+  clockDrift = 0;
+  working = true;
+  readonly #deps: DeviceDeps;
+  readonly #draw: Stream;
+  #generation = 0;
+  #bootMs = 0;
+  #replica: Replica<Business> | undefined;
+  #exchanges = 0;
+  /** Stored, and not yet told to the application. */
+  #fresh: string[] = [];
+  readonly #seenBatches = new Set<string>();
+
+  constructor(deps: DeviceDeps) {
+    this.#deps = deps;
+    this.name = deps.name;
+    this.#draw = deps.world.stream(`workload ${deps.name}`);
+  }
+
+  get isUp(): boolean {
+    return this.#replica !== undefined;
+  }
+
+  get replica(): Replica<Business> | undefined {
+    return this.#replica;
+  }
+
+  async start(): Promise<void> {
+    this.#generation += 1;
+    const generation = this.#generation;
+    const { world } = this.#deps;
+    const { timeline } = world;
+    this.#bootMs = timeline.nowMs;
+    const hooks = {
+      isAlive: () => generation === this.#generation,
+      point: (point: StoragePoint, mode: 'read' | 'write' | 'durable') =>
+        this.#point({ point, mode, generation }),
+      committed: (ops: readonly DiskOp[]) => this.#committed(ops),
+    };
+    try {
+      const replica = await createReplica<Business>({
+        schema: deviceSchema,
+        storage: await openStorage(this.disk, hooks),
+        transport: this.#transport(generation),
+        device: this.name,
+        clock: { wallMs: () => this.wallMs(), monoMs: () => Math.floor(timeline.nowMs - this.#bootMs) },
+        random: world.random(`replica ${this.name}`),
+        timer: {
+          after: (delayMs, run) =>
+            timeline.after(delayMs, () => {
+              if (generation === this.#generation) run();
+            }),
+        },
+        automatic: { everyMs: 1_500 },
+        delayMsMin: 200,
+        delayMsMax: 5_000,
+        limits: world.profile.deviceLimits,
+      });
+      if (generation !== this.#generation) return;
+      this.#replica = replica;
+      for (const scope of this.#deps.scopes) replica.scope(scope);
+      world.tell.restarted(this);
+      this.#plan(generation);
+    } catch (error) {
+      if (generation !== this.#generation) return;
+      // It could not open its storage; the person tries again.
+      if (error instanceof StorageError) timeline.after(500, () => void this.start());
+      else world.fail('fault', `${this.name} could not start: ${textOf(error)}`);
+    }
+  }
+
+  wallMs(): number {
+    const { nowMs } = this.#deps.world.timeline;
+    return Math.max(0, Math.floor(epochMs + nowMs * (1 + this.clockDrift) + this.clockOffsetMs));
+  }
+
+  /** The process is gone; with `power`, so is the end of what was not yet durable. */
+  crash(power: boolean): void {
+    const { world } = this.#deps;
+    this.#generation += 1;
+    this.#replica = undefined;
+    this.#exchanges = 0;
+    this.#fresh = [];
+    const { volatile } = this.disk;
+    const lost = power && volatile > 0 ? world.stream('power').below(volatile + 1) : 0;
+    if (lost > 0) this.disk.loseLast(lost);
+    world.trace.note(world.timeline.nowMs, [4, numberOf(this.name), lost], () =>
+      power ? `${this.name} loses power, and ${lost} commits` : `${this.name} dies`,
+    );
+    world.timeline.after(world.stream('restart').around(1_500), () => {
+      if (!this.isUp) void this.start();
+    });
+  }
+
+  /** Somebody puts an older copy of the storage in its place: what was made since then is given up, unless the server has it. */
+  setBack(copy: Disk): void {
+    for (const id of this.accepted) this.givenUp.add(id);
+    this.crash(false);
+    this.disk.setTo(copy);
+  }
+
+  /** The application has new credentials. */
+  resume(): void {
+    this.#replica?.resume();
+  }
+
+  #plan(generation: number): void {
+    const { world } = this.#deps;
+    world.timeline.after(this.#draw.around(world.profile.thinkMs), () => {
+      if (generation !== this.#generation || !this.working) return;
+      this.#plan(generation);
+      void this.#act(generation);
+    });
+  }
+
+  async #act(generation: number): Promise<void> {
+    const { world, scopes } = this.#deps;
+    const scope = this.#draw.pick(scopes);
+    const act = drawAct(this.#draw, world.profile.records);
+    const replica = this.#replica;
+    if (!replica) return;
+    const number = world.acts;
+    world.acts += 1;
+    if (world.skips(number)) return;
+    world.operations += 1;
+    world.trace.note(
+      world.timeline.nowMs,
+      [5, number],
+      () => `${this.name} in ${scope}: ${act.name}  [act ${number}]`,
+    );
+    try {
+      await act.run(replica.scope(scope));
+      if (generation !== this.#generation) return;
+      for (const id of this.#fresh.splice(0)) this.accepted.add(id);
+    } catch (error) {
+      if (generation !== this.#generation) return;
+      if (error instanceof ReplicaError || error instanceof StorageError) return;
+      world.fail('fault', `${this.name}: ${act.name}: ${textOf(error)}`);
+    }
+  }
+
+  #transport(generation: number): Transport {
+    const { world, network, mayRead } = this.#deps;
+    let current: ExchangeRequest | undefined;
+    const loopback = createLoopbackTransport({
+      key: () => this.key,
+      handler: (body, headers) => {
+        const request = current as ExchangeRequest;
+        const key = this.key;
+        this.#exchanges += 1;
+        return network
+          .send({
+            name: this.name,
+            body,
+            headers,
+            state: this.#stateOf(request),
+            answered: ({ status, body: text }, takenUpMs) =>
+              world.tell.answered({
+                device: this.name,
+                scope: request.scope,
+                status,
+                text,
+                mayRead: mayRead(key, request.scope, takenUpMs),
+                recordsMax: request.limit ?? 0,
+              }),
+          })
+          .finally(() => {
+            if (generation === this.#generation) this.#exchanges -= 1;
+          });
+      },
+    });
+    return {
+      exchange: (request, signal) => {
+        if (generation !== this.#generation) return new Promise(() => undefined);
+        current = request;
+        const reply = loopback.exchange(request, signal);
+        // What comes for a process that is gone finds nobody.
+        return new Promise((resolve) => {
+          void reply.then((value) => {
+            if (generation === this.#generation) resolve(value);
+          });
+        });
+      },
+    };
+  }
+
+  #stateOf({ batch, checkpoint, replica, scope }: ExchangeRequest): string {
+    if (!batch) return checkpoint === null ? 'first' : 'pull';
+    const first = batch.mutations[0]?.id ?? '';
+    const name = `${replica} ${scope} ${first}`;
+    if (this.#seenBatches.has(name)) return 'repeat';
+    this.#seenBatches.add(name);
+    return 'push';
+  }
+
+  #point(at: { point: StoragePoint; mode: 'read' | 'write' | 'durable'; generation: number }): void {
+    const { point, mode, generation } = at;
+    if (generation !== this.#generation) throw new StorageError('closed', 'The process is gone.');
+    const { faults } = this.#deps.world;
+    const state = `${mode === 'read' ? 'reading' : 'writing'} ${this.#exchanges > 0 ? 'in exchange' : 'alone'}`;
+    if (faults.strikes('crash_device', state)) {
+      this.crash(false);
+      throw new StorageError('closed', 'The process died.');
+    }
+    if (faults.strikes('power_cut', state)) {
+      this.crash(true);
+      throw new StorageError('closed', 'The power went.');
+    }
+    if (point === 'after') return;
+    if (faults.strikes('disk_busy', point)) throw new StorageError('busy', 'Simulated: busy.');
+    if (mode !== 'read' && point !== 'read' && faults.strikes('disk_full', point))
+      throw new StorageError('full', 'Simulated: full.');
+  }
+
+  #committed(ops: readonly DiskOp[]): void {
+    const { history, tell } = this.#deps.world;
+    for (const { table, key, text } of ops) {
+      if (table !== 'outbox' || text === undefined) continue;
+      const { mutation } = JSON.parse(text);
+      if (history.made.has(mutation.id)) continue;
+      history.made.set(mutation.id, { device: this.name, scope: key[0] ?? '', mutation });
+      this.#fresh.push(mutation.id);
+    }
+    tell.stored({ device: this, ops });
+  }
+}
+
+function textOf(error: unknown): string {
+  return error instanceof Error ? (error.stack ?? error.message) : String(error);
+}

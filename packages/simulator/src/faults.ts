@@ -1,0 +1,92 @@
+// The faults there are, which of them a seed switches on, and how often each then strikes.
+
+import type { Stream } from './random.ts';
+
+/** Kind → the probability with which it strikes where it could, when it is on. */
+const rates = {
+  // Network, per exchange.
+  lose_request: 0.08,
+  lose_reply: 0.1,
+  duplicate: 0.08,
+  delay: 0.12,
+  truncate: 0.04,
+  portal: 0.04,
+  status_401: 0.015,
+  status_403: 0.015,
+  status_413: 0.03,
+  status_429: 0.04,
+  status_503: 0.04,
+  // Network, per tick of the nemesis.
+  partition: 0.06,
+  // Processes, per call of a port; aimed at calls that write.
+  crash_device: 0.0006,
+  crash_server: 0.0012,
+  power_cut: 0.0006,
+  // Disks, per call of a port or transaction.
+  disk_full: 0.004,
+  disk_busy: 0.004,
+  store_full: 0.004,
+  store_busy: 0.006,
+  // Clocks: when a device is made, and per tick.
+  clock_wrong: 0.5,
+  clock_jump: 0.05,
+  clock_drift: 0.5,
+  // Rights, per tick.
+  revoke_key: 0.02,
+  end_scope: 0.03,
+  // A device whose storage is set back to an older copy, per tick.
+  set_back: 0.02,
+} as const;
+
+export type FaultKind = keyof typeof rates;
+export const faultKinds = Object.keys(rates) as FaultKind[];
+
+/** Off unless a run asks for them by giving its own list of what is off. */
+export const faultsOffDefault: ReadonlySet<FaultKind> = new Set<FaultKind>(['set_back']);
+
+export interface Faults {
+  /** Whether this kind strikes now. Each kind draws from a stream of its own, so that switching one off moves no other. */
+  strikes(kind: FaultKind, state: string): boolean;
+  isOn(kind: FaultKind): boolean;
+  /** All of them end. */
+  heal(): void;
+  readonly healed: boolean;
+  /** `kind state` → how often it struck there. */
+  readonly struck: ReadonlyMap<string, number>;
+}
+
+/** Each kind is off with a third's chance, and milder or harsher than usual otherwise. */
+export function createFaults(options: {
+  stream: (label: string) => Stream;
+  off: ReadonlySet<FaultKind>;
+  told: (kind: FaultKind, state: string) => void;
+}): Faults {
+  const scale = new Map<FaultKind, number>();
+  const draws = new Map(faultKinds.map((kind) => [kind, options.stream(`fault ${kind}`)]));
+  const profile = options.stream('faults');
+  for (const kind of faultKinds) {
+    const on = profile.chance(0.65);
+    const factor = 0.3 + profile.fraction() * 1.4;
+    scale.set(kind, on && !options.off.has(kind) ? factor : 0);
+  }
+  const struck = new Map<string, number>();
+  let healed = false;
+  return {
+    strikes(kind, state) {
+      const drawn = draws.get(kind)?.fraction() ?? 1;
+      if (healed || drawn >= rates[kind] * (scale.get(kind) ?? 0)) return false;
+      const cell = `${kind} ${state}`;
+      struck.set(cell, (struck.get(cell) ?? 0) + 1);
+      options.told(kind, state);
+      return true;
+    },
+    isOn: (kind) => (scale.get(kind) ?? 0) > 0,
+    heal() {
+      healed = true;
+    },
+    get healed() {
+      return healed;
+    },
+    struck,
+  };
+}

@@ -1,0 +1,108 @@
+// What the servers committed, as the checkers know it: read off the writes that reached the store, with no code of the engine.
+
+import type { Change, Mutation, Verdict, Writes } from '@holdfast/core';
+
+export interface Version {
+  seq: number;
+  ordinal: number;
+  /** Canonical text; null: deleted. */
+  body: string | null;
+  writer: string;
+  mutation: string;
+}
+
+export interface ScopeHistory {
+  head: number;
+  /** Record key → its versions, oldest first. */
+  versions: Map<string, Version[]>;
+  /** Mutation → the seq that applied it. */
+  applied: Map<string, number>;
+  /** Mutation → its latest verdict. */
+  verdicts: Map<string, Verdict>;
+}
+
+/** A mutation as a device stored it. */
+export interface Made {
+  device: string;
+  scope: string;
+  mutation: Mutation;
+}
+
+export class History {
+  readonly scopes = new Map<string, ScopeHistory>();
+  /** Every mutation that any device ever stored. */
+  readonly made = new Map<string, Made>();
+
+  scope(name: string): ScopeHistory {
+    let scope = this.scopes.get(name);
+    if (!scope) {
+      scope = { head: 0, versions: new Map(), applied: new Map(), verdicts: new Map() };
+      this.scopes.set(name, scope);
+    }
+    return scope;
+  }
+
+  /** Takes over a commit. The checkers have seen it first, and so can compare it with what was. */
+  add(name: string, writes: Writes): void {
+    const scope = this.scope(name);
+    const bySeq = new Map(writes.commits.map((commit) => [commit.seq, commit.mutation]));
+    for (const record of [...writes.history.map(({ record }) => record), ...writes.records]) {
+      const mutation = bySeq.get(record.seq);
+      // A superseded version of an earlier commit is known already.
+      if (mutation === undefined) continue;
+      const key = `${record.collection}/${record.id}`;
+      const versions = scope.versions.get(key) ?? [];
+      scope.versions.set(key, versions);
+      const { seq, ordinal, writer } = record;
+      versions.push({ seq, ordinal, writer, mutation, body: canonicalText(record.body) });
+      versions.sort((a, b) => a.seq - b.seq || a.ordinal - b.ordinal);
+    }
+    for (const { seq, mutation } of writes.commits) scope.applied.set(mutation, seq);
+    // A mutation without the right to write is remembered under another key than its id; the verdict names it in any case.
+    for (const { verdict } of writes.mutations) scope.verdicts.set(verdict.mutation, verdict);
+    scope.head = Math.max(scope.head, writes.scope.head);
+  }
+
+  /** The version in force at a seq. */
+  at(name: string, key: string, seq: number): Version | undefined {
+    return this.scopes
+      .get(name)
+      ?.versions.get(key)
+      ?.findLast((version) => version.seq <= seq);
+  }
+}
+
+const canonical = new Map<string, string>();
+
+/** JSON text with sorted keys, the same for equal values. Texts repeat, so the answers are kept. */
+export function canonicalText(text: string | null): string | null {
+  if (text === null) return null;
+  let found = canonical.get(text);
+  if (found === undefined) {
+    if (canonical.size > 100_000) canonical.clear();
+    found = JSON.stringify(sorted(JSON.parse(text)));
+    canonical.set(text, found);
+  }
+  return found;
+}
+
+export function sorted(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(sorted);
+  if (typeof value !== 'object' || value === null) return value;
+  const entries = Object.entries(value).map(([key, part]) => [key, sorted(part)] as const);
+  return Object.fromEntries(entries.sort(([a], [b]) => (a < b ? -1 : 1)));
+}
+
+/** Of tenths, as a whole number: sums of them are exact. */
+export function tenths(value: unknown): number {
+  return Math.round(Number(value ?? 0) * 10);
+}
+
+/** What the adds of a mutation do to one counter of one record, in tenths. */
+export function addedTenths(changes: readonly Change[], key: string, field: string): number {
+  let sum = 0;
+  for (const change of changes)
+    if (change.type === 'add' && `${change.collection}/${change.id}` === key)
+      sum += tenths(change.amounts[field]);
+  return sum;
+}

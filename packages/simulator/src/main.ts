@@ -1,0 +1,83 @@
+// A process that runs seeds on every core, given as one JSON argument, and prints what they came to as one line of JSON.
+// The first failure is shortened and told step by step.
+
+import { spawn } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import { type Coverage, coverageOf } from './coverage.ts';
+import type { StoreKind } from './profile.ts';
+import { failureText } from './report.ts';
+import { type RunOptions, runSeed } from './run.ts';
+import { addSeries, noSeries, type SeriesResult } from './series.ts';
+import { shrink } from './shrink.ts';
+import type { WorkerTask } from './worker.ts';
+
+interface MainTask {
+  seed: number;
+  seeds: number;
+  minutes: number;
+  processes: number;
+  store?: StoreKind;
+  /** Also the kinds that are off unless somebody asks. */
+  allFaults?: boolean;
+}
+
+export interface MainResult extends SeriesResult {
+  coverage: Coverage[];
+  /** The first failure, shortened; '' when there is none. */
+  story: string;
+}
+
+const task = JSON.parse(process.argv[2] ?? '{}') as MainTask;
+const result = await runAll(task);
+process.stdout.write(`${JSON.stringify(result)}\n`);
+
+async function runAll({ seed, seeds, minutes, processes, store, allFaults }: MainTask): Promise<MainResult> {
+  const total = noSeries();
+  const lanes = Math.min(seeds, processes);
+  const tasks = Array.from({ length: lanes }, (_, lane): WorkerTask => {
+    const count = Math.ceil((seeds - lane) / lanes);
+    return {
+      first: seed + lane,
+      step: lanes,
+      count,
+      minutes,
+      stopAtFailure: false,
+      ...(store ? { store } : {}),
+      ...(allFaults ? { faultsOff: [] } : {}),
+    };
+  });
+  for (const part of await Promise.all(tasks.map(runWorker))) addSeries(total, part);
+  total.failures.sort((a, b) => a.seed - b.seed);
+  return {
+    ...total,
+    coverage: coverageOf(total.struck),
+    story: await storyOf(total, { store, ...(allFaults ? { faultsOff: new Set() } : {}) }),
+  };
+}
+
+function runWorker(given: WorkerTask): Promise<SeriesResult> {
+  return new Promise((resolve, reject) => {
+    const file = fileURLToPath(new URL('./worker.ts', import.meta.url));
+    const child = spawn(process.execPath, [file, JSON.stringify(given)], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    let text = '';
+    child.stdout.setEncoding('utf8').on('data', (part: string) => {
+      text += part;
+    });
+    child.on('error', reject);
+    child.on('close', (code) => {
+      if (code === 0) resolve(JSON.parse(text) as SeriesResult);
+      else reject(new Error(`A worker of the simulator ended with ${code}.`));
+    });
+  });
+}
+
+async function storyOf(
+  { failures: [first] }: SeriesResult,
+  given: Pick<RunOptions, 'store' | 'faultsOff'>,
+): Promise<string> {
+  if (!first) return '';
+  const options = { ...given, seed: first.seed, lines: 120 };
+  return failureText(await runSeed(options), await shrink(options, 150));
+}

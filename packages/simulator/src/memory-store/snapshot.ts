@@ -1,0 +1,157 @@
+// Reads of the store in memory.
+
+import type { LoggedVerdict, StoredRecord } from '@holdfast/core';
+import type { PageQuery, QuarantineRow, StoreSnapshot } from 'holdfast/store';
+import { type Database, scopeOf, sizeOf } from './database.ts';
+
+export function createSnapshot(database: Database): StoreSnapshot {
+  const scoped = (scope: string) => scopeOf(database, scope);
+  return {
+    scope: async (scope) => copied(scoped(scope).state),
+    lifeEnd: async (scope, life) => lifeEnd(database, scope, life),
+    async commitStamp(scope, seq) {
+      const found = scoped(scope).commits.get(seq);
+      return found && { first: found.first, last: found.last };
+    },
+    page: async (scope, query) => readPage(scoped(scope).records, query),
+    records: async (scope, keys) =>
+      keys.flatMap(({ collection, id }) => copied(scoped(scope).records.get(`${collection}/${id}`)) ?? []),
+    replica: async (scope, replica) => copied(scoped(scope).replicas.get(replica)),
+    verdicts: async (scope, replica, after, max) =>
+      readVerdicts(scoped(scope).verdicts.get(replica) ?? new Map(), after, max),
+    async conflicts(scope, { ids, state, after = 0, max }) {
+      const wanted = ids && new Set(ids);
+      return [...scoped(scope).conflicts.values()]
+        .filter((it) => it.id > after && (!state || it.state === state) && (!wanted || wanted.has(it.id)))
+        .sort((a, b) => a.id - b.id)
+        .slice(0, max);
+    },
+    async history(scope, collection, id, max) {
+      const key = `${collection}/${id}`;
+      const now = scoped(scope).records.get(key);
+      return [...(scoped(scope).history.get(key) ?? []), ...(now ? [now] : [])]
+        .sort((a, b) => b.seq - a.seq)
+        .slice(0, max);
+    },
+    quarantine: async (query) => readQuarantine(database, query),
+    waitingSince: async (before, max) => waitingSince(database, before, max),
+    scopeNames: async (after, max) =>
+      [...database.scopes]
+        .filter(([name, { state }]) => state && name > after)
+        .map(([name]) => name)
+        .sort()
+        .slice(0, max),
+    counts: async () => readCounts(database),
+    devices: async () => [...database.devices.values()].sort((a, b) => (a.device < b.device ? -1 : 1)),
+    device: async (device) => copied(database.devices.get(device)),
+    credentials: async () =>
+      [...database.credentials.values()]
+        .sort((a, b) => a.createdAt - b.createdAt || (a.key < b.key ? -1 : 1))
+        .map(({ secretHash: _, ...credential }) => credential),
+    credential: async (key) => copied(database.credentials.get(key)),
+    reads: async (scope) =>
+      [...database.reads.values()]
+        .filter((read) => read.scope === scope)
+        .sort((a, b) => (a.device < b.device ? -1 : 1)),
+  };
+}
+
+function copied<Value extends object>(value: Value | undefined): Value | undefined {
+  return value && { ...value };
+}
+
+function lifeEnd(database: Database, scope: string, life: string): number | null {
+  const place = database.lives.findIndex(({ id }) => id === life);
+  if (place < 0) return null;
+  const { lineage, state } = scopeOf(database, scope);
+  const later = [...lineage].filter(([at]) => at > place).map(([, first]) => first);
+  return later.length > 0 ? Math.min(...later) - 1 : (state?.head ?? 0);
+}
+
+function readPage(
+  records: ReadonlyMap<string, StoredRecord>,
+  { afterStamp, seqMax, collections, recordsMax, charsMax }: PageQuery,
+): { records: readonly StoredRecord[]; more: boolean } {
+  const found: StoredRecord[] = [];
+  for (const record of records.values())
+    if (record.stamp > afterStamp && (!collections || collections.includes(record.collection)))
+      found.push(record);
+  found.sort((a, b) => a.stamp - b.stamp);
+  const page: StoredRecord[] = [];
+  let chars = 0;
+  for (const record of found) {
+    if (record.seq > seqMax) break;
+    chars += record.body?.length ?? 0;
+    if (page.length >= recordsMax || (chars > charsMax && page.length > 0))
+      return { records: page, more: true };
+    page.push(record);
+  }
+  return { records: page, more: false };
+}
+
+function readVerdicts(
+  log: ReadonlyMap<number, LoggedVerdict>,
+  after: number,
+  max: number,
+): { verdicts: readonly LoggedVerdict[]; leftOutAsOf: number | null } {
+  const rest = [...log.values()].filter(({ n }) => n > after).sort((a, b) => a.n - b.n);
+  const left = rest.slice(max);
+  const leftOutAsOf = left.length > 0 ? Math.min(...left.map(({ verdict }) => verdict.asOf)) : null;
+  return { verdicts: rest.slice(0, max), leftOutAsOf };
+}
+
+function readQuarantine(
+  database: Database,
+  { scope, device, after = 0, max }: Parameters<StoreSnapshot['quarantine']>[0],
+): QuarantineRow[] {
+  return database.quarantine
+    .filter(
+      (row) =>
+        row.place > after &&
+        (scope === undefined || row.scope === scope) &&
+        (device === undefined || row.entry.device === device),
+    )
+    .slice(0, max)
+    .map(({ place, scope: of, entry }): QuarantineRow => {
+      const { replica, mutation, code, at, chars, payload } = entry;
+      return { place, scope: of ?? '', device: entry.device, replica, mutation, code, at, chars, payload };
+    });
+}
+
+function waitingSince(
+  database: Database,
+  before: number,
+  max: number,
+): readonly { scope: string; mutation: string }[] {
+  return [...database.scopes]
+    .flatMap(([scope, { held }]) => [...held.values()].map((it) => ({ ...it, scope })))
+    .filter(({ held }) => held.waitsFor.length > 0 && held.at < before)
+    .sort((a, b) => a.held.at - b.held.at || a.place - b.place)
+    .slice(0, max)
+    .map(({ scope, held }) => ({ scope, mutation: held.mutation.id }));
+}
+
+function readCounts(database: Database): Awaited<ReturnType<StoreSnapshot['counts']>> {
+  const all = [...database.scopes.values()];
+  const sum = (of: (scope: (typeof all)[number]) => number): number =>
+    all.reduce((total, scope) => total + of(scope), 0);
+  const collections = new Map<string, { collection: string; records: number; tombstones: number }>();
+  for (const { collection, body } of all.flatMap(({ records }) => [...records.values()])) {
+    const row = collections.get(collection) ?? { collection, records: 0, tombstones: 0 };
+    collections.set(collection, row);
+    if (body === null) row.tombstones += 1;
+    else row.records += 1;
+  }
+  return {
+    scopes: all.filter(({ state }) => state).length,
+    collections: [...collections.values()].sort((a, b) => (a.collection < b.collection ? -1 : 1)),
+    mutations: sum(({ mutations }) => mutations.size),
+    conflictsOpen: sum(({ state }) => state?.conflictsOpen ?? 0),
+    conflicts: sum(({ state }) => state?.conflictNumber ?? 0),
+    quarantine: database.quarantine.length,
+    held: sum(({ held }) => held.size),
+    devices: database.devices.size,
+    commits: sum(({ state }) => state?.head ?? 0),
+    bytes: sizeOf(database),
+  };
+}

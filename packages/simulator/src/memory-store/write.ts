@@ -1,0 +1,88 @@
+// Writes what a plan decided into the store in memory. Each write names the whole new state.
+
+import { type StoredRecord, uniqueKey, type Writes } from '@holdfast/core';
+import { type Life, StoreError } from 'holdfast/store';
+import { type Database, type ScopeData, scopeOf } from './database.ts';
+
+export function writeScope(
+  database: Database,
+  scope: string,
+  { writes, life }: { writes: Writes; life: Life },
+): void {
+  const { scope: state } = writes;
+  const used = state.head > 0 || state.held > 0 || state.conflictNumber > 0;
+  const data = scopeOf(database, scope);
+  if (used || data.state) data.state = { ...state };
+  writeLineage(database, data, writes, life);
+  writeRecords(data, writes);
+  writeAnswers(data, writes);
+  for (const holder of writes.unique.remove)
+    data.unique.get(uniqueKey(holder.collection, holder.group, holder.value))?.delete(holder.id);
+  for (const holder of writes.unique.put) {
+    const key = uniqueKey(holder.collection, holder.group, holder.value);
+    const holders = data.unique.get(key) ?? new Map();
+    data.unique.set(key, holders);
+    holders.set(holder.id, { ...holder });
+  }
+  for (const id of writes.held.remove) data.held.delete(id);
+  for (const held of writes.held.put) {
+    database.places += 1;
+    const place = data.held.get(held.mutation.id)?.place ?? database.places;
+    data.held.set(held.mutation.id, { held: copyOf(held), place });
+  }
+  for (const conflict of writes.conflicts) data.conflicts.set(conflict.id, copyOf(conflict));
+  for (const entry of writes.quarantine) {
+    database.places += 1;
+    database.quarantine.push({
+      place: database.places,
+      scope: entry.inScope ? scope : null,
+      entry: copyOf(entry),
+    });
+  }
+}
+
+/** What is handed in must not change in here when the caller changes it, and what is handed out is not to be changed. */
+function copyOf<Value>(value: Value): Value {
+  return JSON.parse(JSON.stringify(value)) as Value;
+}
+
+function writeLineage(database: Database, data: ScopeData, { commits }: Writes, life: Life): void {
+  const [first] = commits;
+  if (!first) return;
+  const place = database.lives.findIndex(({ id }) => id === life.id);
+  if (place < 0) throw new StoreError('failed', 'The database does not know this life.');
+  if (!data.lineage.has(place)) data.lineage.set(place, first.seq);
+}
+
+function writeRecords(data: ScopeData, { records, history, commits }: Writes): void {
+  const firstStamps = new Map<number, number>();
+  const see = ({ seq, stamp }: StoredRecord): void => {
+    firstStamps.set(seq, Math.min(stamp, firstStamps.get(seq) ?? Number.POSITIVE_INFINITY));
+  };
+  for (const record of records) {
+    const key = `${record.collection}/${record.id}`;
+    data.records.set(key, { ...record, number: data.records.get(key)?.number ?? record.number });
+    see(record);
+  }
+  for (const { record } of history) {
+    const key = `${record.collection}/${record.id}`;
+    const versions = (data.history.get(key) ?? []).filter(({ seq }) => seq !== record.seq);
+    data.history.set(key, [...versions, { ...record }]);
+    see(record);
+  }
+  for (const commit of commits) {
+    const first = firstStamps.get(commit.seq) ?? commit.stamp;
+    data.commits.set(commit.seq, { commit: { ...commit }, first, last: commit.stamp });
+  }
+}
+
+function writeAnswers(data: ScopeData, { replicas, mutations, verdicts }: Writes): void {
+  for (const state of replicas) data.replicas.set(state.replica, { ...state, former: [...state.former] });
+  for (const mutation of mutations)
+    data.mutations.set(mutation.id, { ...mutation, logged: { ...mutation.logged } });
+  for (const logged of verdicts) {
+    const log = data.verdicts.get(logged.replica) ?? new Map();
+    data.verdicts.set(logged.replica, log);
+    log.set(logged.n, { ...logged });
+  }
+}

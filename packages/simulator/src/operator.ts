@@ -1,0 +1,83 @@
+// The operator: gives keys, ends them, takes scopes away, and answers conflicts that wait for a person.
+
+import type { Grants, Random } from '@holdfast/core';
+import { sha256 } from 'holdfast/digest';
+import { addKey } from 'holdfast/identity/keys';
+import type { Store } from 'holdfast/store';
+import type { Device } from './device.ts';
+import type { ServerProcess } from './server-process.ts';
+import { epochMs, type World } from './world.ts';
+
+interface Key {
+  id: string;
+  scopes: readonly string[];
+  revokedMs: number;
+}
+
+export class Operator {
+  readonly #world: World;
+  readonly #store: Store;
+  readonly #random: Random;
+  /** By the text that a device shows. */
+  readonly #keys = new Map<string, Key>();
+
+  constructor(world: World, store: Store) {
+    this.#world = world;
+    this.#store = store;
+    this.#random = world.random('operator');
+  }
+
+  /** Gives a device a new key, good for these scopes. */
+  async give(device: Device, scopes: readonly string[]): Promise<void> {
+    if (!this.#world.profile.authenticated) return;
+    // A key is good for one scope at least.
+    const granted = scopes.length > 0 ? scopes : ['elsewhere'];
+    const grants: Grants = granted.map((scope) => ({ scope, right: 'write' }));
+    const clock = { wallMs: () => this.#wallMs(), monoMs: () => 0 };
+    const { credential, text } = await addKey(
+      { store: this.#store, clock, random: this.#random, sha256 },
+      { name: device.name, grants, actor: 'operator' },
+    );
+    this.#keys.set(text, { id: credential.key, scopes, revokedMs: Number.POSITIVE_INFINITY });
+    device.key = text;
+    device.resume();
+  }
+
+  async revoke(device: Device): Promise<void> {
+    const key = this.#keys.get(device.key ?? '');
+    if (!key) return;
+    const audit = { at: this.#wallMs(), actor: 'operator', action: 'key.revoke', subject: key.id };
+    await this.#store.identity.revokeCredential(key.id, this.#wallMs(), audit);
+    key.revokedMs = Math.min(key.revokedMs, this.#world.timeline.nowMs);
+  }
+
+  mayRead(text: string | undefined, scope: string, atMs: number): boolean {
+    if (!this.#world.profile.authenticated) return true;
+    const key = this.#keys.get(text ?? '');
+    return key?.scopes.includes(scope) === true && atMs <= key.revokedMs;
+  }
+
+  /** Answers one open conflict as a person might. */
+  async decide(server: ServerProcess): Promise<void> {
+    const { engine } = server;
+    const draw = this.#world.stream('decisions');
+    const scope = draw.pick(this.#world.profile.scopes);
+    const answer = draw.pick(['server', 'device'] as const);
+    if (!engine) return;
+    try {
+      const [conflict] = await engine.inspect.conflicts(scope, { state: 'open', max: 1 });
+      if (!conflict) return;
+      const [now] = await engine.inspect.history(scope, conflict.collection, conflict.record, 1);
+      const caller = { key: null, device: '', actor: 'operator' };
+      await engine.resolve(caller, scope, conflict.id, now?.seq ?? 0, { type: answer });
+    } catch (error) {
+      // The server died, its store failed, or the record moved on: the person will look again.
+      if ((error as { code?: string }).code === undefined && server.engine === engine)
+        this.#world.fail('fault', `A decision failed: ${String(error)}`);
+    }
+  }
+
+  #wallMs(): number {
+    return Math.floor(epochMs + this.#world.timeline.nowMs);
+  }
+}

@@ -1,0 +1,57 @@
+// What a seed's world is like: how many devices, servers and scopes, how small its bounds. Drawn before anything happens.
+
+import { defaultLimits, type Limits } from '@holdfast/core';
+import type { Stream } from './random.ts';
+
+export type StoreKind = 'memory' | 'sqlite';
+
+export interface Profile {
+  store: StoreKind;
+  devices: number;
+  servers: number;
+  scopes: readonly string[];
+  /** Act one, in virtual milliseconds. */
+  faultyMs: number;
+  thinkMs: number;
+  /** How many records of each collection there are to write to. */
+  records: number;
+  authenticated: boolean;
+  serverLimits: Limits;
+  deviceLimits: Partial<Limits>;
+}
+
+export function drawProfile(draw: Stream, fixed: { store?: StoreKind | undefined }): Profile {
+  const store: StoreKind = fixed.store ?? (draw.chance(0.12) ? 'sqlite' : 'memory');
+  const devices = 2 + draw.below(5);
+  const several = draw.chance(0.4);
+  const servers = several && store === 'memory' ? 2 + draw.below(2) : 1;
+  const scopes = draw.chance(0.35) ? ['north', 'south'] : ['north'];
+  const pageRecordsMax = 1 + draw.below(6);
+  const batchMutationsMax = 1 + draw.below(6);
+  const serverLimits: Limits = {
+    ...defaultLimits,
+    pageRecordsMax,
+    pageRecordsDefault: pageRecordsMax,
+    answerVerdictsMax: draw.chance(0.5) ? batchMutationsMax + draw.below(4) : 2_000,
+    batchMutationsMax,
+    waitingPerReplicaMax: 1 + draw.below(8),
+    conflictMutationsMax: 1 + draw.below(6),
+    conflictsOpenMax: 1 + draw.below(8),
+    quarantinePerDeviceMax: 1 + draw.below(20),
+    touchedFieldsMax: draw.chance(0.3) ? 1 + draw.below(4) : 1_000,
+    groupPushesMax: 1 + draw.below(4),
+    waitingMsMax: draw.chance(0.5) ? 20_000 : 3_600_000,
+  };
+  return {
+    store,
+    devices,
+    servers,
+    scopes,
+    faultyMs: 15_000 + draw.below(45_000),
+    thinkMs: 60 + draw.below(500),
+    records: 2 + draw.below(4),
+    authenticated: draw.chance(0.7),
+    serverLimits,
+    deviceLimits: { batchMutationsMax, pageRecordsDefault: pageRecordsMax, pageRecordsMax },
+  };
+}

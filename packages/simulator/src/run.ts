@@ -1,0 +1,197 @@
+// One seed, from its beginning to its end: act one with faults, act two without, when everything must settle.
+
+import type { Checker } from './checker.ts';
+import { acknowledgedSurvives } from './checkers/01-acknowledged-survives.ts';
+import { appliedOnce } from './checkers/02-applied-once.ts';
+import { wholeOrNot } from './checkers/03-whole-or-not.ts';
+import { nothingMissed } from './checkers/04-nothing-missed.ts';
+import { replicasAgree } from './checkers/05-replicas-agree.ts';
+import { nothingLost } from './checkers/06-nothing-lost.ts';
+import { seenOnce } from './checkers/06-seen-once.ts';
+import { grantsHold } from './checkers/07-grants-hold.ts';
+import { clocksDecideNothing } from './checkers/08-clocks-decide-nothing.ts';
+import { resolutionsRecorded } from './checkers/09-resolutions-recorded.ts';
+import { countersExact } from './checkers/10-counters-exact.ts';
+import { bounded } from './checkers/11-bounded.ts';
+import type { Device } from './device.ts';
+import { type Drain, runSteps } from './drain.ts';
+import { createFaults, type FaultKind, faultsOffDefault } from './faults.ts';
+import { createFleet, type Fleet } from './fleet.ts';
+import { History } from './history.ts';
+import { drawProfile, type Profile, type StoreKind } from './profile.ts';
+import { Timeline } from './timeline.ts';
+import { numberOf, Trace } from './trace.ts';
+import { unsettled } from './unsettled.ts';
+import { type Failure, labelled, randomOf, tellAll, type World } from './world.ts';
+
+export interface RunOptions {
+  seed: number;
+  store?: StoreKind | undefined;
+  /** Ends act one early, in virtual milliseconds. */
+  faultyMs?: number;
+  faultsOff?: ReadonlySet<FaultKind>;
+  /** Numbers of acts to leave out. */
+  actsOff?: ReadonlySet<number>;
+  /** How many of the last lines of the trace to keep. */
+  lines?: number;
+  drain?: Drain;
+}
+
+export interface RunResult {
+  seed: number;
+  profile: Profile;
+  /** The store was asked for, and not drawn. */
+  storeGiven: boolean;
+  failure: Failure | undefined;
+  hash: string;
+  operations: number;
+  acts: number;
+  events: number;
+  virtualMs: number;
+  lines: readonly string[];
+  /** `kind state` → how often it struck there. */
+  struck: ReadonlyMap<string, number>;
+}
+
+/** Act two lasts no longer, in virtual milliseconds. */
+export const settleMsMax = 120_000;
+
+export async function runSeed(options: RunOptions): Promise<RunResult> {
+  const world = createWorld(options);
+  const fleet = createFleet(world);
+  const unhandled = (error: unknown): void =>
+    world.fail('fault', `A promise was rejected, and nobody looked: ${textOf(error)}`);
+  process.on('unhandledRejection', unhandled);
+  try {
+    await play(world, fleet, options);
+    // A rejection is reported when the turn of the event loop ends.
+    await runSteps(() => false, 'portable');
+  } finally {
+    process.off('unhandledRejection', unhandled);
+    await fleet.close();
+  }
+  const { trace, timeline, failure, operations, acts, profile, faults } = world;
+  return {
+    seed: options.seed,
+    profile,
+    storeGiven: options.store !== undefined,
+    failure,
+    hash: trace.hash,
+    operations,
+    acts,
+    events: trace.events,
+    virtualMs: Math.round(timeline.nowMs),
+    lines: trace.lines,
+    struck: faults.struck,
+  };
+}
+
+function createWorld(options: RunOptions): World {
+  const stream = labelled(options.seed);
+  const drawn = drawProfile(stream('profile'), { store: options.store });
+  const profile = { ...drawn, faultyMs: Math.min(drawn.faultyMs, options.faultyMs ?? drawn.faultyMs) };
+  const timeline = new Timeline(stream('ties'));
+  const trace = new Trace(options.lines ?? 0);
+  const history = new History();
+  const faults = createFaults({
+    stream,
+    off: options.faultsOff ?? faultsOffDefault,
+    told: (kind, state) => trace.note(timeline.nowMs, [6, numberOf(kind)], () => `fault: ${kind} (${state})`),
+  });
+  const world: World = {
+    seed: options.seed,
+    profile,
+    timeline,
+    faults,
+    trace,
+    history,
+    limits: profile.serverLimits,
+    operations: 0,
+    acts: 0,
+    skips: (act) => options.actsOff?.has(act) ?? false,
+    failure: undefined,
+    stream,
+    random: (label) => randomOf(stream(label)),
+    fail(invariant, message) {
+      world.failure ??= { invariant, message, atMs: timeline.nowMs };
+    },
+    tell: { committed: ignore, stored: ignore, answered: ignore, restarted: ignore, ended: ignore },
+  };
+  return Object.assign(world, { tell: tellAll(createCheckers(world)) });
+}
+
+function createCheckers(world: World): Checker[] {
+  const watched = { history: world.history, fail: world.fail };
+  return [
+    acknowledgedSurvives,
+    appliedOnce,
+    wholeOrNot,
+    nothingMissed,
+    replicasAgree,
+    nothingLost,
+    seenOnce,
+    grantsHold,
+    clocksDecideNothing,
+    resolutionsRecorded,
+    countersExact,
+    bounded(world.limits),
+  ].map((make) => make(watched));
+}
+
+async function play(world: World, fleet: Fleet, { drain }: RunOptions): Promise<void> {
+  const { timeline, profile } = world;
+  let started = false;
+  timeline.after(0, () => {
+    void fleet.start().then(
+      () => {
+        started = true;
+      },
+      (error: unknown) => world.fail('fault', `The world could not begin: ${textOf(error)}`),
+    );
+  });
+  await runSteps(() => guarded(world, () => timeline.step(profile.faultyMs)), drain);
+  if (!world.failure && !started) world.fail('fault', 'The world did not begin.');
+  if (world.failure) return;
+  timeline.nowMs = profile.faultyMs;
+  world.trace.note(timeline.nowMs, [7], () => 'all faults end');
+  fleet.heal();
+  const endMs = timeline.nowMs + settleMsMax;
+  let lookMs = timeline.nowMs + 1_000;
+  let rest = unsettled(world, fleet.devices);
+  await runSteps(() => {
+    if (timeline.nowMs >= lookMs) {
+      rest = unsettled(world, fleet.devices);
+      lookMs = timeline.nowMs + 1_000;
+      if (rest.length === 0) return false;
+    }
+    return guarded(world, () => timeline.step(endMs));
+  }, drain);
+  if (world.failure) return;
+  if (rest.length > 0) world.fail('settles', `120 s after the last fault: ${rest.join('; ')}`);
+  else finish(world, fleet.devices);
+}
+
+/** A checker that throws is a failure as well. */
+function guarded(world: World, step: () => boolean): boolean {
+  if (world.failure) return false;
+  try {
+    return step();
+  } catch (error) {
+    world.fail('fault', textOf(error));
+    return false;
+  }
+}
+
+function finish(world: World, devices: readonly Device[]): void {
+  try {
+    world.tell.ended(devices);
+  } catch (error) {
+    world.fail('fault', textOf(error));
+  }
+}
+
+function ignore(): void {}
+
+function textOf(error: unknown): string {
+  return error instanceof Error ? (error.stack ?? error.message) : String(error);
+}

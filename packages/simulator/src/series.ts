@@ -1,0 +1,63 @@
+// Many seeds one after the other, and what they came to.
+
+import type { FaultKind } from './faults.ts';
+import type { StoreKind } from './profile.ts';
+import { type RunResult, runSeed } from './run.ts';
+import type { Failure } from './world.ts';
+
+export interface SeriesOptions {
+  first: number;
+  /** The next seed is this much higher. */
+  step: number;
+  /** At most so many seeds. */
+  count: number;
+  store?: StoreKind | undefined;
+  faultsOff?: ReadonlySet<FaultKind>;
+  /** Whether to begin another seed. */
+  goesOn: () => boolean;
+  stopAtFailure: boolean;
+}
+
+export interface SeriesResult {
+  seeds: number;
+  operations: number;
+  virtualMs: number;
+  /** `kind state` → how often it struck there. */
+  struck: Record<string, number>;
+  failures: (Failure & { seed: number })[];
+}
+
+export function noSeries(): SeriesResult {
+  return { seeds: 0, operations: 0, virtualMs: 0, struck: {}, failures: [] };
+}
+
+export async function runSeries(options: SeriesOptions): Promise<SeriesResult> {
+  const { first, step, count, store, faultsOff, goesOn, stopAtFailure } = options;
+  const total = noSeries();
+  for (let n = 0; n < count && goesOn(); n += 1) {
+    const seed = first + n * step;
+    const result = await runSeed({ seed, store, ...(faultsOff ? { faultsOff } : {}) });
+    addRun(total, result);
+    if (result.failure && stopAtFailure) break;
+  }
+  return total;
+}
+
+function addRun(total: SeriesResult, { seed, operations, virtualMs, struck, failure }: RunResult): void {
+  addSeries(total, {
+    seeds: 1,
+    operations,
+    virtualMs,
+    struck: Object.fromEntries(struck),
+    failures: failure ? [{ seed, ...failure }] : [],
+  });
+}
+
+export function addSeries(total: SeriesResult, more: SeriesResult): void {
+  total.seeds += more.seeds;
+  total.operations += more.operations;
+  total.virtualMs += more.virtualMs;
+  for (const [cell, count] of Object.entries(more.struck))
+    total.struck[cell] = (total.struck[cell] ?? 0) + count;
+  total.failures.push(...more.failures);
+}

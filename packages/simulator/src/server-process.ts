@@ -1,0 +1,240 @@
+// One server of record: the real engine, identity and native protocol on a watched store, without sockets. It can die at every
+// call of the store's port, and comes back with nothing but what the store kept.
+
+import type { LoopbackAnswer } from '@holdfast/client';
+import {
+  type Limits,
+  parseJson,
+  protocolMarker,
+  RequestError,
+  requestErrors,
+  type Writes,
+} from '@holdfast/core';
+import { sha256 } from 'holdfast/digest';
+import { createEngine } from 'holdfast/engine';
+import type { Engine } from 'holdfast/engine/face';
+import { createIdentity } from 'holdfast/identity';
+import { type NativeDeps, nativeRoutes } from 'holdfast/native';
+import { type Store, StoreError } from 'holdfast/store';
+import { serverSchema } from './schema.ts';
+import { numberOf } from './trace.ts';
+import { type StorePoint, watchStore } from './watched-store.ts';
+import { epochMs, type World } from './world.ts';
+
+export interface ServerOptions {
+  name: string;
+  /** Opens the store that is there, for the process that starts now. */
+  openStore: () => Promise<Store>;
+}
+
+type Handler = (request: unknown, reply: unknown) => Promise<unknown>;
+
+interface Life {
+  engine: Engine;
+  exchange: { onRequest: (request: unknown) => Promise<void>; handler: Handler };
+}
+
+export class ServerProcess {
+  readonly name: string;
+  readonly #world: World;
+  readonly #options: ServerOptions;
+  #generation = 0;
+  #life: Life | undefined;
+  /** Requests whose connection breaks when the process dies. */
+  readonly #open = new Set<(error: Error) => void>();
+
+  constructor(world: World, options: ServerOptions) {
+    this.#world = world;
+    this.#options = options;
+    this.name = options.name;
+  }
+
+  get engine(): Engine | undefined {
+    return this.#life?.engine;
+  }
+
+  async start(): Promise<void> {
+    this.#generation += 1;
+    const generation = this.#generation;
+    const { timeline, profile, random } = this.#world;
+    const limits = profile.serverLimits;
+    const inner = await this.#options.openStore();
+    if (generation !== this.#generation) return;
+    const store = watchStore(inner, {
+      point: (point) => this.#point(point, generation),
+      committed: (writes) => this.#committed(writes),
+    });
+    const clock = {
+      wallMs: () => Math.floor(epochMs + timeline.nowMs),
+      monoMs: () => Math.floor(timeline.nowMs),
+    };
+    const timer = { after: (delayMs: number, run: () => void) => this.#after(delayMs, run, generation) };
+    const deps = {
+      store,
+      clock,
+      random: random(`server ${this.name}`),
+      sha256,
+      limits,
+      schema: serverSchema,
+    };
+    const engine = createEngine({
+      ...deps,
+      timer,
+      turn: () => new Promise((resolve) => void this.#after(1, resolve, generation)),
+      log: (_, message, { error }) => this.#logged(message, error, generation),
+      fatal: (error) => this.#world.fail('fault', `The engine called a fault fatal: ${String(error)}`),
+    });
+    const identity = createIdentity({ ...deps, auth: profile.authenticated ? 'keys' : 'none' });
+    const exchange = await registerExchange({ ...deps, engine, identity });
+    if (generation === this.#generation) this.#life = { engine, exchange };
+  }
+
+  /** The process is gone: its promises settle for nobody, its timers never fire, its connections break. */
+  crash(): void {
+    this.#generation += 1;
+    this.#life = undefined;
+    const { timeline, trace } = this.#world;
+    trace.note(timeline.nowMs, [1, numberOf(this.name)], () => `${this.name} dies`);
+    for (const broken of [...this.#open]) broken(new Error('The connection was reset.'));
+    this.#open.clear();
+    const downMs = this.#world.stream('restart').around(800);
+    timeline.after(downMs, () => void this.start());
+  }
+
+  /** What `POST /v1/exchange` answers. Rejects when the process is down, or dies before it has answered. */
+  handle(body: string, headers: Readonly<Record<string, string>>): Promise<LoopbackAnswer> {
+    const life = this.#life;
+    if (!life) return Promise.reject(new Error('The connection was refused.'));
+    this.#world.operations += 1;
+    return new Promise((resolve, reject) => {
+      this.#open.add(reject);
+      this.#answer(life, body, headers).then(
+        (answer) => {
+          this.#open.delete(reject);
+          resolve(answer);
+        },
+        (error: unknown) => {
+          this.#open.delete(reject);
+          reject(error instanceof Error ? error : new Error(String(error)));
+        },
+      );
+    });
+  }
+
+  async #answer(
+    { exchange }: Life,
+    body: string,
+    headers: Readonly<Record<string, string>>,
+  ): Promise<LoopbackAnswer> {
+    const generation = this.#generation;
+    let sent = '';
+    const reply = {
+      header: () => reply,
+      send: (text: string) => {
+        sent = text;
+        return reply;
+      },
+    };
+    try {
+      const request = { headers, body: undefined as unknown };
+      await exchange.onRequest(request);
+      request.body = readBody(body, this.#world.profile.serverLimits);
+      await exchange.handler(request, reply);
+      if (generation !== this.#generation) throw new Error('The connection was reset.');
+      return { status: 200, body: sent };
+    } catch (error) {
+      if (generation !== this.#generation) throw new Error('The connection was reset.', { cause: error });
+      return this.#refusal(error);
+    }
+  }
+
+  #refusal(error: unknown): LoopbackAnswer {
+    const nowMs = Math.floor(epochMs + this.#world.timeline.nowMs);
+    const told = toldAs(error);
+    if (!told) this.#world.fail('fault', `A request met an unexpected error: ${textOf(error)}`);
+    const { code, message, field, details } = told ?? new RequestError('internal');
+    const facts = {
+      code,
+      message,
+      ...(field === undefined ? {} : { field }),
+      ...(Object.keys(details).length > 0 ? { details } : {}),
+    };
+    return {
+      status: requestErrors[code].status,
+      headers: { 'retry-after': '1' },
+      body: JSON.stringify({ protocol: protocolMarker, error: facts, now: nowMs }),
+    };
+  }
+
+  #point(point: StorePoint, generation: number): void {
+    if (generation !== this.#generation) throw new Error('The process is gone.');
+    const { faults } = this.#world;
+    if (faults.strikes('crash_server', point)) {
+      this.crash();
+      throw new Error('The process died.');
+    }
+    if (point === 'committed') return;
+    if (faults.strikes('store_busy', point)) throw new StoreError('busy', 'Simulated: busy.');
+    if (point !== 'read' && faults.strikes('store_full', point))
+      throw new StoreError('full', 'Simulated: full.');
+  }
+
+  #committed(writes: ReadonlyMap<string, Writes>): void {
+    const { timeline, trace, tell, history } = this.#world;
+    for (const [scope, write] of writes) {
+      tell.committed({ scope, writes: write, serverMs: epochMs + timeline.nowMs });
+      history.add(scope, write);
+      if (write.commits.length === 0) continue;
+      trace.note(
+        timeline.nowMs,
+        [2, write.scope.head],
+        () => `${this.name} commits ${scope} up to ${write.scope.head}`,
+      );
+    }
+  }
+
+  #after(delayMs: number, run: () => void, generation: number): { cancel(): void } {
+    return this.#world.timeline.after(delayMs, () => {
+      if (generation === this.#generation) run();
+    });
+  }
+
+  #logged(message: string, error: unknown, generation: number): void {
+    if (generation !== this.#generation || error instanceof StoreError) return;
+    this.#world.fail('fault', `${message} ${textOf(error)}`);
+  }
+}
+
+/** The real routes, registered with a host that keeps the handlers instead of listening. */
+async function registerExchange(deps: NativeDeps): Promise<Life['exchange']> {
+  let found: Life['exchange'] | undefined;
+  const host = {
+    post(path: string, options: { onRequest?: (request: unknown) => Promise<void> }, handler?: Handler) {
+      if (path === '/v1/exchange' && options.onRequest && handler)
+        found = { onRequest: options.onRequest, handler };
+    },
+  };
+  await (nativeRoutes(deps) as unknown as (app: typeof host) => Promise<void>)(host);
+  if (!found) throw new Error('The native protocol has no exchange.');
+  return found;
+}
+
+function readBody(body: string, limits: Limits): unknown {
+  const read = parseJson(body, {
+    depthMax: limits.jsonDepthMax,
+    keysMax: limits.jsonKeysMax,
+    valuesMax: limits.jsonValuesMax,
+  });
+  if (read.ok) return read.value;
+  throw new RequestError(read.problem.code, { message: read.problem.message });
+}
+
+/** A fault of the store in front of the engine (the credential's) is answered as the server's HTTP layer answers it. */
+function toldAs(error: unknown): RequestError | undefined {
+  if (error instanceof RequestError) return error;
+  return error instanceof StoreError ? new RequestError('storage_busy') : undefined;
+}
+
+function textOf(error: unknown): string {
+  return error instanceof Error ? (error.stack ?? error.message) : String(error);
+}

@@ -1,0 +1,88 @@
+// What everything in one run shares: time, randomness, faults, the trace, the checkers.
+
+import type { Limits, Random } from '@holdfast/core';
+import type { Answered, Checker, Committed, DeviceView, Stored } from './checker.ts';
+import type { Faults } from './faults.ts';
+import type { History } from './history.ts';
+import type { Profile } from './profile.ts';
+import { createStream, type Stream } from './random.ts';
+import type { Timeline } from './timeline.ts';
+import type { Trace } from './trace.ts';
+
+/** Wall time at the world's beginning, in milliseconds since 1970. */
+export const epochMs = 1_764_000_000_000;
+
+export interface Failure {
+  invariant: string;
+  message: string;
+  atMs: number;
+}
+
+export interface World {
+  readonly seed: number;
+  readonly profile: Profile;
+  readonly timeline: Timeline;
+  readonly faults: Faults;
+  readonly trace: Trace;
+  readonly history: History;
+  readonly limits: Limits;
+  readonly tell: Telling;
+  /** Operations handled: mutations made, requests taken up. */
+  operations: number;
+  /** What people did so far. */
+  acts: number;
+  /** Left out of a shortened run. */
+  skips(act: number): boolean;
+  failure: Failure | undefined;
+  stream(label: string): Stream;
+  random(label: string): Random;
+  fail(invariant: string, message: string): void;
+}
+
+export interface Telling {
+  committed(event: Committed): void;
+  stored(event: Stored): void;
+  answered(event: Answered): void;
+  restarted(device: DeviceView): void;
+  ended(devices: readonly DeviceView[]): void;
+}
+
+/** Tells every checker. A checker that itself fails ends the run, too. */
+export function tellAll(checkers: readonly Checker[]): Telling {
+  return {
+    committed: (event) => {
+      for (const checker of checkers) checker.committed?.(event);
+    },
+    stored: (event) => {
+      for (const checker of checkers) checker.stored?.(event);
+    },
+    answered: (event) => {
+      for (const checker of checkers) checker.answered?.(event);
+    },
+    restarted: (device) => {
+      for (const checker of checkers) checker.restarted?.(device);
+    },
+    ended: (devices) => {
+      for (const checker of checkers) checker.ended?.(devices);
+    },
+  };
+}
+
+export function randomOf(stream: Stream): Random {
+  return {
+    fraction: () => stream.fraction(),
+    bytes: (length) => Uint8Array.from({ length }, () => stream.below(256)),
+  };
+}
+
+export function labelled(seed: number): (label: string) => Stream {
+  const streams = new Map<string, Stream>();
+  return (label) => {
+    let stream = streams.get(label);
+    if (!stream) {
+      stream = createStream(seed, label);
+      streams.set(label, stream);
+    }
+    return stream;
+  };
+}
