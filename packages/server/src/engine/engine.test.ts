@@ -163,6 +163,17 @@ describe('grants', () => {
     expect(verdicts).toMatchObject([{ verdict: 'applied', seq: 1, n: 1 }]);
   });
 
+  test('who has no right any more is told when there are more verdicts than one answer holds', async () => {
+    await t.close();
+    t = await startEngine({ limits: { answerVerdictsMax: 2, batchMutationsMax: 2 } });
+    await t.store.identity.addCredential({ ...credential, grants: [] }, audit);
+    for (let i = 1; i <= 3; i++) await t.push('a', i, [t.mutation([put('items', `i${i}`, {})])]);
+    const asked = (seen: number) =>
+      t.engine.pull({ ...caller, key: 'k1' }, 'main', { after: null, verdictsOf: { replica: 'a', seen } });
+    expect(await asked(0)).toMatchObject({ verdicts: [{ n: 1 }, { n: 2 }], more: true });
+    expect(await asked(2)).toMatchObject({ verdicts: [{ n: 3 }], more: false });
+  });
+
   test('a push without any grant leaves no scope behind', async () => {
     await t.store.identity.addCredential({ ...credential, grants: [] }, audit);
     await t.push('a', 1, [t.mutation([put('items', 'i1', {})])], { scope: 'nowhere', caller: { key: 'k1' } });

@@ -37,7 +37,8 @@ export function pull(
         checkpoint,
         stamp: 0,
         head: 0,
-        more: false,
+        // No page, but perhaps more verdicts than this answer holds.
+        more: verdicts.leftOutAsOf !== null,
         grants,
         verdicts: verdicts.entries,
         conflicts: [],
