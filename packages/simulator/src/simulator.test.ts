@@ -44,7 +44,7 @@ describe('a seed is one history', () => {
   test('twice the same seed is twice the same, also with the portable drain', {
     timeout: 60_000,
   }, async () => {
-    for (const seed of [1, 2, 11]) {
+    for (const seed of [1, 5, 11]) {
       const options = { seed, faultyMs: 8_000 };
       const [once, again, portable] = [
         await runSeed(options),
