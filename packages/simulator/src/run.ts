@@ -1,18 +1,6 @@
 // One seed, from its beginning to its end: act one with faults, act two without, when everything must settle.
 
-import type { Checker } from './checker.ts';
-import { acknowledgedSurvives } from './checkers/01-acknowledged-survives.ts';
-import { appliedOnce } from './checkers/02-applied-once.ts';
-import { wholeOrNot } from './checkers/03-whole-or-not.ts';
-import { nothingMissed } from './checkers/04-nothing-missed.ts';
-import { replicasAgree } from './checkers/05-replicas-agree.ts';
-import { nothingLost } from './checkers/06-nothing-lost.ts';
-import { seenOnce } from './checkers/06-seen-once.ts';
-import { grantsHold } from './checkers/07-grants-hold.ts';
-import { clocksDecideNothing } from './checkers/08-clocks-decide-nothing.ts';
-import { resolutionsRecorded } from './checkers/09-resolutions-recorded.ts';
-import { countersExact } from './checkers/10-counters-exact.ts';
-import { bounded } from './checkers/11-bounded.ts';
+import { createCheckers } from './checkers/create-checkers.ts';
 import type { Device } from './device.ts';
 import { type Drain, runSteps } from './drain.ts';
 import { createFaults, type FaultKind, faultsOffDefault } from './faults.ts';
@@ -117,25 +105,8 @@ function createWorld(options: RunOptions): World {
     },
     tell: { committed: ignore, stored: ignore, answered: ignore, restarted: ignore, ended: ignore },
   };
-  return Object.assign(world, { tell: tellAll(createCheckers(world)) });
-}
-
-function createCheckers(world: World): Checker[] {
-  const watched = { history: world.history, fail: world.fail };
-  return [
-    acknowledgedSurvives,
-    appliedOnce,
-    wholeOrNot,
-    nothingMissed,
-    replicasAgree,
-    nothingLost,
-    seenOnce,
-    grantsHold,
-    clocksDecideNothing,
-    resolutionsRecorded,
-    countersExact,
-    bounded(world.limits),
-  ].map((make) => make(watched));
+  const watched = { history, fail: world.fail };
+  return Object.assign(world, { tell: tellAll(createCheckers(watched, world.limits)) });
 }
 
 async function play(world: World, fleet: Fleet, { drain }: RunOptions): Promise<void> {

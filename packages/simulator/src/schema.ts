@@ -4,6 +4,14 @@
 import { defineSchema } from '@holdfast/core';
 import { z } from 'zod';
 
+/** As the checkers know them, which read no declaration: the unique groups, and the collections of facts. */
+export const uniqueGroups: ReadonlyMap<string, readonly (readonly string[])[]> = new Map([
+  ['items', [['sku']]],
+  ['bookings', [['room', 'slot']]],
+  ['sales', [['receipt']]],
+]);
+export const factCollections: ReadonlySet<string> = new Set(['sales']);
+
 const build = (strict: boolean) =>
   defineSchema({
     version: 1,

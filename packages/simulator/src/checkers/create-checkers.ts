@@ -1,0 +1,38 @@
+// Every checker there is, each watching the same world.
+
+import type { Limits } from '@holdfast/core';
+import type { Checker, MakeChecker, Watched } from '../checker.ts';
+import { acknowledgedSurvives } from './01-acknowledged-survives.ts';
+import { appliedOnce } from './02-applied-once.ts';
+import { wholeOrNot } from './03-whole-or-not.ts';
+import { nothingMissed } from './04-nothing-missed.ts';
+import { replicasAgree } from './05-replicas-agree.ts';
+import { eachAccounted } from './06-each-accounted.ts';
+import { nothingLost } from './06-nothing-lost.ts';
+import { seenOnce } from './06-seen-once.ts';
+import { grantsHold } from './07-grants-hold.ts';
+import { clocksDecideNothing } from './08-clocks-decide-nothing.ts';
+import { resolutionsRecorded } from './09-resolutions-recorded.ts';
+import { countersExact } from './10-counters-exact.ts';
+import { bounded } from './11-bounded.ts';
+import { uniqueClaims } from './unique-claims.ts';
+
+export function createCheckers(watched: Watched, limits: Limits): Checker[] {
+  const makers: readonly MakeChecker[] = [
+    acknowledgedSurvives,
+    appliedOnce,
+    wholeOrNot,
+    nothingMissed,
+    replicasAgree,
+    eachAccounted,
+    nothingLost,
+    seenOnce,
+    grantsHold,
+    clocksDecideNothing,
+    resolutionsRecorded,
+    countersExact,
+    bounded(limits),
+    uniqueClaims,
+  ];
+  return makers.map((make) => make(watched));
+}
