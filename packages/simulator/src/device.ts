@@ -161,7 +161,6 @@ export class Device implements DeviceView {
     const number = world.acts;
     world.acts += 1;
     if (world.skips(number)) return;
-    world.operations += 1;
     world.trace.note(
       world.timeline.nowMs,
       [5, number],
@@ -216,7 +215,9 @@ export class Device implements DeviceView {
         // What comes for a process that is gone finds nobody.
         return new Promise((resolve) => {
           void reply.then((value) => {
-            if (generation === this.#generation) resolve(value);
+            if (generation !== this.#generation) return;
+            if (value.type !== 'unreachable') world.operations.answers += 1;
+            resolve(value);
           });
         });
       },
@@ -252,13 +253,14 @@ export class Device implements DeviceView {
   }
 
   #committed(ops: readonly DiskOp[]): void {
-    const { history, tell } = this.#deps.world;
+    const { history, tell, operations } = this.#deps.world;
     for (const { table, key, text } of ops) {
       if (table !== 'outbox' || text === undefined) continue;
       const { mutation } = JSON.parse(text);
       if (history.made.has(mutation.id)) continue;
       history.made.set(mutation.id, { device: this.name, scope: key[0] ?? '', mutation });
       this.#fresh.push(mutation.id);
+      operations.made += 1;
     }
     tell.stored({ device: this, ops });
   }

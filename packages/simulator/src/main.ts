@@ -9,7 +9,7 @@ import { failureText } from './report.ts';
 import { type RunOptions, runSeed } from './run.ts';
 import { addSeries, noSeries, type SeriesResult } from './series.ts';
 import { shrink } from './shrink.ts';
-import type { WorkerTask } from './worker.ts';
+import type { WorkerResult, WorkerTask } from './worker.ts';
 
 interface MainTask {
   seed: number;
@@ -21,7 +21,7 @@ interface MainTask {
   allFaults?: boolean;
 }
 
-export interface MainResult extends SeriesResult {
+export interface MainResult extends WorkerResult {
   coverage: Coverage[];
   /** The first failure, shortened; '' when there is none. */
   story: string;
@@ -46,16 +46,21 @@ async function runAll({ seed, seeds, minutes, processes, store, allFaults }: Mai
       ...(allFaults ? { faultsOff: [] } : {}),
     };
   });
-  for (const part of await Promise.all(tasks.map(runWorker))) addSeries(total, part);
+  let cpuMs = 0;
+  for (const part of await Promise.all(tasks.map(runWorker))) {
+    addSeries(total, part);
+    cpuMs += part.cpuMs;
+  }
   total.failures.sort((a, b) => a.seed - b.seed);
   return {
     ...total,
+    cpuMs,
     coverage: coverageOf(total.struck),
     story: await storyOf(total, { store, ...(allFaults ? { faultsOff: new Set() } : {}) }),
   };
 }
 
-function runWorker(given: WorkerTask): Promise<SeriesResult> {
+function runWorker(given: WorkerTask): Promise<WorkerResult> {
   return new Promise((resolve, reject) => {
     const file = fileURLToPath(new URL('./worker.ts', import.meta.url));
     const child = spawn(process.execPath, [file, JSON.stringify(given)], {
@@ -67,7 +72,7 @@ function runWorker(given: WorkerTask): Promise<SeriesResult> {
     });
     child.on('error', reject);
     child.on('close', (code) => {
-      if (code === 0) resolve(JSON.parse(text) as SeriesResult);
+      if (code === 0) resolve(JSON.parse(text) as WorkerResult);
       else reject(new Error(`A worker of the simulator ended with ${code}.`));
     });
   });

@@ -6,6 +6,7 @@ import { type Drain, runSteps } from './drain.ts';
 import { createFaults, type FaultKind, faultsOffDefault } from './faults.ts';
 import { createFleet, type Fleet } from './fleet.ts';
 import { History } from './history.ts';
+import { noOperations, type Operations } from './operations.ts';
 import { drawProfile, type Profile, type StoreKind } from './profile.ts';
 import { Timeline } from './timeline.ts';
 import { numberOf, Trace } from './trace.ts';
@@ -32,7 +33,7 @@ export interface RunResult {
   storeGiven: boolean;
   failure: Failure | undefined;
   hash: string;
-  operations: number;
+  operations: Operations;
   acts: number;
   events: number;
   virtualMs: number;
@@ -94,7 +95,7 @@ function createWorld(options: RunOptions): World {
     trace,
     history,
     limits: profile.serverLimits,
-    operations: 0,
+    operations: noOperations(),
     acts: 0,
     skips: (act) => options.actsOff?.has(act) ?? false,
     failure: undefined,

@@ -1,6 +1,7 @@
 // Many seeds one after the other, and what they came to.
 
 import type { FaultKind } from './faults.ts';
+import { addOperations, noOperations, type Operations } from './operations.ts';
 import type { StoreKind } from './profile.ts';
 import { type RunResult, runSeed } from './run.ts';
 import type { Failure } from './world.ts';
@@ -20,7 +21,7 @@ export interface SeriesOptions {
 
 export interface SeriesResult {
   seeds: number;
-  operations: number;
+  operations: Operations;
   virtualMs: number;
   /** `kind state` → how often it struck there. */
   struck: Record<string, number>;
@@ -28,7 +29,7 @@ export interface SeriesResult {
 }
 
 export function noSeries(): SeriesResult {
-  return { seeds: 0, operations: 0, virtualMs: 0, struck: {}, failures: [] };
+  return { seeds: 0, operations: noOperations(), virtualMs: 0, struck: {}, failures: [] };
 }
 
 export async function runSeries(options: SeriesOptions): Promise<SeriesResult> {
@@ -55,7 +56,7 @@ function addRun(total: SeriesResult, { seed, operations, virtualMs, struck, fail
 
 export function addSeries(total: SeriesResult, more: SeriesResult): void {
   total.seeds += more.seeds;
-  total.operations += more.operations;
+  addOperations(total.operations, more.operations);
   total.virtualMs += more.virtualMs;
   for (const [cell, count] of Object.entries(more.struck))
     total.struck[cell] = (total.struck[cell] ?? 0) + count;

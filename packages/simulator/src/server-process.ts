@@ -105,7 +105,7 @@ export class ServerProcess {
   handle(body: string, headers: Readonly<Record<string, string>>): Promise<LoopbackAnswer> {
     const life = this.#life;
     if (!life) return Promise.reject(new Error('The connection was refused.'));
-    this.#world.operations += 1;
+    this.#world.operations.requests += 1;
     return new Promise((resolve, reject) => {
       this.#open.add(reject);
       this.#answer(life, body, headers).then(
@@ -180,10 +180,11 @@ export class ServerProcess {
   }
 
   #committed(writes: ReadonlyMap<string, Writes>): void {
-    const { timeline, trace, tell, history } = this.#world;
+    const { timeline, trace, tell, history, operations } = this.#world;
     for (const [scope, write] of writes) {
       tell.committed({ scope, writes: write, serverMs: epochMs + timeline.nowMs });
       history.add(scope, write);
+      operations.judged += write.mutations.length;
       if (write.commits.length === 0) continue;
       trace.note(
         timeline.nowMs,

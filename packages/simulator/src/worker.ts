@@ -1,13 +1,18 @@
 // A process that runs a series of seeds, given as one JSON argument, and prints what they came to as one line of JSON.
 
 import type { FaultKind } from './faults.ts';
-import { runSeries, type SeriesOptions } from './series.ts';
+import { runSeries, type SeriesOptions, type SeriesResult } from './series.ts';
 
 export interface WorkerTask extends Pick<SeriesOptions, 'first' | 'step' | 'count' | 'stopAtFailure'> {
   store?: SeriesOptions['store'];
   faultsOff?: readonly FaultKind[];
   /** Begins no seed after so many minutes of real time. */
   minutes: number;
+}
+
+export interface WorkerResult extends SeriesResult {
+  /** What the process took of its core, from its start on. */
+  cpuMs: number;
 }
 
 const task = JSON.parse(process.argv[2] ?? '{}') as WorkerTask;
@@ -21,5 +26,7 @@ const result = await runSeries({
   ...(faultsOff ? { faultsOff: new Set(faultsOff) } : {}),
   goesOn: () => !over.aborted,
 });
-process.stdout.write(`${JSON.stringify(result)}\n`);
+const { user, system } = process.cpuUsage();
+const cpuMs = Math.round((user + system) / 1_000);
+process.stdout.write(`${JSON.stringify({ ...result, cpuMs } satisfies WorkerResult)}\n`);
 process.exit(0);

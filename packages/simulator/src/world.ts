@@ -4,6 +4,7 @@ import type { Limits, Random } from '@holdfast/core';
 import type { Answered, Checker, Committed, DeviceView, Stored } from './checker.ts';
 import type { Faults } from './faults.ts';
 import type { History } from './history.ts';
+import type { Operations } from './operations.ts';
 import type { Profile } from './profile.ts';
 import { createStream, type Stream } from './random.ts';
 import type { Timeline } from './timeline.ts';
@@ -27,8 +28,7 @@ export interface World {
   readonly history: History;
   readonly limits: Limits;
   readonly tell: Telling;
-  /** Operations handled: mutations made, requests taken up. */
-  operations: number;
+  readonly operations: Operations;
   /** What people did so far. */
   acts: number;
   /** Left out of a shortened run. */

@@ -13,7 +13,10 @@ test('two seeds are run, and what came of them is said', { timeout: 120_000 }, a
   const answer = await place.json(['simulate', '--seed', '2', '--seeds', '2', '--store', 'memory']);
   expect(answer).toMatchObject({ firstSeed: 2, seeds: 2, failures: [] });
   expect(answer.operations).toBeGreaterThan(100);
+  const { made, judged, requests, answers } = answer.operationsByKind;
+  expect(made + judged + requests + answers).toBe(answer.operations);
   expect(answer.operationsPerMinute).toBeGreaterThan(0);
+  expect(answer.operationsPerCpuMinute).toBeGreaterThan(0);
   expect(answer.coverage.length).toBeGreaterThan(50);
 });
 

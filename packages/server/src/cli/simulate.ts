@@ -21,7 +21,10 @@ interface Flags {
 /** What the simulator prints. */
 interface Result {
   seeds: number;
-  operations: number;
+  /** By kind. */
+  operations: Record<string, number>;
+  /** Of all processes together. */
+  cpuMs: number;
   virtualMs: number;
   struck: Record<string, number>;
   failures: readonly { seed: number; invariant: string; message: string }[];
@@ -68,27 +71,47 @@ async function simulate(context: CommandContext, flags: Flags): Promise<void> {
     allFaults,
     ...(store ? { store } : {}),
   });
-  const seconds = (systemClock.monoMs() - beginMs) / 1_000;
-  const operationsPerMinute = Math.round((result.operations / seconds) * 60);
+  const ms = systemClock.monoMs() - beginMs;
+  const { story, operations: operationsByKind, cpuMs, ...rest } = result;
+  const operations = sumOf(operationsByKind);
+  const speed: Speed = {
+    operations,
+    operationsPerMinute: Math.round((operations / ms) * 60_000),
+    operationsPerCpuMinute: Math.round((operations / cpuMs) * 60_000),
+  };
   if (result.failures.length > 0) context.exit = exitCodes.failed;
-  const { story, ...rest } = result;
+  const seconds = { seconds: Math.round(ms / 1_000), cpuSeconds: Math.round(cpuMs / 1_000) };
   answer(context, flags, {
-    json: { firstSeed: seed, seconds: Math.round(seconds), operationsPerMinute, ...rest },
-    text: [summary(result, { seed, operationsPerMinute }), ...(story ? ['', story] : [])].join('\n'),
+    json: { firstSeed: seed, ...seconds, ...speed, operationsByKind, ...rest },
+    text: [summary(result, { seed, speed }), ...(story ? ['', story] : [])].join('\n'),
   });
 }
 
-function summary(result: Result, run: { seed: number; operationsPerMinute: number }): string {
-  const struck = Object.values(result.struck).reduce((sum, count) => sum + count, 0);
+interface Speed {
+  operations: number;
+  /** Of real time, on all cores. */
+  operationsPerMinute: number;
+  /** Of one core's time, which other work on the machine does not change. */
+  operationsPerCpuMinute: number;
+}
+
+function summary(result: Result, run: { seed: number; speed: Speed }): string {
+  const { operations, operationsPerMinute, operationsPerCpuMinute } = run.speed;
+  const struck = sumOf(result.struck);
   const missing = result.coverage.filter((cell) => cell.struck === 0);
   return facts([
     ['seeds', `${numberText(result.seeds)} from ${run.seed}`],
-    ['operations', `${numberText(result.operations)}, ${numberText(run.operationsPerMinute)} a minute`],
+    ['operations', `${numberText(operations)}, ${numberText(operationsPerMinute)} a minute`],
+    ['per core', `${numberText(operationsPerCpuMinute)} a minute of its time`],
     ['virtual time', `${(result.virtualMs / 3_600_000).toFixed(1)} hours`],
     ['faults', numberText(struck)],
     ['never met', missing.map(({ kind, state }) => `${kind} (${state})`).join(', ') || 'nothing'],
     ['failures', result.failures.map(({ seed, invariant }) => `${seed}: ${invariant}`).join(', ') || 'none'],
   ]);
+}
+
+function sumOf(counts: Record<string, number>): number {
+  return Object.values(counts).reduce((sum, count) => sum + count, 0);
 }
 
 function runSimulator(task: object): Promise<Result> {
