@@ -24,6 +24,16 @@ export interface Stored {
   ops: readonly DiskOp[];
 }
 
+/** A device sends an exchange. */
+export interface Sent {
+  device: DeviceView;
+  scope: string;
+  /** Those of its batch, in order. */
+  mutations: readonly string[];
+  /** Whether its credential is good for writing in the scope at a time of the server's clock. */
+  mayWrite(serverMs: number): boolean;
+}
+
 /** A server answered. */
 export interface Answered {
   device: string;
@@ -48,6 +58,7 @@ export interface Checker {
   readonly invariant: string;
   committed?(event: Committed): void;
   stored?(event: Stored): void;
+  sent?(event: Sent): void;
   answered?(event: Answered): void;
   /** A device came back with what its disk had kept. */
   restarted?(device: DeviceView): void;

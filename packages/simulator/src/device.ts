@@ -24,8 +24,8 @@ export interface DeviceDeps {
   network: Network;
   name: string;
   scopes: readonly string[];
-  /** Whether its credential was good for reading this scope at that time. */
-  mayRead: (key: string | undefined, scope: string, atMs: number) => boolean;
+  /** What its credential was good for in this scope at that time. */
+  rightOf: (key: string | undefined, scope: string, atMs: number) => 'write' | 'read' | 'none';
 }
 
 export class Device implements DeviceView {
@@ -178,7 +178,7 @@ export class Device implements DeviceView {
   }
 
   #transport(generation: number): Transport {
-    const { world, network, mayRead } = this.#deps;
+    const { world, network, rightOf } = this.#deps;
     let current: ExchangeRequest | undefined;
     const loopback = createLoopbackTransport({
       key: () => this.key,
@@ -186,6 +186,12 @@ export class Device implements DeviceView {
         const request = current as ExchangeRequest;
         const key = this.key;
         this.#exchanges += 1;
+        world.tell.sent({
+          device: this,
+          scope: request.scope,
+          mutations: request.batch?.mutations.map(({ id }) => id) ?? [],
+          mayWrite: (serverMs) => rightOf(key, request.scope, serverMs - epochMs) === 'write',
+        });
         return network
           .send({
             name: this.name,
@@ -198,7 +204,7 @@ export class Device implements DeviceView {
                 scope: request.scope,
                 status,
                 text,
-                mayRead: mayRead(key, request.scope, takenUpMs),
+                mayRead: rightOf(key, request.scope, takenUpMs) !== 'none',
                 recordsMax: request.limit ?? 0,
               }),
           })

@@ -39,7 +39,7 @@ export function createFleet(world: World): Fleet {
         network,
         name: `d${at}`,
         scopes: profile.scopes,
-        mayRead: (key, scope, atMs) => operator?.mayRead(key, scope, atMs) ?? true,
+        rightOf: (key, scope, atMs) => operator?.rightOf(key, scope, atMs) ?? 'none',
       }),
   );
   return {

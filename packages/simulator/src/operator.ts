@@ -51,10 +51,10 @@ export class Operator {
     key.revokedMs = Math.min(key.revokedMs, this.#world.timeline.nowMs);
   }
 
-  mayRead(text: string | undefined, scope: string, atMs: number): boolean {
-    if (!this.#world.profile.authenticated) return true;
+  rightOf(text: string | undefined, scope: string, atMs: number): 'write' | 'read' | 'none' {
+    if (!this.#world.profile.authenticated) return 'write';
     const key = this.#keys.get(text ?? '');
-    return key?.scopes.includes(scope) === true && atMs <= key.revokedMs;
+    return key?.scopes.includes(scope) === true && atMs <= key.revokedMs ? 'write' : 'none';
   }
 
   /** Answers one open conflict as a person might. */

@@ -104,7 +104,14 @@ function createWorld(options: RunOptions): World {
     fail(invariant, message) {
       world.failure ??= { invariant, message, atMs: timeline.nowMs };
     },
-    tell: { committed: ignore, stored: ignore, answered: ignore, restarted: ignore, ended: ignore },
+    tell: {
+      committed: ignore,
+      stored: ignore,
+      sent: ignore,
+      answered: ignore,
+      restarted: ignore,
+      ended: ignore,
+    },
   };
   const watched = { history, fail: world.fail };
   return Object.assign(world, { tell: tellAll(createCheckers(watched, world.limits)) });

@@ -4,11 +4,16 @@
 import { defineSchema } from '@holdfast/core';
 import { z } from 'zod';
 
-/** As the checkers know them, which read no declaration: the unique groups, and the collections of facts. */
+/** As the checkers know them, which read no declaration: the unique groups, the fields that name
+ * a parent, and the collections of facts. */
 export const uniqueGroups: ReadonlyMap<string, readonly (readonly string[])[]> = new Map([
   ['items', [['sku']]],
   ['bookings', [['room', 'slot']]],
   ['sales', [['receipt']]],
+]);
+export const parentFields: ReadonlyMap<string, ReadonlyMap<string, string>> = new Map([
+  ['items', new Map([['shelf', 'shelves']])],
+  ['sales', new Map([['item', 'items']])],
 ]);
 export const factCollections: ReadonlySet<string> = new Set(['sales']);
 

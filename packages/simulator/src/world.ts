@@ -1,7 +1,7 @@
 // What everything in one run shares: time, randomness, faults, the trace, the checkers.
 
 import type { Limits, Random } from '@holdfast/core';
-import type { Answered, Checker, Committed, DeviceView, Stored } from './checker.ts';
+import type { Answered, Checker, Committed, DeviceView, Sent, Stored } from './checker.ts';
 import type { Faults } from './faults.ts';
 import type { History } from './history.ts';
 import type { Operations } from './operations.ts';
@@ -42,6 +42,7 @@ export interface World {
 export interface Telling {
   committed(event: Committed): void;
   stored(event: Stored): void;
+  sent(event: Sent): void;
   answered(event: Answered): void;
   restarted(device: DeviceView): void;
   ended(devices: readonly DeviceView[]): void;
@@ -55,6 +56,9 @@ export function tellAll(checkers: readonly Checker[]): Telling {
     },
     stored: (event) => {
       for (const checker of checkers) checker.stored?.(event);
+    },
+    sent: (event) => {
+      for (const checker of checkers) checker.sent?.(event);
     },
     answered: (event) => {
       for (const checker of checkers) checker.answered?.(event);

@@ -1,21 +1,70 @@
 // 7. No device reads or writes outside its grants, and what it had of a scope goes with the grant.
 
-import type { MakeChecker } from '../checker.ts';
+import type { Answered, Committed, MakeChecker } from '../checker.ts';
 
-export const grantsHold: MakeChecker = ({ fail }) => {
+type MayWrite = (serverMs: number) => boolean;
+
+export const grantsHold: MakeChecker = ({ history, fail }) => {
   const invariant = '7 grants hold';
+  /** Mutation → the credentials with which it was sent. */
+  const senders = new Map<string, MayWrite[]>();
+  /** Device → the mutations that it ever held. */
+  const own = new Map<string, Set<string>>();
+  const ownOf = (device: string): Set<string> => {
+    const ids = own.get(device) ?? new Set<string>();
+    own.set(device, ids);
+    return ids;
+  };
+  const checkOwn = ({ device, scope, text }: Answered): void => {
+    const { verdicts, conflicts, errors } = JSON.parse(text);
+    const ids = ownOf(device);
+    for (const { mutation } of [...verdicts, ...errors])
+      if (!ids.has(mutation))
+        fail(invariant, `${device} was told of ${mutation} in ${scope}, which it never made.`);
+    for (const { id, mutations } of conflicts)
+      if (!mutations.some((mutation: string) => ids.has(mutation)))
+        fail(invariant, `${device} was told of conflict ${id} of ${scope}, in which nothing is its own.`);
+  };
   return {
     invariant,
     stored({ device, ops }) {
       for (const { table, key, text } of ops) {
+        if (table === 'marks' && key[1] === 'id') ownOf(device.name).add(key[2] ?? '');
         if (table !== 'scopes' || key[1] !== 'progress' || text === undefined) continue;
         if (!JSON.parse(text).ended) continue;
         for (const { key: record } of device.disk.entries('records', [key[0] ?? '']))
           fail(invariant, `${device.name} still shows ${record.join('/')}, and its grant has ended.`);
       }
     },
-    answered({ device, scope, status, text, mayRead }) {
-      if (mayRead || status !== 200) return;
+    restarted(device) {
+      for (const { key } of device.disk.entries('marks'))
+        if (key[1] === 'id') ownOf(device.name).add(key[2] ?? '');
+    },
+    sent({ mutations, mayWrite }) {
+      for (const id of mutations) {
+        const known = senders.get(id) ?? [];
+        known.push(mayWrite);
+        senders.set(id, known);
+      }
+    },
+    committed({ scope, writes, serverMs }: Committed) {
+      const before = history.scope(scope).verdicts;
+      for (const { verdict } of writes.mutations) {
+        const sent = senders.get(verdict.mutation);
+        // What is known was judged with a right; what nobody sent is a person's decision at the server.
+        if (!sent || before.has(verdict.mutation) || verdict.code === 'no_grant') continue;
+        if (!sent.some((mayWrite) => mayWrite(serverMs)))
+          fail(
+            invariant,
+            `${scope}: ${verdict.mutation} is ${verdict.verdict}, and came without a right to write.`,
+          );
+      }
+    },
+    answered(event) {
+      const { device, scope, status, text, mayRead } = event;
+      if (status !== 200) return;
+      checkOwn(event);
+      if (mayRead) return;
       const { records, conflicts, head } = JSON.parse(text);
       if (records.length > 0 || conflicts.length > 0 || head !== 0)
         fail(

@@ -7,6 +7,8 @@ export function bounded(limits: Limits): (watched: Watched) => Checker {
   return ({ fail }) => {
     const invariant = '11 bounded';
     const kept = new Map<string, number>();
+    /** `scope device` → its replicas there. */
+    const replicas = new Map<string, Set<string>>();
     return {
       invariant,
       committed({ scope, writes }) {
@@ -16,6 +18,12 @@ export function bounded(limits: Limits): (watched: Watched) => Checker {
               invariant,
               `${scope} has ${conflictsOpen} open conflicts, and may have ${limits.conflictsOpenMax}.`,
             );
+        for (const { replica, device } of writes.replicas) {
+          const known = replicas.get(`${scope} ${device}`) ?? new Set();
+          replicas.set(`${scope} ${device}`, known.add(replica));
+          if (known.size > limits.replicasPerDeviceMax)
+            fail(invariant, `${device} has ${known.size} replicas in ${scope}.`);
+        }
         for (const { replica, waiting } of writes.replicas)
           if (waiting > limits.waitingPerReplicaMax)
             fail(
@@ -43,6 +51,14 @@ export function bounded(limits: Limits): (watched: Watched) => Checker {
         const { records, verdicts } = JSON.parse(text);
         if (records.length > Math.min(recordsMax || limits.pageRecordsDefault, limits.pageRecordsMax))
           fail(invariant, `${device} got a page of ${records.length} records.`);
+        if (text.length > limits.pageCharsMax && records.length > 1) {
+          const chars = (sum: number, { body = {} }: { body?: object }) => sum + JSON.stringify(body).length;
+          if (records.reduce(chars, 0) > limits.pageCharsMax)
+            fail(
+              invariant,
+              `${device} got a page of ${records.length} records in ${text.length} characters.`,
+            );
+        }
         if (verdicts.length > limits.answerVerdictsMax + limits.batchMutationsMax)
           fail(invariant, `${device} got ${verdicts.length} verdicts in one answer.`);
       },

@@ -4,6 +4,7 @@ import type { Limits } from '@holdfast/core';
 import type { Checker, MakeChecker, Watched } from '../checker.ts';
 import { acknowledgedSurvives } from './01-acknowledged-survives.ts';
 import { appliedOnce } from './02-applied-once.ts';
+import { sentInOrder } from './02-sent-in-order.ts';
 import { wholeOrNot } from './03-whole-or-not.ts';
 import { nothingMissed } from './04-nothing-missed.ts';
 import { replicasAgree } from './05-replicas-agree.ts';
@@ -15,12 +16,14 @@ import { clocksDecideNothing } from './08-clocks-decide-nothing.ts';
 import { resolutionsRecorded } from './09-resolutions-recorded.ts';
 import { countersExact } from './10-counters-exact.ts';
 import { bounded } from './11-bounded.ts';
+import { countsTrue } from './11-counts-true.ts';
 import { uniqueClaims } from './unique-claims.ts';
 
 export function createCheckers(watched: Watched, limits: Limits): Checker[] {
   const makers: readonly MakeChecker[] = [
     acknowledgedSurvives,
     appliedOnce,
+    sentInOrder,
     wholeOrNot,
     nothingMissed,
     replicasAgree,
@@ -32,6 +35,7 @@ export function createCheckers(watched: Watched, limits: Limits): Checker[] {
     resolutionsRecorded,
     countersExact,
     bounded(limits),
+    countsTrue,
     uniqueClaims,
   ];
   return makers.map((make) => make(watched));

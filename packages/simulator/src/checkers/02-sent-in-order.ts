@@ -1,0 +1,144 @@
+// 2. Applied once, and in order: what a device sends is due, and nothing of it overtakes.
+//
+// Order among the entries of an outbox that touch one record never changes: whatever stands before an entry on one of its records
+// goes with it, and before it, or it does not go. What creates a parent rises with its child. What the server has answered is not
+// sent again, unless the replica took a new id.
+
+import type { Mutation } from '@holdfast/core';
+import type { DeviceView, MakeChecker, Sent } from '../checker.ts';
+import { parentFields } from '../schema.ts';
+
+interface Entry {
+  place: number;
+  mutation: Mutation;
+  state: string;
+  again?: boolean;
+}
+
+/** Of one device in one scope. */
+interface Outbox {
+  entries: Map<string, Entry>;
+  /** Mutation → its entry. */
+  byId: Map<string, Entry>;
+  /** Record key → places of the entries that touch it. */
+  touching: Map<string, Set<string>>;
+  /** Went alone once: it may have failed, and then it is passed over for a while. */
+  alone: Set<string>;
+}
+
+export const sentInOrder: MakeChecker = ({ fail }) => {
+  const invariant = '2 sent in order';
+  /** Device → scope → its outbox. */
+  const devices = new Map<string, Map<string, Outbox>>();
+  const outboxOf = (device: string, scope: string): Outbox => {
+    const scopes = devices.get(device) ?? new Map<string, Outbox>();
+    devices.set(device, scopes);
+    const none = { entries: new Map(), byId: new Map(), touching: new Map(), alone: new Set<string>() };
+    const outbox = scopes.get(scope) ?? none;
+    scopes.set(scope, outbox);
+    return outbox;
+  };
+  const checkEntry = (name: string, outbox: Outbox, entry: Entry, before: ReadonlySet<string>): void => {
+    const { id } = entry.mutation;
+    if (!isSendable(entry)) fail(invariant, `${name} sends ${id}, which is ${entry.state}.`);
+    for (const key of keysOf(entry.mutation))
+      for (const earlier of earlierOn(outbox, key, entry))
+        if (!before.has(earlier.mutation.id))
+          fail(invariant, `${name} sends ${id} before ${earlier.mutation.id}, which is ${earlier.state}.`);
+  };
+  const checkParents = (event: Sent, outbox: Outbox, entry: Entry, before: ReadonlySet<string>): void => {
+    const { device, scope } = event;
+    for (const key of parentsOf(entry.mutation)) {
+      const [collection = '', id = ''] = key.split('/');
+      if (!isUnknownToServer(device, scope, [collection, id])) continue;
+      const last = earlierOn(outbox, key, entry).at(-1);
+      if (!last || before.has(last.mutation.id) || isKept(outbox, entry)) continue;
+      fail(
+        invariant,
+        `${device.name} sends ${entry.mutation.id} without ${last.mutation.id}, which makes its ${key}.`,
+      );
+    }
+  };
+  return {
+    invariant,
+    stored({ device, ops }) {
+      for (const { table, key, text } of ops)
+        if (table === 'outbox') note(outboxOf(device.name, key[0] ?? ''), key[1] ?? '', text);
+    },
+    restarted(device) {
+      devices.delete(device.name);
+      for (const { key, text } of device.disk.entries('outbox'))
+        note(outboxOf(device.name, key[0] ?? ''), key[1] ?? '', text);
+    },
+    sent(event) {
+      const { device, scope, mutations } = event;
+      const outbox = outboxOf(device.name, scope);
+      const before = new Set<string>();
+      for (const id of mutations) {
+        const entry = outbox.byId.get(id);
+        if (!entry) continue;
+        if (mutations.length === 1) outbox.alone.add(id);
+        checkEntry(device.name, outbox, entry, before);
+        checkParents(event, outbox, entry, before);
+        before.add(id);
+      }
+    },
+  };
+};
+
+function note(outbox: Outbox, place: string, text: string | undefined): void {
+  const old = outbox.entries.get(place);
+  if (old) {
+    outbox.entries.delete(place);
+    outbox.byId.delete(old.mutation.id);
+    for (const key of keysOf(old.mutation)) outbox.touching.get(key)?.delete(place);
+  }
+  if (text === undefined) return;
+  const entry: Entry = JSON.parse(text);
+  outbox.entries.set(place, entry);
+  outbox.byId.set(entry.mutation.id, entry);
+  for (const key of keysOf(entry.mutation)) {
+    const places = outbox.touching.get(key) ?? new Set();
+    outbox.touching.set(key, places.add(place));
+  }
+}
+
+/** Entries before this one on a record that are not settled, oldest first. */
+function earlierOn({ entries, touching }: Outbox, key: string, { place }: Entry): Entry[] {
+  const found: Entry[] = [];
+  for (const other of touching.get(key) ?? []) {
+    const entry = entries.get(other);
+    const over = !entry || (!isSendable(entry) && (entry.state === 'settled' || entry.state === 'conflict'));
+    if (!over && entry.place < place) found.push(entry);
+  }
+  return found.sort((a, b) => a.place - b.place);
+}
+
+/** Whether something before it may be kept back for a good reason: it waits, is held, or went alone and may have failed. */
+function isKept({ entries, alone }: Outbox, { place }: Entry): boolean {
+  for (const entry of entries.values())
+    if (entry.place < place && (!isSendable(entry) || alone.has(entry.mutation.id))) return true;
+  return false;
+}
+
+function isSendable({ state, again }: Entry): boolean {
+  return state === 'unsent' || state === 'sent' || again === true;
+}
+
+function isUnknownToServer(device: DeviceView, scope: string, record: readonly string[]): boolean {
+  const shadow = device.disk.get('shadows', [scope, ...record]) as { body: object | null } | undefined;
+  return shadow?.body === null;
+}
+
+function keysOf({ changes }: Mutation): Set<string> {
+  return new Set(changes.map(({ collection, id }) => `${collection}/${id}`));
+}
+
+function parentsOf({ changes }: Mutation): string[] {
+  return changes.flatMap((change) => {
+    const given = change.type === 'put' ? change.body : change.type === 'patch' ? (change.set ?? {}) : {};
+    return [...(parentFields.get(change.collection) ?? [])].flatMap(([field, parent]) =>
+      typeof given[field] === 'string' ? [`${parent}/${given[field]}`] : [],
+    );
+  });
+}
