@@ -26,14 +26,12 @@ export interface Owner {
 }
 
 const restKey = '*';
+const nobody: Touch = [0, 0, null];
 
 export function readTouched(record: RecordStamped): Touched {
   if (record.touched === '') return { rest: [record.seq, record.madeAt, record.writer], fields: new Map() };
-  const stored = JSON.parse(record.touched) as Record<string, Touch>;
-  const fields = new Map(Object.entries(stored));
-  const rest = fields.get(restKey) ?? [0, 0, null];
-  fields.delete(restKey);
-  return { rest, fields };
+  const { [restKey]: rest = nobody, ...named } = JSON.parse(record.touched) as Record<string, Touch>;
+  return { rest, fields: new Map(Object.entries(named).map(([key, touch]) => [fieldOf(key), touch])) };
 }
 
 export function touchOf(touched: Touched, field: string): Touch {
@@ -73,11 +71,15 @@ export function writeTouched(
       rest = [Math.max(rest[0], folded[0]), Math.max(rest[1], folded[1]), null];
     }
   }
-  // A field may itself be called `*`; it is left to the rest, whose entry then has to cover it.
-  const named = next.get(restKey);
-  if (named) {
-    next.delete(restKey);
-    rest = [Math.max(rest[0], named[0]), Math.max(rest[1], named[1]), null];
-  }
-  return JSON.stringify(Object.fromEntries([...next, [restKey, rest]]));
+  const named = [...next].map(([field, last]) => [keyOf(field), last]);
+  return JSON.stringify(Object.fromEntries([...named, [restKey, rest]]));
+}
+
+/** A field's own name may begin with `*`, or be nothing else. It then has one more, so that no field shares the entry of the rest. */
+function keyOf(field: string): string {
+  return field.startsWith('*') ? `*${field}` : field;
+}
+
+function fieldOf(key: string): string {
+  return key.startsWith('*') ? key.slice(1) : key;
 }
