@@ -9,9 +9,10 @@ import {
   StorageError,
   type Transport,
 } from '@holdfast/client';
-import type { ExchangeRequest } from '@holdfast/core';
+import type { ExchangeRequest, Mutation } from '@holdfast/core';
 import type { DeviceView } from './checker.ts';
-import { Disk, type DiskOp, openStorage, type StoragePoint } from './disk.ts';
+import { openStorage, type StorageMode, type StoragePoint } from './device-storage.ts';
+import { Disk, type DiskOp } from './disk.ts';
 import type { Network } from './network.ts';
 import type { Stream } from './random.ts';
 import { type Business, deviceSchema } from './schema.ts';
@@ -72,14 +73,13 @@ export class Device implements DeviceView {
     this.#bootMs = timeline.nowMs;
     const hooks = {
       isAlive: () => generation === this.#generation,
-      point: (point: StoragePoint, mode: 'read' | 'write' | 'durable') =>
-        this.#point({ point, mode, generation }),
+      point: (point: StoragePoint, mode: StorageMode) => this.#point({ point, mode, generation }),
       committed: (ops: readonly DiskOp[]) => this.#committed(ops),
     };
     try {
       const replica = await createReplica<Business>({
         schema: deviceSchema,
-        storage: await openStorage(this.disk, hooks),
+        storage: openStorage(this.disk, hooks),
         transport: this.#transport(generation),
         device: this.name,
         clock: { wallMs: () => this.wallMs(), monoMs: () => Math.floor(timeline.nowMs - this.#bootMs) },
@@ -122,7 +122,7 @@ export class Device implements DeviceView {
     this.#fresh = [];
     const { volatile } = this.disk;
     const lost = power && volatile > 0 ? world.stream('power').below(volatile + 1) : 0;
-    if (lost > 0) this.disk.loseLast(lost);
+    this.disk.lose(lost);
     world.trace.note(world.timeline.nowMs, [4, numberOf(this.name), lost], () =>
       power ? `${this.name} loses power, and ${lost} commits` : `${this.name} dies`,
     );
@@ -239,7 +239,7 @@ export class Device implements DeviceView {
     return 'push';
   }
 
-  #point(at: { point: StoragePoint; mode: 'read' | 'write' | 'durable'; generation: number }): void {
+  #point(at: { point: StoragePoint; mode: StorageMode; generation: number }): void {
     const { point, mode, generation } = at;
     if (generation !== this.#generation) throw new StorageError('closed', 'The process is gone.');
     const { faults } = this.#deps.world;
@@ -260,9 +260,9 @@ export class Device implements DeviceView {
 
   #committed(ops: readonly DiskOp[]): void {
     const { history, tell, operations } = this.#deps.world;
-    for (const { table, key, text } of ops) {
-      if (table !== 'outbox' || text === undefined) continue;
-      const { mutation } = JSON.parse(text);
+    for (const { table, key, value } of ops) {
+      if (table !== 'outbox' || value === undefined) continue;
+      const { mutation } = value as unknown as { mutation: Mutation };
       if (history.made.has(mutation.id)) continue;
       history.made.set(mutation.id, { device: this.name, scope: key[0] ?? '', mutation });
       this.#fresh.push(mutation.id);

@@ -86,6 +86,19 @@ export function canonicalText(text: string | null): string | null {
   return found;
 }
 
+const bodies = new WeakMap<object, string>();
+
+/** The same of a value that nobody can change. */
+export function canonicalBody(body: object | null): string | null {
+  if (body === null) return null;
+  let found = bodies.get(body);
+  if (found === undefined) {
+    found = JSON.stringify(sorted(body));
+    bodies.set(body, found);
+  }
+  return found;
+}
+
 export function sorted(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(sorted);
   if (typeof value !== 'object' || value === null) return value;

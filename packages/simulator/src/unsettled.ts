@@ -11,6 +11,13 @@ interface Entry {
   state: string;
 }
 
+interface Progress {
+  seq: number;
+  ended: boolean;
+  staged: unknown;
+  opened: boolean;
+}
+
 /** What has not come to rest, for people; empty when all is settled. */
 export function unsettled(world: World, devices: readonly Device[]): string[] {
   return devices.flatMap((device) => {
@@ -21,16 +28,15 @@ export function unsettled(world: World, devices: readonly Device[]): string[] {
 
 function restless(world: World, device: Device, scope: string): string[] {
   const { head } = world.history.scope(scope);
-  const progress = device.disk.get('scopes', [scope, 'progress']) as
-    | { seq: number; ended: boolean; staged: unknown; opened: boolean }
-    | undefined;
+  const progress = device.disk.get<Progress>('scopes', [scope, 'progress']);
   const name = `${device.name} in ${scope}`;
   if (!progress?.opened) return [`${name} has read nothing`];
   if (progress.ended) return [`${name} believes that its grant has ended`];
   if (progress.seq !== head || progress.staged) return [`${name} shows ${progress.seq} of ${head}`];
-  const entries: Entry[] = [...device.disk.entries('outbox', [scope])]
-    .map(({ text }) => JSON.parse(text))
-    .sort((a: Entry, b: Entry) => a.place - b.place);
+  const entries = device.disk
+    .entries<Entry>('outbox', [scope])
+    .map(({ value }) => value)
+    .sort((a, b) => a.place - b.place);
   const behind = new Set<string>();
   const stuck: string[] = [];
   for (const { mutation, state } of entries) {

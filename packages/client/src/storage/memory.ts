@@ -1,153 +1,19 @@
-// A storage in memory: for tests, for the simulator, and for devices that may forget. No timers, no randomness: the same calls
-// give the same answers in the same order.
+// A storage in memory: for tests, and for devices that may forget. No timers, no randomness: the same calls give the same answers
+// in the same order.
 //
-// Values are kept as JSON text, as SQLite keeps them: a value that a caller changes later must not change in here.
+// Values are kept as JSON text, as SQLite keeps them: a value that a caller changes later must not change in here. A million
+// entries are a million pairs of strings and hardly anything else.
 
-import type { Json } from '@holdfast/core';
-import type { Storage, StorageEntry, StorageKey, StorageTable } from './port.ts';
-import type { Cut, Range } from './range.ts';
-import { SortedMap } from './sorted-map.ts';
-import { createSyncStorage, type SyncDriver } from './sync-storage.ts';
+import { type Keeping, MemoryDriver } from './memory-driver.ts';
+import type { Storage } from './port.ts';
+import { createSyncStorage } from './sync-storage.ts';
 
 export function createMemoryStorage(): Storage {
-  return createSyncStorage(new MemoryDriver());
+  return createSyncStorage(new MemoryDriver(asText));
 }
 
-interface Undo {
-  table: StorageTable;
-  text: string;
-  /** JSON text. */
-  before: string | undefined;
-}
-
-class MemoryDriver implements SyncDriver {
-  /** Keys as texts, values as JSON text: a million entries are a million pairs of strings and hardly anything else. */
-  readonly #tables = new Map<StorageTable, SortedMap<string>>();
-  /** What the open write transaction has replaced, in order. */
-  #undo: Undo[] = [];
-
-  get(table: StorageTable, key: StorageKey): Json | undefined {
-    const found = this.#table(table).get(textOf(key));
-    return found === undefined ? undefined : JSON.parse(found);
-  }
-
-  getMany(table: StorageTable, keys: readonly StorageKey[]): (Json | undefined)[] {
-    return keys.map((key) => this.get(table, key));
-  }
-
-  scan(table: StorageTable, range: Range): StorageEntry[] {
-    const { prefix, lower, upper, reverse, limit } = range;
-    const from = lower ? cutText(prefix, lower) : textOf(prefix);
-    const to = upper ? cutText(prefix, upper) : endText(prefix);
-    const found = this.#table(table).slice({ from, to, reverse, limit });
-    return found.map(([text, value]) => ({ key: partsOf(text), value: JSON.parse(value) }));
-  }
-
-  put(table: StorageTable, key: StorageKey, value: Json): void {
-    const text = textOf(key);
-    const before = this.#table(table).set(text, JSON.stringify(value));
-    this.#undo.push({ table, text, before });
-  }
-
-  delete(table: StorageTable, key: StorageKey): void {
-    this.#deleteText(table, textOf(key));
-  }
-
-  deleteAll(table: StorageTable, prefix: StorageKey): void {
-    const range = {
-      from: textOf(prefix),
-      to: endText(prefix),
-      reverse: false,
-      limit: Number.POSITIVE_INFINITY,
-    };
-    for (const [text] of this.#table(table).slice(range)) this.#deleteText(table, text);
-  }
-
-  begin(): void {
-    this.#undo = [];
-  }
-
-  commit(): void {
-    this.#undo = [];
-  }
-
-  rollback(): void {
-    for (const { table, text, before } of this.#undo.reverse()) {
-      if (before !== undefined) this.#table(table).set(text, before);
-      else this.#table(table).delete(text);
-    }
-    this.#undo = [];
-  }
-
-  close(): void {
-    this.#tables.clear();
-  }
-
-  #deleteText(table: StorageTable, text: string): void {
-    const before = this.#table(table).delete(text);
-    if (before !== undefined) this.#undo.push({ table, text, before });
-  }
-
-  #table(name: StorageTable): SortedMap<string> {
-    let table = this.#tables.get(name);
-    if (!table) {
-      table = new SortedMap();
-      this.#tables.set(name, table);
-    }
-    return table;
-  }
-}
-
-/**
- * A key as one text whose UTF-16 units order as the key's code points do, part by part. Each part ends with NUL, so the texts of
- * all keys that begin with some parts begin with the text of these parts.
- */
-function textOf(parts: StorageKey): string {
-  let text = '';
-  for (const part of parts) text += `${isPlain(part) ? part : escaped(part)}\0`;
-  return text;
-}
-
-function partsOf(text: string): StorageKey {
-  const parts = text.split('\0');
-  parts.pop();
-  return parts.map((part) => (isPlain(part) ? part : unescaped(part)));
-}
-
-function cutText(prefix: StorageKey, cut: Cut): string {
-  const text = textOf([...prefix, ...cut.parts]);
-  return cut.past ? `${text}\0` : text;
-}
-
-/** The first text behind all that begin with the prefix's; undefined when it is empty. */
-function endText(prefix: StorageKey): string | undefined {
-  return prefix.length === 0 ? undefined : `${textOf(prefix).slice(0, -1)}\u0001`;
-}
-
-function isPlain(part: string): boolean {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: these two are the ones that mean something in a key's text.
-  return !/[\0\u0001\ud800-\uffff]/.test(part);
-}
-
-/** NUL and U+0001 give way to the end mark; surrogates move behind U+FFFF, where their code points are (see compareText). */
-function escaped(part: string): string {
-  let text = '';
-  for (let at = 0; at < part.length; at += 1) {
-    const unit = part.charCodeAt(at);
-    if (unit < 2) text += `\u0001${String.fromCharCode(unit + 1)}`;
-    else text += String.fromCharCode(unit < 0xd800 ? unit : unit < 0xe000 ? unit + 0x2000 : unit - 0x800);
-  }
-  return text;
-}
-
-function unescaped(text: string): string {
-  let part = '';
-  for (let at = 0; at < text.length; at += 1) {
-    const unit = text.charCodeAt(at);
-    if (unit === 1) {
-      at += 1;
-      part += String.fromCharCode(text.charCodeAt(at) - 1);
-    } else part += String.fromCharCode(unit < 0xd800 ? unit : unit < 0xf800 ? unit + 0x800 : unit - 0x2000);
-  }
-  return part;
-}
+const asText: Keeping<string> = {
+  keep: ({ value }) => JSON.stringify(value),
+  valueOf: (text) => JSON.parse(text),
+  entryOf: (text, readKey) => ({ key: readKey(), value: JSON.parse(text) }),
+};

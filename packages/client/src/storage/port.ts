@@ -54,7 +54,8 @@ export interface StorageScan {
 }
 
 /**
- * Reads and writes of one transaction. It sees its own writes.
+ * Reads and writes of one transaction. It sees its own writes. Values are copied on their way in; what comes out is the reader's
+ * own, or frozen.
  * Inside `work` nothing but these methods may be awaited: an IndexedDB transaction ends by itself otherwise.
  */
 export interface StorageTransaction {

@@ -3,6 +3,7 @@
 // Acknowledged by the device: the write resolved. It must then be on the disk (outbox or quarantine) or known to the server.
 // Acknowledged by the server: a verdict reached a device. The server must then know the mutation for ever.
 
+import type { Mutation } from '@holdfast/core';
 import type { Checker, DeviceView, MakeChecker } from '../checker.ts';
 
 export const acknowledgedSurvives: MakeChecker = ({ history, fail }): Checker => {
@@ -10,7 +11,7 @@ export const acknowledgedSurvives: MakeChecker = ({ history, fail }): Checker =>
   const check = (device: DeviceView): void => {
     const kept = new Set<string>();
     for (const table of ['outbox', 'quarantine'] as const)
-      for (const { text } of device.disk.entries(table)) kept.add(JSON.parse(text).mutation.id);
+      for (const { value } of device.disk.entries<{ mutation: Mutation }>(table)) kept.add(value.mutation.id);
     for (const id of device.accepted) {
       if (kept.has(id) || device.givenUp.has(id)) continue;
       const made = history.made.get(id);

@@ -62,13 +62,13 @@ export const sentInOrder: MakeChecker = ({ fail }) => {
   return {
     invariant,
     stored({ device, ops }) {
-      for (const { table, key, text } of ops)
-        if (table === 'outbox') note(outboxOf(device.name, key[0] ?? ''), key[1] ?? '', text);
+      for (const { table, key, value } of ops)
+        if (table === 'outbox') note(outboxOf(device.name, key[0] ?? ''), key[1] ?? '', value);
     },
     restarted(device) {
       devices.delete(device.name);
-      for (const { key, text } of device.disk.entries('outbox'))
-        note(outboxOf(device.name, key[0] ?? ''), key[1] ?? '', text);
+      for (const { key, value } of device.disk.entries('outbox'))
+        note(outboxOf(device.name, key[0] ?? ''), key[1] ?? '', value);
     },
     sent(event) {
       const { device, scope, mutations } = event;
@@ -86,15 +86,15 @@ export const sentInOrder: MakeChecker = ({ fail }) => {
   };
 };
 
-function note(outbox: Outbox, place: string, text: string | undefined): void {
+function note(outbox: Outbox, place: string, value: unknown): void {
   const old = outbox.entries.get(place);
   if (old) {
     outbox.entries.delete(place);
     outbox.byId.delete(old.mutation.id);
     for (const key of keysOf(old.mutation)) outbox.touching.get(key)?.delete(place);
   }
-  if (text === undefined) return;
-  const entry: Entry = JSON.parse(text);
+  if (value === undefined) return;
+  const entry = value as Entry;
   outbox.entries.set(place, entry);
   outbox.byId.set(entry.mutation.id, entry);
   for (const key of keysOf(entry.mutation)) {

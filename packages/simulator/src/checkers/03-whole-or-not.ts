@@ -13,18 +13,18 @@ export const wholeOrNot: MakeChecker = ({ fail }) => {
     invariant,
     restarted({ name, disk }) {
       for (const key of [...shown.keys()]) if (key.startsWith(`${name} `)) shown.delete(key);
-      for (const { key, text } of disk.entries('records'))
-        if (key[1] === 'accounts') accountsOf(shown, name, key[0] ?? '').set(key[2] ?? '', balanceIn(text));
+      for (const { key, value } of disk.entries('records'))
+        if (key[1] === 'accounts') accountsOf(shown, name, key[0] ?? '').set(key[2] ?? '', balanceIn(value));
     },
     stored({ device, ops }) {
       const scopes = new Set<string>();
-      for (const { table, key, text } of ops) {
+      for (const { table, key, value } of ops) {
         if (table !== 'records' || key[1] !== 'accounts') continue;
         const [scope = '', , id = ''] = key;
         scopes.add(scope);
         const accounts = accountsOf(shown, device.name, scope);
-        if (text === undefined) accounts.delete(id);
-        else accounts.set(id, balanceIn(text));
+        if (value === undefined) accounts.delete(id);
+        else accounts.set(id, balanceIn(value));
       }
       for (const scope of scopes) {
         let sum = 0;
@@ -47,6 +47,6 @@ function accountsOf(
   return found;
 }
 
-function balanceIn(text: string): number {
-  return tenths(JSON.parse(text).body.balance);
+function balanceIn(value: unknown): number {
+  return tenths((value as { body: { balance?: number } }).body.balance);
 }

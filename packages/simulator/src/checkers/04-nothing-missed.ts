@@ -2,13 +2,18 @@
 // committed up to that seq. Also: what it has read never goes back, unless it begins anew.
 
 import type { Checker, DeviceView, MakeChecker } from '../checker.ts';
-import { contentOf } from '../disk.ts';
-import { canonicalText } from '../history.ts';
+import { canonicalBody } from '../history.ts';
 
 interface Read {
   seq: number;
   checkpoint: string | null;
   ended: boolean;
+  opened: boolean;
+}
+
+interface Held {
+  version: number;
+  body: object | null;
 }
 
 export const nothingMissed: MakeChecker = ({ history, fail }): Checker => {
@@ -16,16 +21,9 @@ export const nothingMissed: MakeChecker = ({ history, fail }): Checker => {
   const last = new Map<string, Read>();
   const compare = (device: DeviceView, scope: string, seq: number): void => {
     const held = new Map<string, { version: number; body: string | null }>();
-    for (const table of ['records', 'shadows'] as const) {
-      for (const entry of device.disk.entries(table, [scope])) {
-        const { key } = entry;
-        const { version, body } = contentOf<{ version: number; body: object | null }>(entry);
-        held.set(`${key[1]}/${key[2]}`, {
-          version,
-          body: body === null ? null : canonicalText(JSON.stringify(body)),
-        });
-      }
-    }
+    for (const table of ['records', 'shadows'] as const)
+      for (const { key, value } of device.disk.entries<Held>(table, [scope]))
+        held.set(`${key[1]}/${key[2]}`, { version: value.version, body: canonicalBody(value.body) });
     for (const [key, versions] of history.scope(scope).versions) {
       const expected = versions.findLast((version) => version.seq <= seq);
       const found = held.get(key);
@@ -49,14 +47,14 @@ export const nothingMissed: MakeChecker = ({ history, fail }): Checker => {
   return {
     invariant,
     restarted({ name, disk }) {
-      for (const { key, text } of disk.entries('scopes'))
-        if (key[1] === 'progress') last.set(`${name} ${key[0]}`, JSON.parse(text));
+      for (const { key, value } of disk.entries<Read>('scopes'))
+        if (key[1] === 'progress') last.set(`${name} ${key[0]}`, value);
     },
     stored({ device, ops }) {
-      for (const { table, key, text } of ops) {
-        if (table !== 'scopes' || key[1] !== 'progress' || text === undefined) continue;
+      for (const { table, key, value } of ops) {
+        if (table !== 'scopes' || key[1] !== 'progress' || value === undefined) continue;
         const name = `${device.name} ${key[0]}`;
-        const now: Read & { opened: boolean } = JSON.parse(text);
+        const now = value as unknown as Read;
         const before = last.get(name);
         last.set(name, now);
         if (before?.checkpoint === now.checkpoint && before?.ended === now.ended) continue;
@@ -68,10 +66,8 @@ export const nothingMissed: MakeChecker = ({ history, fail }): Checker => {
     },
     ended(devices) {
       for (const device of devices)
-        for (const { key, text } of device.disk.entries('scopes')) {
-          const now = JSON.parse(text);
-          if (key[1] === 'progress' && !now.ended) compare(device, key[0] ?? '', now.seq);
-        }
+        for (const { key, value } of device.disk.entries<Read>('scopes'))
+          if (key[1] === 'progress' && !value.ended) compare(device, key[0] ?? '', value.seq);
     },
   };
 };

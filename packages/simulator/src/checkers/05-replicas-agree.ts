@@ -10,11 +10,10 @@ export const replicasAgree: MakeChecker = ({ fail }) => {
     ended(devices) {
       const seen = new Map<string, { device: string; state: string }>();
       for (const device of devices) {
-        for (const { key, text } of device.disk.entries('scopes')) {
+        for (const { key, value } of device.disk.entries<{ seq: number; ended: boolean }>('scopes')) {
           const [scope = '', part] = key;
-          const { seq, ended } = JSON.parse(text);
-          if (part !== 'progress' || ended || [...device.disk.entries('outbox', [scope])].length > 0)
-            continue;
+          const { seq, ended } = value;
+          if (part !== 'progress' || ended || device.disk.entries('outbox', [scope]).length > 0) continue;
           const state = stateOf(device, scope);
           const other = seen.get(`${scope} ${seq}`);
           if (other && other.state !== state)
@@ -30,8 +29,9 @@ export const replicasAgree: MakeChecker = ({ fail }) => {
 };
 
 function stateOf(device: DeviceView, scope: string): string {
-  const records = [...device.disk.entries('records', [scope])].map(
-    ({ key, text }) => `${key[1]}/${key[2]} ${JSON.stringify(sorted(JSON.parse(text)))}`,
-  );
-  return records.sort().join('\n');
+  return device.disk
+    .entries('records', [scope])
+    .map(({ key, value }) => `${key[1]}/${key[2]} ${JSON.stringify(sorted(value))}`)
+    .sort()
+    .join('\n');
 }

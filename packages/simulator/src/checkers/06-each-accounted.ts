@@ -39,19 +39,19 @@ export const eachAccounted: MakeChecker = ({ history, fail }): Checker => {
     invariant,
     stored({ device, ops }) {
       const moved = new Map<string, string>();
-      for (const { table, key, text } of ops) {
+      for (const { table, key, value } of ops) {
         if (table !== 'outbox' && table !== 'quarantine') continue;
         const [scope = '', place = ''] = key;
-        const [left, came] = seat(ledgerOf(device.name, scope), `${table} ${place}`, text);
+        const [left, came] = seat(ledgerOf(device.name, scope), `${table} ${place}`, value);
         if (left !== undefined) moved.set(left, scope);
         if (came !== undefined) moved.set(came, scope);
       }
       for (const [id, scope] of moved) check(device, scope, id);
-      for (const { table, key, text } of ops) {
+      for (const { table, key, value } of ops) {
         const [scope = '', part] = key;
-        if (table !== 'scopes' || part !== 'progress' || text === undefined) continue;
+        if (table !== 'scopes' || part !== 'progress' || value === undefined) continue;
         const { pending } = ledgerOf(device.name, scope);
-        const said = JSON.parse(text).pending;
+        const said = (value as { pending?: number }).pending;
         if (said !== pending)
           fail(
             invariant,
@@ -65,8 +65,8 @@ export const eachAccounted: MakeChecker = ({ history, fail }): Checker => {
         for (const name of [...ledger.seats.keys()]) seat(ledger, name, undefined);
       }
       for (const table of tables)
-        for (const { key, text } of device.disk.entries(table))
-          seat(ledgerOf(device.name, key[0] ?? ''), `${table} ${key[1]}`, text);
+        for (const { key, value } of device.disk.entries(table))
+          seat(ledgerOf(device.name, key[0] ?? ''), `${table} ${key[1]}`, value);
       // What was never told to be stored may have gone with the power.
       for (const [scope, { created }] of book)
         for (const id of created.keys()) if (device.accepted.has(id)) check(device, scope, id);
@@ -78,7 +78,7 @@ export const eachAccounted: MakeChecker = ({ history, fail }): Checker => {
 function seat(
   ledger: Ledger,
   name: string,
-  text: string | undefined,
+  value: unknown,
 ): [left: string | undefined, came: string | undefined] {
   const { seats, created } = ledger;
   const count = (id: string, by: number): void => {
@@ -90,8 +90,8 @@ function seat(
     count(before.id, -1);
     ledger.pending -= Number(before.pending);
   }
-  if (text === undefined) return [before?.id, undefined];
-  const { mutation, state } = JSON.parse(text);
+  if (value === undefined) return [before?.id, undefined];
+  const { mutation, state } = value as { mutation: { id: string }; state: string };
   const pending = name.startsWith('outbox') && state !== 'settled';
   seats.set(name, { id: mutation.id, pending });
   count(mutation.id, 1);

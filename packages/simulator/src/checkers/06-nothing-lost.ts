@@ -4,7 +4,11 @@
 // or moved to the quarantine in the same transaction. Every mutation that a device made is pending, applied or kept.
 
 import type { DeviceView, MakeChecker } from '../checker.ts';
-import { contentOf } from '../disk.ts';
+
+interface Entry {
+  mutation: { id: string };
+  state: string;
+}
 
 export const nothingLost: MakeChecker = ({ history, fail }) => {
   const invariant = '6 nothing lost';
@@ -13,16 +17,14 @@ export const nothingLost: MakeChecker = ({ history, fail }) => {
   const mayLeave = (device: DeviceView, scope: string, id: string): string | undefined => {
     if (device.givenUp.has(id)) return undefined;
     const verdict = history.scope(scope).verdicts.get(id);
-    for (const entry of device.disk.entries('quarantine', [scope]))
-      if (contentOf<{ mutation: { id: string } }>(entry).mutation.id === id) return undefined;
+    for (const { value } of device.disk.entries<Entry>('quarantine', [scope]))
+      if (value.mutation.id === id) return undefined;
     if (!verdict) return 'without a verdict';
     if (verdict.verdict === 'waiting' || verdict.verdict === 'conflict')
       return `while it is ${verdict.verdict}`;
     if (verdict.verdict === 'rejected') return 'rejected, and not kept in the quarantine';
     if (inConflict.has(`${device.name} ${id}`)) return undefined;
-    const progress = device.disk.get('scopes', [scope, 'progress']) as
-      | { seq: number; ended: boolean }
-      | undefined;
+    const progress = device.disk.get<{ seq: number; ended: boolean }>('scopes', [scope, 'progress']);
     if (progress && !progress.ended && progress.seq < verdict.asOf)
       return `settled as of ${verdict.asOf}, while ${progress.seq} is visible`;
     return undefined;
@@ -30,14 +32,14 @@ export const nothingLost: MakeChecker = ({ history, fail }) => {
   return {
     invariant,
     stored({ device, ops }) {
-      for (const { table, key, text } of ops) {
-        if (table === 'outbox' && text !== undefined) {
-          const { state, mutation } = JSON.parse(text);
+      for (const { table, key, value } of ops) {
+        if (table === 'outbox' && value !== undefined) {
+          const { state, mutation } = value as unknown as Entry;
           if (state === 'conflict') inConflict.add(`${device.name} ${mutation.id}`);
         }
-        if (table !== 'marks' || key[1] !== 'id' || text !== undefined) continue;
+        if (table !== 'marks' || key[1] !== 'id' || value !== undefined) continue;
         const [scope = '', , id = ''] = key;
-        if (device.disk.has('marks', key)) continue;
+        if (device.disk.get('marks', key) !== undefined) continue;
         const problem = mayLeave(device, scope, id);
         if (problem !== undefined) fail(invariant, `${device.name} let ${id} go ${problem}.`);
       }
@@ -46,7 +48,7 @@ export const nothingLost: MakeChecker = ({ history, fail }) => {
       for (const device of devices) {
         const kept = new Set<string>();
         for (const table of ['outbox', 'quarantine'] as const)
-          for (const { text } of device.disk.entries(table)) kept.add(JSON.parse(text).mutation.id);
+          for (const { value } of device.disk.entries<Entry>(table)) kept.add(value.mutation.id);
         for (const [id, made] of history.made) {
           if (made.device !== device.name || kept.has(id) || !device.accepted.has(id)) continue;
           const problem = mayLeave(device, made.scope, id);

@@ -5,7 +5,6 @@
 
 import type { Mutation } from '@holdfast/core';
 import type { DeviceView, MakeChecker } from '../checker.ts';
-import { contentOf } from '../disk.ts';
 import { addedTenths, tenths } from '../history.ts';
 
 interface Entry {
@@ -13,18 +12,18 @@ interface Entry {
   state: string;
 }
 
+interface Account {
+  body: { balance?: number };
+}
+
 export const seenOnce: MakeChecker = ({ history, fail }) => {
   const invariant = '6 seen once';
   const check = (device: DeviceView, scope: string): void => {
-    const progress = device.disk.get('scopes', [scope, 'progress']) as
-      | { seq: number; ended: boolean; opened: boolean }
-      | undefined;
+    const progress = device.disk.get<{ seq: number; ended: boolean }>('scopes', [scope, 'progress']);
     if (!progress || progress.ended) return;
     const { seq } = progress;
     const known = history.scope(scope);
-    const entries: Entry[] = [...device.disk.entries('outbox', [scope])].map((entry) =>
-      contentOf<Entry>(entry),
-    );
+    const entries = device.disk.entries<Entry>('outbox', [scope]).map(({ value }) => value);
     for (const { mutation, state } of entries) {
       const applied = known.applied.get(mutation.id);
       if (state !== 'conflict' && applied !== undefined && applied <= seq)
@@ -33,14 +32,14 @@ export const seenOnce: MakeChecker = ({ history, fail }) => {
           `${device.name} at ${seq} still counts ${mutation.id}, which was applied at ${applied}.`,
         );
     }
-    for (const entry of device.disk.entries('records', [scope, 'accounts'])) {
-      const record = `accounts/${entry.key[2]}`;
+    for (const { key, value } of device.disk.entries<Account>('records', [scope, 'accounts'])) {
+      const record = `accounts/${key[2]}`;
       const base = history.at(scope, record, seq)?.body;
       if (base === undefined || base === null) continue;
       let expected = tenths(JSON.parse(base).balance);
       for (const { mutation, state } of entries)
         if (state !== 'conflict') expected += addedTenths(mutation.changes, record, 'balance');
-      const shown = tenths(contentOf<{ body: { balance: number } }>(entry).body.balance);
+      const shown = tenths(value.body.balance);
       if (shown !== expected)
         fail(
           invariant,

@@ -28,10 +28,10 @@ export const grantsHold: MakeChecker = ({ history, fail }) => {
   return {
     invariant,
     stored({ device, ops }) {
-      for (const { table, key, text } of ops) {
+      for (const { table, key, value } of ops) {
         if (table === 'marks' && key[1] === 'id') ownOf(device.name).add(key[2] ?? '');
-        if (table !== 'scopes' || key[1] !== 'progress' || text === undefined) continue;
-        if (!JSON.parse(text).ended) continue;
+        if (table !== 'scopes' || key[1] !== 'progress' || value === undefined) continue;
+        if (!(value as { ended?: boolean }).ended) continue;
         for (const { key: record } of device.disk.entries('records', [key[0] ?? '']))
           fail(invariant, `${device.name} still shows ${record.join('/')}, and its grant has ended.`);
       }
