@@ -43,23 +43,42 @@ export function migrate(db: DatabaseSync): void {
   for (const [at, migration] of migrations.entries()) {
     if (at < found) continue;
     db.exec('BEGIN IMMEDIATE');
-    migration(db);
+    db.exec(migration);
     db.exec(`PRAGMA application_id = ${applicationId}; PRAGMA user_version = ${at + 1}; COMMIT`);
   }
 }
 
-/** A step that has been released is never edited: files that have taken it do not take it again. */
-const migrations: readonly ((db: DatabaseSync) => void)[] = [
-  (db) => {
-    for (const [table, columns] of Object.entries(keyColumns)) {
-      const declared = columns.map((column) => `"${column}" TEXT NOT NULL`).join(', ');
-      const key = columns.map((column) => `"${column}"`).join(', ');
-      // Without a rowid the key's own tree holds the values: a scan reads one tree, in order, and nothing else.
-      db.exec(
-        `CREATE TABLE hf_${table} (${declared}, value TEXT NOT NULL, PRIMARY KEY (${key})) WITHOUT ROWID`,
-      );
-    }
-  },
+/**
+ * A step that has been released is never edited: files that have taken it do not take it again. Without a rowid the key's own tree
+ * holds the values: a scan reads one tree, in order, and nothing else.
+ */
+export const migrations: readonly string[] = [
+  `
+CREATE TABLE hf_meta ("name" TEXT NOT NULL, value TEXT NOT NULL,
+  PRIMARY KEY ("name")) WITHOUT ROWID;
+CREATE TABLE hf_scopes ("scope" TEXT NOT NULL, "name" TEXT NOT NULL, value TEXT NOT NULL,
+  PRIMARY KEY ("scope", "name")) WITHOUT ROWID;
+CREATE TABLE hf_records ("scope" TEXT NOT NULL, "collection" TEXT NOT NULL, "id" TEXT NOT NULL, value TEXT NOT NULL,
+  PRIMARY KEY ("scope", "collection", "id")) WITHOUT ROWID;
+CREATE TABLE hf_shadows ("scope" TEXT NOT NULL, "collection" TEXT NOT NULL, "id" TEXT NOT NULL, value TEXT NOT NULL,
+  PRIMARY KEY ("scope", "collection", "id")) WITHOUT ROWID;
+CREATE TABLE hf_indexes ("scope" TEXT NOT NULL, "collection" TEXT NOT NULL, "fields" TEXT NOT NULL, "encoded" TEXT NOT NULL, "id" TEXT NOT NULL, value TEXT NOT NULL,
+  PRIMARY KEY ("scope", "collection", "fields", "encoded", "id")) WITHOUT ROWID;
+CREATE TABLE hf_outbox ("scope" TEXT NOT NULL, "place" TEXT NOT NULL, value TEXT NOT NULL,
+  PRIMARY KEY ("scope", "place")) WITHOUT ROWID;
+CREATE TABLE hf_touches ("scope" TEXT NOT NULL, "record" TEXT NOT NULL, "place" TEXT NOT NULL, value TEXT NOT NULL,
+  PRIMARY KEY ("scope", "record", "place")) WITHOUT ROWID;
+CREATE TABLE hf_marks ("scope" TEXT NOT NULL, "list" TEXT NOT NULL, "place" TEXT NOT NULL, value TEXT NOT NULL,
+  PRIMARY KEY ("scope", "list", "place")) WITHOUT ROWID;
+CREATE TABLE hf_tombstones ("scope" TEXT NOT NULL, "collection" TEXT NOT NULL, "id" TEXT NOT NULL, value TEXT NOT NULL,
+  PRIMARY KEY ("scope", "collection", "id")) WITHOUT ROWID;
+CREATE TABLE hf_staged ("scope" TEXT NOT NULL, "record" TEXT NOT NULL, value TEXT NOT NULL,
+  PRIMARY KEY ("scope", "record")) WITHOUT ROWID;
+CREATE TABLE hf_conflicts ("scope" TEXT NOT NULL, "conflict" TEXT NOT NULL, value TEXT NOT NULL,
+  PRIMARY KEY ("scope", "conflict")) WITHOUT ROWID;
+CREATE TABLE hf_quarantine ("scope" TEXT NOT NULL, "place" TEXT NOT NULL, value TEXT NOT NULL,
+  PRIMARY KEY ("scope", "place")) WITHOUT ROWID;
+`,
 ];
 
 /** `hfrp`, in the place of the file's header that is there to tell whose file it is. */
