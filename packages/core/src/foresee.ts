@@ -89,6 +89,14 @@ function foreseeMutation(mutation: Mutation, needs: Needs, { schema, sha256 }: P
   }
 }
 
+/** Under which the replica of another device is known for a device that may not learn of that. No peer can name it. */
+export function hiddenReplica(device: string, replica: string): string {
+  return `${ownReplicas}hidden ${JSON.stringify([device, replica])}`;
+}
+
+/** Ids of replicas that begin with this are the server's own. */
+export const ownReplicas = 'holdfast:';
+
 /** Under which a mutation is remembered that a device sent without the right to write. */
 export function refusedAs(device: string, id: string): string {
   return `${device}/${id}`;

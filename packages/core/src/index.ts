@@ -19,7 +19,7 @@ export type { PlanContext } from './draft.ts';
 export { counterIn, editOf } from './edit.ts';
 export type { ErrorEntry, MutationErrorCode, Problem, RequestErrorCode, VerdictCode } from './errors.ts';
 export { mutationErrors, RequestError, requestErrors, verdictCodes } from './errors.ts';
-export { foresee } from './foresee.ts';
+export { foresee, hiddenReplica, ownReplicas } from './foresee.ts';
 export type { Json, JsonBounds, JsonObject, JsonProblem, JsonProblemCode, JsonResult } from './json.ts';
 export { checkJson, parseJson } from './json.ts';
 export { assertLimits, defaultLimits, integerMax, type Limits } from './limits.ts';

@@ -13,6 +13,8 @@ test.each([
   ['pageCharsMax', { pageCharsMax: defaultLimits.recordCharsMax - 1 }],
   ['pageRecordsDefault', { pageRecordsMax: defaultLimits.pageRecordsDefault - 1 }],
   ['batchMutationsMax', { answerVerdictsMax: defaultLimits.batchMutationsMax - 1 }],
+  ['refusalsPerDeviceMax', { refusalsPerDeviceMax: defaultLimits.batchMutationsMax - 1 }],
+  ['devicesPerKeyMax', { devicesMax: defaultLimits.devicesPerKeyMax - 1 }],
   ['mutationChangesMax', { groupChangesMax: defaultLimits.mutationChangesMax - 1 }],
   ['groupPushesMax', { waitingPushesMax: defaultLimits.groupPushesMax - 1 }],
 ] satisfies [string, Partial<Limits>][])('a contradiction about %s is named', (name, limits) => {

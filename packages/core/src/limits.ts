@@ -39,8 +39,14 @@ export interface Limits {
   /** Payloads of one device kept in the server's quarantine; beyond it only hash and size are kept. */
   quarantinePerDeviceMax: number;
   devicesMax: number;
-  /** Replicas of one device in one scope, former ones included. */
+  /** Devices that register with one key which was issued to none of them. */
+  devicesPerKeyMax: number;
+  /** Mutations that a device sent without the right to write and that are remembered as refused; beyond it a push is refused whole. */
+  refusalsPerDeviceMax: number;
+  /** Replicas by which one device is known in a scope that it may not write. */
   replicasPerDeviceMax: number;
+  /** Former ids that count as one replica's own. */
+  formerMax: number;
   /** Devices of one scope whose reading position is kept. */
   readersPerScopeMax: number;
   /** A device's clock may be this far ahead of the server's before its times are cut to the arrival. */
@@ -73,7 +79,10 @@ export const defaultLimits: Limits = {
   conflictsOpenMax: 10_000,
   quarantinePerDeviceMax: 1_000,
   devicesMax: 10_000,
-  replicasPerDeviceMax: 100,
+  devicesPerKeyMax: 1_000,
+  refusalsPerDeviceMax: 5_000,
+  replicasPerDeviceMax: 20,
+  formerMax: 100,
   readersPerScopeMax: 10_000,
   clockDriftMsMax: 5 * 60_000,
   groupPushesMax: 256,
@@ -98,6 +107,9 @@ export function assertLimits(limits: Limits): Limits {
   require(limits.recordCharsMax <= limits.pageCharsMax, 'recordCharsMax ≤ pageCharsMax');
   require(limits.pageRecordsDefault <= limits.pageRecordsMax, 'pageRecordsDefault ≤ pageRecordsMax');
   require(limits.batchMutationsMax <= limits.answerVerdictsMax, 'batchMutationsMax ≤ answerVerdictsMax');
+  require(limits.batchMutationsMax <=
+    limits.refusalsPerDeviceMax, 'batchMutationsMax ≤ refusalsPerDeviceMax');
+  require(limits.devicesPerKeyMax <= limits.devicesMax, 'devicesPerKeyMax ≤ devicesMax');
   require(limits.mutationChangesMax <= limits.groupChangesMax, 'mutationChangesMax ≤ groupChangesMax');
   require(limits.groupPushesMax <= limits.waitingPushesMax, 'groupPushesMax ≤ waitingPushesMax');
   return limits;

@@ -23,6 +23,8 @@ export interface PushItem {
   /** Ids that the replica says it had; those of another device are not believed. */
   former: readonly string[];
   right: 'write' | 'read' | 'none';
+  /** What may be remembered of one without the right to write: refused mutations, and replicas that are new to the scope. */
+  room: { refusals: number; replicas: number };
   /** Absent for protocols that number no batches. */
   n?: number;
   verdictsSeen: number;

@@ -76,6 +76,7 @@ export interface PushOptions {
   former?: readonly string[];
   device?: string;
   right?: PushItem['right'];
+  room?: PushItem['room'];
   seen?: number;
 }
 
@@ -106,6 +107,7 @@ export class TestScope {
   /** One push as an item of a plan; its batch takes the replica's next number unless told otherwise (null: none). */
   pushItem(replica: string, mutations: readonly Draughted[], options: PushOptions = {}): PushItem {
     const { former = [], device = `device-${replica}`, right = 'write', seen = 0 } = options;
+    const { room = { refusals: 1_000, replicas: 1_000 } } = options;
     const n = options.n === undefined ? (this.#batches.get(replica) ?? 0) + 1 : options.n;
     if (n !== null) this.#batches.set(replica, Math.max(n, this.#batches.get(replica) ?? 0));
     return {
@@ -114,6 +116,7 @@ export class TestScope {
       replica,
       former,
       right,
+      room,
       ...(n === null ? {} : { n }),
       verdictsSeen: seen,
       mutations: mutations.map(({ madeAt = this.nowMs, ...mutation }) => {

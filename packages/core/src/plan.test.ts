@@ -330,30 +330,6 @@ describe('the verdict log', () => {
   });
 });
 
-describe('without a grant', () => {
-  test.each(['read', 'none'] as const)(
-    'to write (%s), a mutation is rejected, fact or not; it is kept in no scope',
-    (right) => {
-      const scope = new TestScope();
-      scope.replica('z').push(put('items', 'i1', { name: 'Tea' }));
-      const sale = mutation([put('sales', 'x1', { amount: 3 })]);
-      const { verdicts } = scope.replica('a', { right }).batch([sale]);
-      expect(verdicts).toMatchObject([{ verdict: 'rejected', code: 'no_grant' }]);
-      expect(scope.body('sales', 'x1')).toBeUndefined();
-      expect(scope.stored.quarantine).toMatchObject([
-        { device: 'device-a', code: 'no_grant', payload: { id: sale.id }, inScope: false },
-      ]);
-    },
-  );
-
-  test('to read, a device is not told how far the scope has come', () => {
-    const scope = new TestScope();
-    scope.replica('z').push(put('items', 'i1', { name: 'Tea' }));
-    expect(scope.replica('a', { right: 'none' }).push(put('items', 'i2', { name: 'Oil' })).asOf).toBe(0);
-    expect(scope.replica('b', { right: 'read' }).push(put('items', 'i2', { name: 'Oil' })).asOf).toBe(1);
-  });
-});
-
 describe('the quarantine', () => {
   test('keeps what was rejected in its scope, and what came malformed in none', () => {
     const scope = new TestScope();

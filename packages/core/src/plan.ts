@@ -7,8 +7,8 @@
 // A plan that needs more has changed nothing: the draft is thrown away and the fold starts again.
 
 import { Draft, type PlanContext } from './draft.ts';
-import { type MutationErrorCode, mutationErrors, verdictCodes } from './errors.ts';
-import { refusedAs } from './foresee.ts';
+import { type MutationErrorCode, mutationErrors, requestErrors, verdictCodes } from './errors.ts';
+import { hiddenReplica, refusedAs } from './foresee.ts';
 import type { VerdictEntry } from './messages.ts';
 import type { Arrived, ExpireItem, PlanItem, PushItem } from './plan-item.ts';
 import { type ResolveOutcome, resolveConflict } from './plan-resolve.ts';
@@ -56,7 +56,9 @@ function takeItem(draft: Draft, item: PlanItem): ItemOutcome | undefined {
 }
 
 /** Undefined while the draft needs more. */
-function takePush(draft: Draft, item: PushItem): PushOutcome | undefined {
+function takePush(draft: Draft, given: PushItem): PushOutcome | undefined {
+  const item = withOwnReplica(draft, given);
+  if (!item) return undefined;
   const before = draft.replica(item.replica);
   if (before === undefined) return undefined;
   if (before && before.device !== item.device) {
@@ -73,6 +75,9 @@ function takePush(draft: Draft, item: PushItem): PushOutcome | undefined {
   const keys = item.mutations.map(({ mutation }) => keyOf(draft, item, mutation.id, own));
   const known = keys.map((key) => (key === undefined ? undefined : draft.mutation(key)));
   if (known.includes(undefined)) return undefined;
+  const fresh = known.filter((mutation) => mutation === null).length;
+  if (item.right !== 'write' && (fresh > item.room.refusals || (!before && item.room.replicas < 1)))
+    return withoutRight();
   const state: ReplicaState = before ?? {
     replica: item.replica,
     device: item.device,
@@ -82,7 +87,7 @@ function takePush(draft: Draft, item: PushItem): PushOutcome | undefined {
     verdictsSeen: 0,
     waiting: 0,
   };
-  if (item.n !== undefined && item.n <= state.batch && known.some((mutation) => mutation === null)) {
+  if (item.n !== undefined && item.n <= state.batch && fresh > 0) {
     return {
       type: 'refused',
       code: 'stale_batch',
@@ -112,6 +117,19 @@ function takePush(draft: Draft, item: PushItem): PushOutcome | undefined {
   return { type: 'pushed', verdicts: verdictsOf(draft, item.replica, answered), errors };
 }
 
+/** Who may see nothing is not told that the replica is another device's: it is answered as if there were no such replica. */
+function withOwnReplica(draft: Draft, item: PushItem): PushItem | undefined {
+  const named = draft.replica(item.replica);
+  if (named === undefined) return undefined;
+  const hidden = named !== null && named.device !== item.device && item.right === 'none';
+  return hidden ? { ...item, replica: hiddenReplica(item.device, item.replica) } : item;
+}
+
+/** Without the right to write, and beyond what is remembered of one who has none: nothing is kept. */
+function withoutRight(): PushOutcome {
+  return { type: 'refused', code: 'forbidden', field: 'scope', message: requestErrors.forbidden.meaning };
+}
+
 /** Former ids that belong to the same device, the replica's known ones included. */
 function formerOf(draft: Draft, item: PushItem, before: ReplicaState | null): readonly string[] | undefined {
   const former = new Set(before?.former ?? []);
@@ -121,7 +139,7 @@ function formerOf(draft: Draft, item: PushItem, before: ReplicaState | null): re
     if (state?.device === item.device && id !== item.replica)
       for (const own of [id, ...state.former]) former.add(own);
   }
-  return [...former].slice(0, draft.context.limits.replicasPerDeviceMax);
+  return [...former].slice(0, draft.context.limits.formerMax);
 }
 
 /**

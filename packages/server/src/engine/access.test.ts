@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import type { Credential, Device } from '../store/port.ts';
-import { grantsOf, rightIn } from './access.ts';
+import { grantsOf, isEnrolled, rightIn } from './access.ts';
 
 const credential: Credential = {
   key: 'k1',
@@ -13,7 +13,7 @@ const credential: Credential = {
 };
 const device: Device = { device: 'd1', name: '', key: 'k1', createdAt: 0, seenAt: 0, revokedAt: null };
 const caller = { key: 'k1', device: 'd1', actor: '' };
-const standing = { credential, device, nowMs: 1_000 };
+const standing = { credential, device, enrolled: false, nowMs: 1_000 };
 
 test('without authentication every scope is granted', () => {
   expect(grantsOf({ ...caller, key: null }, { ...standing, credential: undefined })).toBe('all');
@@ -28,6 +28,7 @@ test.each([
     'unauthenticated',
   ],
   ['a key of another device', { ...standing, credential: { ...credential, device: 'd2' } }, 'forbidden'],
+  ['a key of everybody’s, for a device that enrolled', { ...standing, enrolled: true }, 'forbidden'],
   ['a revoked device', { ...standing, device: { ...device, revokedAt: 1 } }, 'device_revoked'],
 ])('%s is refused', (_, given, code) => {
   expect(() => grantsOf(caller, given)).toThrow(expect.objectContaining({ code }));
@@ -61,4 +62,13 @@ test.each([
   [[], 'none'],
 ] as const)('grants %j give the right %s', (grants, right) => {
   expect(rightIn(grants === 'all' ? 'all' : [...grants], 'a')).toBe(right);
+});
+
+test('a device is enrolled when the key by which it came last was issued to it, good or ended', () => {
+  const own = { ...credential, device: 'd1' };
+  expect(isEnrolled(device, own)).toBe(true);
+  expect(isEnrolled(device, { ...own, revokedAt: 1, expiresAt: 1 })).toBe(true);
+  expect(isEnrolled(device, credential)).toBe(false);
+  expect(isEnrolled(device, undefined)).toBe(false);
+  expect(isEnrolled(undefined, own)).toBe(false);
 });

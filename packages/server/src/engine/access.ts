@@ -9,12 +9,14 @@ export type Right = 'write' | 'read' | 'none';
 export interface Standing {
   credential: Credential | undefined;
   device: Device | undefined;
+  /** See `isEnrolled`. */
+  enrolled: boolean;
   nowMs: number;
 }
 
 /** Throws RequestError when the credential or the device is good for nothing now; else answers its grants. */
 export function grantsOf(caller: Caller, standing: Standing): Grants {
-  const { credential, device, nowMs } = standing;
+  const { credential, device, enrolled, nowMs } = standing;
   if (device && device.revokedAt !== null) throw new RequestError('device_revoked');
   if (caller.key === null) return 'all';
   const expired = credential?.expiresAt != null && credential.expiresAt <= nowMs;
@@ -25,7 +27,18 @@ export function grantsOf(caller: Caller, standing: Standing): Grants {
       message: 'The key was issued to another device.',
     });
   }
+  if (enrolled && credential.device === null) {
+    throw new RequestError('forbidden', {
+      field: 'device',
+      message: 'This device has a key of its own.',
+    });
+  }
   return credential.grants;
+}
+
+/** Whether the device has a key of its own, good or ended, given the key by which it last came. No other key speaks for it then. */
+export function isEnrolled(device: Device | undefined, last: Credential | undefined): boolean {
+  return device !== undefined && last !== undefined && last.device === device.device;
 }
 
 export function rightIn(grants: Grants, scope: string): Right {

@@ -13,15 +13,13 @@ import {
   type WorkingSet,
   type Writes,
 } from '@holdfast/core';
-import type { Device, ReadPosition, Store, StoreTransaction } from '../store/port.ts';
-import { grantsOf, rightIn } from './access.ts';
-import type { Caller } from './engine.ts';
+import type { ReadPosition, Store, StoreTransaction } from '../store/port.ts';
+import { type Admitted, type Applicant, admitAll } from './admission.ts';
 import type { Job } from './lanes.ts';
 
-export interface CommitJob extends Job {
-  caller: Caller;
+export interface CommitJob extends Job, Applicant {
   /** Made when the caller's right is known. A caller without one is told what a missing thing is told. */
-  item: (right: 'write' | 'read' | 'none') => PlanItem;
+  item: (admitted: Admitted) => PlanItem;
   resolve: (outcome: ItemOutcome) => void;
   reject: (error: unknown) => void;
 }
@@ -38,7 +36,6 @@ export interface CommitDeps {
 
 // Each round loads everything that the last one missed; chains of waiting mutations need a few more.
 const roundsMax = 200;
-const deviceSeenEveryMs = 60_000;
 
 /** Answers each job: its outcome, or the error that refused it alone. Throws when the whole group failed. */
 export async function commitGroup(
@@ -51,15 +48,15 @@ export async function commitGroup(
   const heads = new Map<string, number>();
   const outcomes = await deps.store.commit(async (transaction) => {
     const states = await transaction.scopes([...new Set(group.map((job) => job.scope))]);
-    const { refused, rights } = await admitGroup(transaction, group, {
-      nowMs,
-      devicesMax: context.limits.devicesMax,
-    });
+    const admissions = await admitAll(transaction, group, { nowMs, limits: context.limits });
+    const refused = new Map<CommitJob, RequestError>();
     const taken = new Map<string, { job: CommitJob; item: PlanItem }[]>();
-    for (const job of group) {
-      if (refused.has(job)) continue;
+    for (const [place, job] of group.entries()) {
+      const admitted = admissions[place];
+      if (admitted instanceof RequestError) refused.set(job, admitted);
+      if (!admitted || admitted instanceof RequestError) continue;
       const list = taken.get(job.scope) ?? [];
-      list.push({ job, item: job.item(rights.get(job) ?? 'none') });
+      list.push({ job, item: job.item(admitted) });
       taken.set(job.scope, list);
     }
     const sets = new Map(
@@ -89,57 +86,6 @@ function outcomeOf(
   const outcome = outcomes[taken.findIndex((other) => other.job === job)];
   if (!outcome) throw new Error('A plan left a job without an outcome.');
   return outcome;
-}
-
-/** Credentials, devices and rights, as they stand in this transaction. */
-async function admitGroup(
-  transaction: StoreTransaction,
-  group: readonly CommitJob[],
-  bounds: { nowMs: number; devicesMax: number },
-): Promise<{ refused: Map<CommitJob, RequestError>; rights: Map<CommitJob, 'write' | 'read' | 'none'> }> {
-  const keys = [...new Set(group.flatMap(({ caller }) => caller.key ?? []))];
-  const names = [...new Set(group.flatMap(({ caller }) => (caller.device === '' ? [] : [caller.device])))];
-  const credentials = keys.length > 0 ? await transaction.credentials(keys) : new Map();
-  const devices = names.length > 0 ? await transaction.devices(names) : new Map<string, Device>();
-  const fresh = names.some((name) => !devices.has(name));
-  let room = fresh ? bounds.devicesMax - (await transaction.deviceCount()) : 0;
-  const refused = new Map<CommitJob, RequestError>();
-  const rights = new Map<CommitJob, 'write' | 'read' | 'none'>();
-  const put = new Map<string, Device>();
-  for (const job of group) {
-    const { caller, scope } = job;
-    try {
-      const device = put.get(caller.device) ?? devices.get(caller.device);
-      const grants = grantsOf(caller, {
-        credential: credentials.get(caller.key ?? ''),
-        device,
-        nowMs: bounds.nowMs,
-      });
-      if (caller.device !== '' && !device && room-- <= 0)
-        throw new RequestError('too_many', { field: 'device', message: 'No more devices can register.' });
-      rights.set(job, rightIn(grants, scope));
-      const next = caller.device === '' ? undefined : seenDevice(caller, device, bounds.nowMs);
-      if (next) put.set(caller.device, next);
-    } catch (error) {
-      if (!(error instanceof RequestError)) throw error;
-      refused.set(job, error);
-    }
-  }
-  if (put.size > 0) await transaction.putDevices([...put.values()]);
-  return { refused, rights };
-}
-
-/** The device's row when it must be written: new, with another key, or not seen for a while. */
-function seenDevice(caller: Caller, device: Device | undefined, nowMs: number): Device | undefined {
-  if (device && device.key === caller.key && nowMs - device.seenAt < deviceSeenEveryMs) return undefined;
-  return {
-    device: caller.device,
-    name: device?.name ?? '',
-    key: caller.key,
-    createdAt: device?.createdAt ?? nowMs,
-    seenAt: Math.max(nowMs, device?.seenAt ?? 0),
-    revokedAt: device?.revokedAt ?? null,
-  };
 }
 
 interface ScopePlan {

@@ -12,8 +12,9 @@ import type {
   Sha256,
   Timer,
 } from '@holdfast/core';
-import { RequestError } from '@holdfast/core';
+import { ownReplicas, RequestError } from '@holdfast/core';
 import { type Store, StoreError } from '../store/port.ts';
+import type { Admitted } from './admission.ts';
 import { checkPosition, readCheckpoint } from './checkpoint.ts';
 import { type CommitDeps, type CommitJob, commitGroup } from './commit.ts';
 import { type Caller, type Engine, operator, type PushRequest } from './engine.ts';
@@ -65,6 +66,7 @@ export function createEngine(deps: EngineDeps): Engine {
         scope,
         caller: operator,
         changes: mutations.length,
+        mutations: 0,
         item: () => ({ type: 'expire', mutations }),
       }),
     failed: (error) => deps.log('warn', 'The sweep failed and will be tried again.', { error }),
@@ -89,9 +91,9 @@ export function createEngine(deps: EngineDeps): Engine {
         actor: caller.actor,
       };
       // A conflict of a scope that the caller may not write is as unknown as one that never was.
-      const item = (right: 'write' | 'read' | 'none'): Resolution =>
+      const item = ({ right }: Admitted): Resolution =>
         right === 'write' ? resolution : { ...resolution, conflict: 0 };
-      const outcome = (await submit({ scope, caller, changes: 1, item })) as ResolveOutcome;
+      const outcome = (await submit({ scope, caller, changes: 1, mutations: 0, item })) as ResolveOutcome;
       if (outcome.type === 'unresolved') throw new RequestError(outcome.code, { message: outcome.message });
       return outcome;
     },
@@ -142,16 +144,21 @@ async function runGroup(deps: EngineDeps, commit: CommitDeps, group: readonly Co
 
 function pushJob(caller: Caller, scope: string, request: PushRequest): Omit<CommitJob, 'resolve' | 'reject'> {
   const { replica, former, n, verdictsSeen, mutations } = request;
+  // The server's own replicas count as those of another device: the sender takes a new id.
+  if (caller.device !== '' && replica.startsWith(ownReplicas))
+    throw new RequestError('forbidden', { field: 'replica' });
   return {
     scope,
     caller,
     changes: mutations.reduce((sum, { mutation }) => sum + mutation.changes.length, 0),
-    item: (right) => ({
+    mutations: mutations.length,
+    item: ({ right, room }) => ({
       type: 'push',
       device: caller.device,
       replica,
       former,
       right,
+      room,
       verdictsSeen,
       mutations,
       ...(n === undefined ? {} : { n }),

@@ -10,8 +10,6 @@ beforeEach(async () => {
 });
 afterEach(() => t.close());
 
-const caller = { key: null, device: 'device-a', actor: '' };
-
 describe('push and pull', () => {
   test('a write of one replica reaches another, whole and once', async () => {
     const { verdicts } = await t.push('a', 1, [
@@ -91,124 +89,6 @@ describe('push and pull', () => {
       t.push('a', 2, [t.mutation([put('items', 'i2', {})])], { caller: { device: 'other' } }),
     ).rejects.toMatchObject({ code: 'forbidden', field: 'replica' });
     expect((await t.pull('b')).head).toBe(1);
-  });
-});
-
-describe('grants', () => {
-  const credential = {
-    key: 'k1',
-    name: 'k',
-    device: null,
-    createdAt: 0,
-    expiresAt: null,
-    revokedAt: null,
-    secretHash: 'x',
-  };
-  const audit = { at: 0, actor: '', action: '', subject: '' };
-
-  test('a reader cannot write: its mutations are rejected, kept in the quarantine, and change nothing', async () => {
-    await t.store.identity.addCredential(
-      { ...credential, grants: [{ scope: 'main', right: 'read' }] },
-      audit,
-    );
-    const { verdicts } = await t.push('a', 1, [t.mutation([put('sales', 's1', { amount: 1 })])], {
-      caller: { key: 'k1' },
-    });
-    expect(verdicts).toMatchObject([{ verdict: 'rejected', code: 'no_grant' }]);
-    expect((await t.engine.inspect.counts()).collections).toEqual([]);
-    expect(await t.engine.inspect.quarantine({ device: 'device-a', max: 10 })).toMatchObject([
-      { code: 'no_grant' },
-    ]);
-  });
-
-  test('a scope without a grant tells nothing: no records, no head, the grants', async () => {
-    await t.push('b', 1, [t.mutation([put('items', 'i1', {})])], { scope: 'secret' });
-    await t.store.identity.addCredential(
-      { ...credential, grants: [{ scope: 'main', right: 'write' }] },
-      audit,
-    );
-    const there = await t.engine.pull({ ...caller, key: 'k1' }, 'secret', { after: null });
-    const nowhere = await t.engine.pull({ ...caller, key: 'k1' }, 'never', { after: null });
-    expect(there).toEqual(nowhere);
-    const asking = { after: null, verdictsOf: { replica: 'b', seen: 0 } };
-    expect(await t.engine.pull({ ...caller, key: 'k1' }, 'secret', asking)).toEqual(nowhere);
-    expect(there).toMatchObject({ records: [], head: 0, grants: [{ scope: 'main', right: 'write' }] });
-  });
-
-  test.each(['read', 'none'] as const)(
-    'who may not write (%s) decides nothing for others, and learns nothing of what they sent',
-    async (right) => {
-      const grants = right === 'read' ? [{ scope: 'main', right }] : [];
-      await t.store.identity.addCredential({ ...credential, grants }, audit);
-      const intruder = { caller: { key: 'k1' } };
-      const first = t.mutation([put('items', 'i1', {})]);
-      const refused = await t.push('x', 1, [first], intruder);
-      expect(refused.verdicts).toMatchObject([{ verdict: 'rejected', code: 'no_grant' }]);
-      // Again: the same answer. And the owner's mutation is judged as if nobody had sent it before.
-      expect((await t.push('x', 1, [first], intruder)).verdicts).toEqual(refused.verdicts);
-      expect(await t.push('a', 1, [first])).toMatchObject({ verdicts: [{ verdict: 'applied', seq: 1 }] });
-      const second = t.mutation([put('items', 'i2', {})]);
-      await t.push('a', 2, [second]);
-      const copied = await t.push('x', 2, [second, { ...second, actor: 'other' }], intruder);
-      expect(copied.verdicts[0]).toMatchObject({ verdict: 'rejected', code: 'no_grant' });
-      expect(copied.verdicts[0]?.seq).toBeUndefined();
-    },
-  );
-
-  test('a device whose right ended still gets the verdicts of what it sent before', async () => {
-    await t.store.identity.addCredential({ ...credential, grants: [] }, audit);
-    const mutation = t.mutation([put('items', 'i1', {})]);
-    await t.push('a', 1, [mutation]);
-    const { verdicts } = await t.push('a', 1, [mutation], { caller: { key: 'k1' } });
-    expect(verdicts).toMatchObject([{ verdict: 'applied', seq: 1, n: 1 }]);
-  });
-
-  test('who has no right any more is told when there are more verdicts than one answer holds', async () => {
-    await t.close();
-    t = await startEngine({ limits: { answerVerdictsMax: 2, batchMutationsMax: 2 } });
-    await t.store.identity.addCredential({ ...credential, grants: [] }, audit);
-    for (let i = 1; i <= 3; i++) await t.push('a', i, [t.mutation([put('items', `i${i}`, {})])]);
-    const asked = (seen: number) =>
-      t.engine.pull({ ...caller, key: 'k1' }, 'main', { after: null, verdictsOf: { replica: 'a', seen } });
-    expect(await asked(0)).toMatchObject({ verdicts: [{ n: 1 }, { n: 2 }], more: true });
-    expect(await asked(2)).toMatchObject({ verdicts: [{ n: 3 }], more: false });
-  });
-
-  test('a push without any grant leaves no scope behind', async () => {
-    await t.store.identity.addCredential({ ...credential, grants: [] }, audit);
-    await t.push('a', 1, [t.mutation([put('items', 'i1', {})])], { scope: 'nowhere', caller: { key: 'k1' } });
-    expect((await t.engine.inspect.scopes('', 10)).map(({ scope }) => scope)).toEqual([]);
-  });
-
-  test('a revoked key and a revoked device are refused from the next commit on', async () => {
-    await t.store.identity.addCredential({ ...credential, grants: 'all' }, audit);
-    await t.push('a', 1, [t.mutation([put('items', 'i1', {})])], { caller: { key: 'k1' } });
-    await t.store.identity.revokeCredential('k1', 1, audit);
-    await expect(
-      t.push('a', 2, [t.mutation([put('items', 'i2', {})])], { caller: { key: 'k1' } }),
-    ).rejects.toMatchObject({ code: 'unauthenticated' });
-    await t.store.identity.revokeDevice('device-a', 1, audit);
-    await expect(t.push('a', 2, [t.mutation([put('items', 'i2', {})])])).rejects.toMatchObject({
-      code: 'device_revoked',
-    });
-    await expect(t.pull('a')).rejects.toMatchObject({ code: 'device_revoked' });
-    expect((await t.pull('b')).head).toBe(1);
-  });
-
-  test('unknown and foreign conflicts answer alike', async () => {
-    await t.store.identity.addCredential(
-      { ...credential, grants: [{ scope: 'other', right: 'write' }] },
-      audit,
-    );
-    await t.push('a', 1, [t.mutation([put('shelves', 's1', { name: 'A' })])]);
-    await t.push('b', 1, [t.mutation([put('shelves', 's1', { name: 'B' })])]);
-    const ask = (key: string | null, conflict: number) =>
-      t.engine
-        .resolve({ ...caller, key }, 'main', conflict, 1, { type: 'server' })
-        .catch(({ code, message }) => [code, message]);
-    expect(await ask('k1', 1)).toEqual(await ask('k1', 99));
-    expect(await ask('k1', 1)).toEqual(await ask(null, 99));
-    expect(await ask(null, 1)).toMatchObject({ conflict: { state: 'settled' } });
   });
 });
 

@@ -2,6 +2,7 @@
 
 import {
   type ConflictEntry,
+  hiddenReplica,
   type Limits,
   type LoggedVerdict,
   RequestError,
@@ -9,7 +10,7 @@ import {
   type VerdictEntry,
 } from '@holdfast/core';
 import type { Store, StoreSnapshot } from '../store/port.ts';
-import { grantsOf, type Right, rightIn } from './access.ts';
+import { grantsOf, isEnrolled, type Right, rightIn } from './access.ts';
 import { checkPosition, readCheckpoint, writeCheckpoint } from './checkpoint.ts';
 import type { Caller, PullRequest, PullResult } from './engine.ts';
 
@@ -60,7 +61,9 @@ async function readGrants(
 ): Promise<PullResult['grants']> {
   const credential = reader.key === null ? undefined : await snapshot.credential(reader.key);
   const device = reader.device === '' ? undefined : await snapshot.device(reader.device);
-  return grantsOf(reader, { credential, device, nowMs });
+  const { key = null } = device ?? {};
+  const last = key === reader.key || key === null ? credential : await snapshot.credential(key);
+  return grantsOf(reader, { credential, device, enrolled: isEnrolled(device, last), nowMs });
 }
 
 async function readVerdicts(
@@ -70,12 +73,15 @@ async function readVerdicts(
 ): Promise<{ entries: readonly VerdictEntry[]; leftOutAsOf: number | null }> {
   if (!request.verdictsOf) return { entries: [], leftOutAsOf: null };
   const { snapshot, reader, scope, right } = by;
-  const { replica, seen } = request.verdictsOf;
-  const state = await snapshot.replica(scope, replica);
-  const foreign = state !== undefined && state.device !== reader.device;
-  // Without a right, a foreign replica is as unknown as one that never was.
-  if (!state || (foreign && right === 'none')) return { entries: [], leftOutAsOf: null };
-  if (foreign) {
+  const { seen } = request.verdictsOf;
+  const named = await snapshot.replica(scope, request.verdictsOf.replica);
+  const hidden = named !== undefined && named.device !== reader.device && right === 'none';
+  const replica = hidden
+    ? hiddenReplica(reader.device, request.verdictsOf.replica)
+    : request.verdictsOf.replica;
+  const state = hidden ? await snapshot.replica(scope, replica) : named;
+  if (!state) return { entries: [], leftOutAsOf: null };
+  if (state.device !== reader.device) {
     throw new RequestError('forbidden', {
       field: 'replica',
       message: 'This replica belongs to another device.',

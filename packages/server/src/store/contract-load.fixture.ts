@@ -301,6 +301,30 @@ function testConflicts(open: OpenStore): void {
     expect((await loaded(store, ask)).conflictsOpen.get('items/a')).toEqual([conflicts[2]]);
   });
 
+  test('refusals for lack of a right are counted by device in whatever scope, replicas by device and scope', async () => {
+    const { store } = await open();
+    const refused = (mutation: string, device = 'device-1') =>
+      quarantined(mutation, { device, code: 'no_grant', inScope: false });
+    await write(
+      store,
+      writesOf({
+        quarantine: [refused('m-1'), { ...refused('m-2'), payload: null }, quarantined('m-3')],
+        replicas: [replicaState('a'), replicaState('b'), replicaState('c', { device: 'x' })],
+      }),
+    );
+    await write(store, writesOf({ quarantine: [refused('m-1'), refused('m-4', 'x')] }), 'other');
+    const places = ['shop/device-1', 'other/device-1', 'shop/x', 'shop/nobody'].map((place) => {
+      const [scope = '', device = ''] = place.split('/');
+      return { scope, device };
+    });
+    expect(await store.commit((transaction) => transaction.refusals(places))).toEqual([
+      { mutations: 3, replicas: 2 },
+      { mutations: 3, replicas: 0 },
+      { mutations: 1, replicas: 1 },
+      { mutations: 0, replicas: 0 },
+    ]);
+  });
+
   test('a device’s quarantine counts the payloads that are kept, in whatever scope', async () => {
     const { store } = await open();
     await write(store, writesOf({ quarantine: [quarantined('m-1'), quarantined('m-2', { payload: null })] }));

@@ -185,10 +185,17 @@ function testCommit(open: OpenStore): void {
       ...more,
     });
     await store.commit(async (transaction) => {
-      expect(await transaction.deviceCount()).toBe(0);
+      expect(await transaction.deviceCounts([])).toEqual({ all: 0, byKey: new Map() });
       await transaction.putDevices([device('a'), device('b')]);
-      expect(await transaction.deviceCount()).toBe(2);
-      expect([...(await transaction.devices(['b', 'x'])).values()]).toEqual([device('b')]);
+      await transaction.putDevices([device('b', { key: 'k' })]);
+      expect(await transaction.deviceCounts(['k', 'none'])).toEqual({
+        all: 2,
+        byKey: new Map([
+          ['k', 1],
+          ['none', 0],
+        ]),
+      });
+      expect([...(await transaction.devices(['b', 'x'])).values()]).toEqual([device('b', { key: 'k' })]);
     });
     await store.identity.revokeDevice('a', 7, { at: 7, actor: 'Kim', action: 'device.revoke', subject: 'a' });
     await store.commit((transaction) => transaction.putDevices([device('a', { seenAt: 9, key: 'k' })]));

@@ -84,7 +84,12 @@ export interface StoreTransaction {
   /** Unknown keys are missing from the answer. */
   credentials(keys: readonly string[]): Promise<ReadonlyMap<string, Credential>>;
   devices(devices: readonly string[]): Promise<ReadonlyMap<string, Device>>;
-  deviceCount(): Promise<number>;
+  /** How many devices there are, and how many of them came last with each of these keys. */
+  deviceCounts(keys: readonly string[]): Promise<{ all: number; byKey: ReadonlyMap<string, number> }>;
+  /** For each place, in order: how many mutations of the device are remembered as refused with no_grant, in whatever scope, and how many replicas the scope knows of it. */
+  refusals(
+    places: readonly { scope: string; device: string }[],
+  ): Promise<readonly { mutations: number; replicas: number }[]>;
   /** Adds to each scope's working set an entry for every key that its needs name. */
   load(
     needs: ReadonlyMap<string, Needs>,

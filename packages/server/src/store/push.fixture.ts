@@ -71,6 +71,7 @@ export function push(
     replica,
     former: [],
     right: 'write',
+    room: { refusals: 0, replicas: 0 },
     verdictsSeen: 0,
     mutations: changes.map((change, at) => {
       const mutation = { id: `${name}-${at}`, schema: schema.version, made, changes: [change] };

@@ -126,7 +126,13 @@ function createTransaction(
         ]),
       ),
     devices: async (devices) => found(database.devices, devices),
-    deviceCount: async () => database.devices.size,
+    async deviceCounts(keys) {
+      const counts = new Map(keys.map((key) => [key, 0]));
+      for (const { key } of database.devices.values())
+        if (key !== null && counts.has(key)) counts.set(key, (counts.get(key) ?? 0) + 1);
+      return { all: database.devices.size, byKey: counts };
+    },
+    refusals: async (places) => places.map(({ scope, device }) => refusalsOf(database, scope, device)),
     async load(needs, sets, holdersMax) {
       for (const [scope, need] of needs) {
         const set = sets.get(scope);
@@ -158,6 +164,18 @@ function createTransaction(
       staged.writes.push(() => putReads(database, reads, readersPerScopeMax));
     },
   };
+}
+
+function refusalsOf(
+  database: Database,
+  scope: string,
+  device: string,
+): { mutations: number; replicas: number } {
+  const mutations = database.quarantine.filter(
+    ({ entry }) => entry.device === device && entry.code === 'no_grant',
+  );
+  const replicas = [...scopeOf(database, scope).replicas.values()].filter((it) => it.device === device);
+  return { mutations: mutations.length, replicas: replicas.length };
 }
 
 function found<Value>(all: ReadonlyMap<string, Value>, keys: readonly string[]): Map<string, Value> {

@@ -195,11 +195,30 @@ describe('with keys', () => {
       ...batchOf(1, mutationOf(9, put('i1', 'Soap'))),
     };
     expect((await exchange(filled, inside)).body.head).toBe(1);
-    for (const parts of [{}, batchOf(1, mutationOf(1, put('i1', 'Soap'))), { limit: 0 }]) {
-      const there = await exchange({ scope: 'shop-3', ...parts });
-      const absent = await exchange({ scope: 'shop-4', ...parts });
-      expect(there.text).toBe(absent.text);
-      expect(there.text).not.toContain('Soap');
+    const batch = batchOf(1, mutationOf(1, put('i1', 'Soap')));
+    // First a device that nobody knows, then one that another scope knows.
+    expect(await exchange({ scope: 'shop-3', ...batch })).toMatchObject({
+      status: 403,
+      body: { error: { code: 'forbidden', field: 'scope' } },
+    });
+    const own = batchOf(1, mutationOf(5, put('i5', 'Tea')));
+    for (const parts of [
+      {},
+      batch,
+      { limit: 0 },
+      own,
+      {},
+      batch,
+      { replica: 'r9', ...batch },
+      { replica: 'r9' },
+    ]) {
+      if (parts === own) await exchange(own);
+      // The id of the request is drawn for each.
+      const text = async (scope: string) =>
+        (await exchange({ scope, ...parts })).text.replace(/"request":"[^"]+"/, '');
+      const there = await text('shop-3');
+      expect(there).toBe(await text('shop-4'));
+      expect(there).not.toContain('Soap');
     }
   });
 

@@ -263,4 +263,12 @@ CREATE TABLE hf_audit (
   subject TEXT NOT NULL
 );
 `,
+  `
+CREATE INDEX hf_devices_key ON hf_devices (key) WHERE key IS NOT NULL;
+CREATE INDEX hf_replicas_device ON hf_replicas (scope, device);
+-- What one device sent without the right to write: counted before more is taken.
+CREATE INDEX hf_quarantine_refused ON hf_quarantine (device) WHERE code = 'no_grant';
+-- Records that hold a unique value which belongs to another.
+CREATE INDEX hf_unique_unclaimed ON hf_unique (collection, grp) WHERE claimed = 0;
+`,
 ];

@@ -64,9 +64,30 @@ export class SqliteTransaction implements StoreTransaction {
     });
   }
 
-  deviceCount(): Promise<number> {
-    return this.#do(
-      (connection) => connection.get<{ n: number }>('SELECT count(*) AS n FROM hf_devices')?.n ?? 0,
+  deviceCounts(keys: readonly string[]): Promise<{ all: number; byKey: ReadonlyMap<string, number> }> {
+    return this.#do((connection) => {
+      const all = connection.get<{ n: number }>('SELECT count(*) AS n FROM hf_devices')?.n ?? 0;
+      const rows = connection.all<{ key: string; n: number }>(
+        `SELECT k.atom AS key, (SELECT count(*) FROM hf_devices AS t WHERE t.key = k.atom) AS n FROM jsonb_each(?1) AS k`,
+        JSON.stringify(keys),
+      );
+      return { all, byKey: new Map(rows.map(({ key, n }) => [key, n])) };
+    });
+  }
+
+  refusals(
+    places: readonly { scope: string; device: string }[],
+  ): Promise<readonly { mutations: number; replicas: number }[]> {
+    return this.#do((connection) =>
+      connection.all<{ mutations: number; replicas: number }>(
+        // Both end at index entries of one device, which are bounded.
+        `SELECT (SELECT count(*) FROM hf_quarantine AS t
+             WHERE t.device = k.value ->> 1 AND t.code = 'no_grant') AS mutations,
+           (SELECT count(*) FROM hf_replicas AS t
+             WHERE t.scope = k.value ->> 0 AND t.device = k.value ->> 1) AS replicas
+         FROM jsonb_each(?1) AS k ORDER BY k.key`,
+        JSON.stringify(places.map(({ scope, device }) => [scope, device])),
+      ),
     );
   }
 

@@ -31,6 +31,8 @@ export const commitsSql = upsert('hf_commits', {
 export const replicasSql = upsert('hf_replicas', {
   key: ['scope', 'replica'],
   fields: ['device', 'former', 'batch', 'verdicts', 'verdicts_seen', 'waiting'],
+  // A replica belongs to one device for ever.
+  kept: ['device'],
 });
 export const mutationsSql = upsert('hf_mutations', {
   key: ['scope', 'id'],
