@@ -167,3 +167,42 @@ test('minPriority sends what is important and leaves the rest', async () => {
   expect((await shop.outbox.list()).length).toBe(1);
   expect(await shop.sync()).toMatchObject({ ok: true, pushed: 1 });
 });
+
+test('what an aborted call asked for is not sent by the next one', async () => {
+  const { shop, server } = await openBench();
+  await shop.notes.put({ id: 'n', text: 'low' });
+  await shop.sales.put({ id: 's', item: 'x', total: 500 });
+  const all = new AbortController();
+  const aborted = shop.sync({ signal: all.signal });
+  all.abort();
+  const urgent = shop.sync({ minPriority: 9 });
+  expect(await aborted).toMatchObject({ ok: false, reason: { code: 'aborted' } });
+  expect(await urgent).toMatchObject({ ok: true, pushed: 1 });
+  expect([...server.records.keys()]).toEqual(['sales/s']);
+  expect((await shop.outbox.list()).map(({ state }) => state)).toEqual(['unsent']);
+  expect(await shop.sync()).toMatchObject({ ok: true, pushed: 1 });
+});
+
+test('an exchange that was cut with the call that wanted it does not fail the next call', async () => {
+  const { shop, server } = await openBench();
+  await shop.notes.put({ id: 'n', text: 'low' });
+  server.hooks = [() => new Promise(() => undefined)];
+  const all = new AbortController();
+  void shop.sync({ signal: all.signal });
+  await settle();
+  await shop.sales.put({ id: 's', item: 'x', total: 500 });
+  all.abort();
+  expect(await shop.sync({ minPriority: 9 })).toMatchObject({ ok: true, pushed: 1 });
+  expect([...server.records.keys()]).toEqual(['sales/s']);
+});
+
+test('a call for everything that joins one for a part waits for everything', async () => {
+  const { shop, server } = await openBench();
+  await shop.notes.put({ id: 'n', text: 'low' });
+  await shop.sales.put({ id: 's', item: 'x', total: 500 });
+  const urgent = shop.sync({ minPriority: 9 });
+  const all = shop.sync();
+  expect(await all).toMatchObject({ ok: true, pushed: 2 });
+  expect(await urgent).toMatchObject({ ok: true });
+  expect([...server.records.keys()].sort()).toEqual(['notes/n', 'sales/s']);
+});

@@ -294,12 +294,63 @@ describe('refusals', () => {
   });
 });
 
-test('abort: an exchange is cut, and counts as no failure', () => {
-  const cut = run(manual, sync, prepared(1), { type: 'abort' });
-  expect(kinds(cut.effects)).toEqual(['abortExchange']);
-  const end = stepCycle(cut.state, refused(offline), manual);
-  expect(end.state).toMatchObject({ phase: 'idle', failures: 0, pullFirst: false });
-  expect(end.effects).toMatchObject([{ type: 'finish', ok: false, blocked: { code: 'aborted' } }]);
+describe('abort', () => {
+  const nobody: CycleEvent = { type: 'abort' };
+  const urgent: CycleEvent = { type: 'sync', atMs: 0, priorityMin: 9 };
+  const asksFor = (priorityMin: number): object => ({ type: 'prepare', push: true, pull: true, priorityMin });
+
+  test('an exchange is cut, and counts as no failure', () => {
+    const cut = run(manual, sync, prepared(1), nobody);
+    expect(kinds(cut.effects)).toEqual(['abortExchange']);
+    const end = stepCycle(cut.state, refused(offline), manual);
+    expect(end.state).toMatchObject({ phase: 'idle', failures: 0, pullFirst: false });
+    expect(end.effects).toMatchObject([{ type: 'finish', ok: false, blocked: { code: 'aborted' } }]);
+  });
+
+  test('a batch that nobody waits for any more is taken back before it leaves', () => {
+    const back = run(manual, sync, nobody, prepared(3));
+    expect(back.effects).toEqual([{ type: 'takeBack' }]);
+    expect(stepCycle(back.state, mended, manual)).toMatchObject({
+      state: { phase: 'idle' },
+      effects: [{ type: 'finish', ok: false, blocked: { code: 'aborted' } }],
+    });
+    expect(run(manual, sync, nobody, prepared(0)).state.phase).toBe('idle');
+  });
+
+  test('the next call sends what it asked for, and not what the aborted one did, at whatever point it comes', () => {
+    expect(run(manual, sync, nobody, urgent, prepared(3)).effects).toEqual([{ type: 'takeBack' }]);
+    expect(run(manual, sync, nobody, urgent, prepared(3), mended).effects).toMatchObject([asksFor(9)]);
+    const cut = run(manual, sync, prepared(3), nobody, urgent, refused(offline));
+    expect(cut.effects).toMatchObject([asksFor(9)]);
+    expect(cut.state).toMatchObject({ failures: 0, blocked: undefined });
+    const late = run(manual, sync, prepared(3), nobody, urgent, answered, applied());
+    expect(late.effects).toMatchObject([asksFor(9)]);
+    const applying = run(manual, sync, prepared(3), answered, nobody, urgent, applied());
+    expect(applying.effects).toMatchObject([asksFor(9)]);
+    expect(run(manual, sync, nobody, nothing, urgent).effects).toMatchObject([{ type: 'sleep' }, asksFor(9)]);
+  });
+
+  test('a call that is left alone gets what it asked for, and an exchange that is out already is not cut', () => {
+    const left: CycleEvent = { type: 'abort', priorityMin: 9 };
+    expect(run(manual, sync, urgent, left, prepared(3)).effects).toEqual([{ type: 'takeBack' }]);
+    expect(run(manual, sync, urgent, left, prepared(3), mended).effects).toMatchObject([asksFor(9)]);
+    expect(run(manual, sync, prepared(3), urgent, left).effects).toEqual([]);
+    expect(run(manual, sync, prepared(3), urgent, left, answered, applied()).effects).toMatchObject([
+      asksFor(9),
+    ]);
+  });
+});
+
+test('a loop that runs by itself sends everything again after a call for a part', () => {
+  const urgent: CycleEvent = { type: 'sync', atMs: 0, priorityMin: 9 };
+  expect(run(automatic, urgent, { type: 'write' }, nothing).effects).toMatchObject([
+    { type: 'prepare', push: true, priorityMin: 1 },
+  ]);
+  expect(run(automatic, urgent, prepared(1), answered, applied(), nothing).effects).toContainEqual({
+    type: 'wake',
+    floorMs: 0,
+    jitterMs: 1_000,
+  });
 });
 
 const event: fc.Arbitrary<CycleEvent> = fc.oneof(
@@ -311,6 +362,8 @@ const event: fc.Arbitrary<CycleEvent> = fc.oneof(
     { type: 'online', atMs: 0 },
     { type: 'credentials' },
     { type: 'abort' },
+    { type: 'abort', priorityMin: 5 },
+    { type: 'sync', atMs: 0, priorityMin: 9 },
   ),
 );
 const refusal: fc.Arbitrary<Refusal> = fc.oneof(

@@ -36,9 +36,7 @@ export function stepCycle(state: CycleState, event: CycleEvent, options: CycleOp
     case 'sync':
       return onSync(state, event);
     case 'write':
-      return isBusy(state)
-        ? stay({ ...state, asked: state.asked === 'pull' ? 'pull' : 'push' })
-        : onOwn(state, options, ['idle']);
+      return isBusy(state) ? onBusyWrite(state, options) : onOwn(state, options, ['idle']);
     case 'wake':
       return onOwn(state, options, ['idle', 'backoff']);
     case 'online':
@@ -50,14 +48,11 @@ export function stepCycle(state: CycleState, event: CycleEvent, options: CycleOp
     case 'credentials':
       return state.phase === 'paused' ? begin(state) : stay(state);
     case 'prepared':
-      return {
-        state: { ...state, phase: 'exchanging', inFlight: event.mutations, first: event.first },
-        effects: [{ type: 'exchange' }],
-      };
+      return onPrepared({ ...state, inFlight: event.mutations, first: event.first }, options);
     case 'nothing':
       return onNothing(state, options);
     case 'answered':
-      return { state: { ...state, phase: 'applying' }, effects: [{ type: 'apply' }] };
+      return { state: { ...state, phase: 'applying', cut: false }, effects: [{ type: 'apply' }] };
     case 'refused':
       return onRefused(state, event.refusal, event.atMs, options);
     case 'applied':
@@ -69,7 +64,7 @@ export function stepCycle(state: CycleState, event: CycleEvent, options: CycleOp
     case 'faulted':
       return backOff({ ...state, blocked: event.blocked, cause: 'fault', floorMs: 0 }, 0, options);
     case 'abort':
-      return onAbort(state);
+      return onAbort(state, event);
     case 'close':
       return {
         state: { ...state, phase: 'closed' },
@@ -90,18 +85,25 @@ const stillMax = 3;
 const passOverMax = 100;
 
 function onSync(state: CycleState, event: Extract<CycleEvent, { type: 'sync' }>): CycleStep {
+  // A pass that nobody waits for is taken over, and what it was begun for is forgotten.
+  if (isBusy(state) && state.aborting) {
+    const { priorityMin } = event;
+    return stay({ ...state, asked: 'pull', aborting: false, priorityMin, tally: noTally() });
+  }
   if (isBusy(state)) {
-    return stay({
-      ...state,
-      asked: 'pull',
-      aborting: false,
-      priorityMin: Math.min(state.priorityMin, event.priorityMin),
-    });
+    const priorityMin = Math.min(state.priorityMin, event.priorityMin);
+    return stay({ ...state, asked: 'pull', priorityMin });
   }
   if (state.phase === 'backoff' && event.atMs < state.notBeforeMs) {
     return { state, effects: [finish({ ...state, tally: noTally() }, false, state.blocked)] };
   }
   return begin(state, event.priorityMin);
+}
+
+function onBusyWrite(state: CycleState, options: CycleOptions): CycleStep {
+  const asked = state.asked === 'pull' ? 'pull' : 'push';
+  // A loop that runs by itself owes every write its turn, whatever the call asked for that it is busy with.
+  return stay({ ...state, asked, priorityMin: options.everyMs === undefined ? state.priorityMin : 1 });
 }
 
 /** An event that lets a loop that runs by itself begin, in these phases. */
@@ -125,11 +127,26 @@ function begin(state: CycleState, priorityMin = 1): CycleStep {
 function prepare(state: CycleState, { pull }: { pull: boolean }): CycleStep {
   const { priorityMin, mutationsMax, pullFirst, passOver } = state;
   return {
-    state: { ...state, phase: 'preparing', asked: 'nothing', inFlight: 0 },
+    state: {
+      ...state,
+      phase: 'preparing',
+      asked: 'nothing',
+      inFlight: 0,
+      preparedMin: priorityMin,
+      cut: false,
+    },
     effects: [
       { type: 'prepare', push: !pullFirst, pull: pull || pullFirst, priorityMin, mutationsMax, passOver },
     ],
   };
+}
+
+/** Nothing has left yet: what nobody asks for any more is not sent. */
+function onPrepared(state: CycleState, options: CycleOptions): CycleStep {
+  const unwanted = state.aborting || state.priorityMin > state.preparedMin;
+  if (unwanted && state.inFlight > 0) return mend(state, 'preparing', { type: 'takeBack' });
+  if (state.aborting) return rest(state, options);
+  return { state: { ...state, phase: 'exchanging' }, effects: [{ type: 'exchange' }] };
 }
 
 function onApplied(
@@ -169,7 +186,7 @@ function onNothing(state: CycleState, options: CycleOptions): CycleStep {
 }
 
 function onRefused(state: CycleState, refusal: Refusal, atMs: number, options: CycleOptions): CycleStep {
-  if (state.aborting) return rest(state, options);
+  if (state.cut) return state.aborting ? rest(state, options) : prepare(state, { pull: true });
   const withBatch = state.inFlight > 0;
   const back = refusal.nothingDone && withBatch;
   const next: CycleState = { ...state, blocked: refusal.blocked, cause: 'server', floorMs: 0 };
@@ -229,12 +246,11 @@ function onMended(state: CycleState, atMs: number, options: CycleOptions): Cycle
   }
 }
 
-function onAbort(state: CycleState): CycleStep {
+function onAbort(state: CycleState, { priorityMin }: Extract<CycleEvent, { type: 'abort' }>): CycleStep {
   if (!isBusy(state)) return stay(state);
-  return {
-    state: { ...state, aborting: true },
-    effects: state.phase === 'exchanging' ? [{ type: 'abortExchange' }] : [],
-  };
+  if (priorityMin !== undefined) return stay({ ...state, priorityMin });
+  const cut = state.phase === 'exchanging';
+  return { state: { ...state, aborting: true, cut }, effects: cut ? [{ type: 'abortExchange' }] : [] };
 }
 
 function mend(state: CycleState, mendingTo: CycleState['mendingTo'], effect: CycleEffect): CycleStep {
@@ -243,10 +259,6 @@ function mend(state: CycleState, mendingTo: CycleState['mendingTo'], effect: Cyc
 
 /** All is sent and read. */
 function rest(state: CycleState, options: CycleOptions): CycleStep {
-  const poll: CycleEffect[] =
-    options.everyMs === undefined
-      ? []
-      : [{ type: 'wake', floorMs: options.everyMs, jitterMs: options.everyMs / 10 }];
   const ok = !state.aborting;
   return {
     state: {
@@ -255,8 +267,15 @@ function rest(state: CycleState, options: CycleOptions): CycleStep {
       inFlight: 0,
       ...(ok ? { blocked: undefined, cause: undefined, failures: 0 } : {}),
     },
-    effects: [finish(state, ok, ok ? undefined : aborted), ...poll],
+    effects: [finish(state, ok, ok ? undefined : aborted), ...poll(state, options)],
   };
+}
+
+/** After a call for a part, the rest follows soon. */
+function poll({ priorityMin }: CycleState, { everyMs, delayMsMin }: CycleOptions): CycleEffect[] {
+  if (everyMs === undefined) return [];
+  if (priorityMin > 1) return [{ type: 'wake', floorMs: 0, jitterMs: delayMsMin }];
+  return [{ type: 'wake', floorMs: everyMs, jitterMs: everyMs / 10 }];
 }
 
 const aborted: Blocked = { code: 'aborted', message: 'The caller no longer waits.' };

@@ -59,6 +59,7 @@ export function createRunner(deps: RunnerDeps): Runner {
 }
 
 interface Waiter {
+  minPriority: number;
   resolve(result: CycleResult): void;
   reject(error: unknown): void;
 }
@@ -105,13 +106,13 @@ class CycleRunner implements Runner {
     if (signal?.aborted) return Promise.resolve(failed('aborted', 'The caller no longer waits.'));
     return new Promise((resolve, reject) => {
       const waiter: Waiter = {
+        minPriority,
         resolve: (result) => settle(() => resolve(result)),
         reject: (error) => settle(() => reject(error)),
       };
       const abort = (): void => {
         waiter.resolve({ ...this.#state.tally, ...failed('aborted', 'The caller no longer waits.') });
-        if (this.#waiters.size === 0 && this.#deps.cycle.everyMs === undefined)
-          this.dispatch({ type: 'abort' });
+        this.#abandon();
       };
       const settle = (finish: () => void): void => {
         signal?.removeEventListener('abort', abort);
@@ -122,6 +123,15 @@ class CycleRunner implements Runner {
       this.#waiters.add(waiter);
       this.dispatch({ type: 'sync', atMs: this.#deps.clock.monoMs(), priorityMin: minPriority });
     });
+  }
+
+  /** A loop that runs by itself goes on without a caller. */
+  #abandon(): void {
+    if (this.#deps.cycle.everyMs !== undefined) return;
+    const wanted = [...this.#waiters].map(({ minPriority }) => minPriority);
+    this.dispatch(
+      wanted.length > 0 ? { type: 'abort', priorityMin: Math.min(...wanted) } : { type: 'abort' },
+    );
   }
 
   async close(): Promise<void> {

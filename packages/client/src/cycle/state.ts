@@ -39,7 +39,10 @@ export interface CycleState {
   leads: boolean;
   /** What was asked for since the last `prepare`. */
   asked: 'nothing' | 'push' | 'pull';
+  /** What those who wait for the pass ask for. */
   priorityMin: number;
+  /** What the last `prepare` was told to send. */
+  preparedMin: number;
   /** The last exchange with a batch failed: the next one goes without. */
   pullFirst: boolean;
   /** The server answered an exchange of this pass. */
@@ -58,6 +61,8 @@ export interface CycleState {
   notBeforeMs: number;
   /** Nobody waits for the result any more. */
   aborting: boolean;
+  /** The exchange in flight was aborted: what comes of it says nothing about the network. */
+  cut: boolean;
   /** Where mending leads. */
   mendingTo: 'preparing' | 'backoff' | 'paused' | 'stopped';
   floorMs: number;
@@ -83,7 +88,8 @@ export type CycleEvent =
   | { type: 'mended'; atMs: number }
   | { type: 'storageFailed'; blocked: Blocked; atMs: number }
   | { type: 'faulted'; blocked: Blocked }
-  | { type: 'abort' }
+  /** A caller no longer waits; `priorityMin` is what the others ask for. Absent: there are none. */
+  | { type: 'abort'; priorityMin?: number }
   | { type: 'close' };
 
 export type CycleEffect =
@@ -118,6 +124,7 @@ export function initialCycle(options: CycleOptions): CycleState {
     leads: true,
     asked: 'nothing',
     priorityMin: 1,
+    preparedMin: 1,
     pullFirst: false,
     answered: false,
     mutationsMax: options.batchMutationsMax,
@@ -128,6 +135,7 @@ export function initialCycle(options: CycleOptions): CycleState {
     still: 0,
     notBeforeMs: 0,
     aborting: false,
+    cut: false,
     mendingTo: 'preparing',
     floorMs: 0,
     cause: undefined,
