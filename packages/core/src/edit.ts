@@ -26,7 +26,7 @@ export type EditOutcome =
 
 /**
  * Reads a change of an existing record. `writerFields` are the fields that the writer's schema knows: a put without
- * `replaced` removes those that it omits, and no others. `atBase` is the record at the change's base:
+ * `replaced` removes those that it omits, and no others; without a base its writer saw no record, and it removes nothing. `atBase` is the record at the change's base:
  * undefined while it was not looked up, null when it did not exist or history has lost it (see `decide`).
  */
 export function editOf(
@@ -119,6 +119,7 @@ function named(
     return { values, removed };
   }
   const removed = new Set<string>();
+  if ((change.base ?? 0) === 0) return { values: new Map(Object.entries(body)), removed };
   for (const field of Object.keys(context.current)) {
     const omitted = !Object.hasOwn(body, field) && context.writerFields.has(field);
     if (omitted && !context.collection.counters.has(field)) removed.add(field);

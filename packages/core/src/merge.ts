@@ -57,10 +57,13 @@ interface Contest {
   byRecord: readonly string[];
 }
 
-function findContest({ edit, base, current, touched, context }: Meeting): Contest {
+function findContest(meeting: Meeting): Contest {
+  const { edit, base, current, touched, context } = meeting;
   const { counters, fieldPolicies, policy } = context.collection;
   const concurrent = (field: string): boolean =>
-    !counters.has(field) && isForeign(touchOf(touched, field), base, context.own);
+    !counters.has(field) &&
+    !isUnwritten(field, meeting) &&
+    isForeign(touchOf(touched, field), base, context.own);
   const same = (field: string): boolean => {
     const now = valueIn(current, field);
     const wanted = edit.set.get(field);
@@ -76,6 +79,15 @@ function findContest({ edit, base, current, touched, context }: Meeting): Contes
   const all = new Set([...Object.keys(current), ...changed, ...touched.fields.keys()]);
   const byRecord = [...all].filter((field) => concurrent(field) && !fieldPolicies.has(field) && !same(field));
   return { changed, byField, byRecord: byRecord.sort() };
+}
+
+/**
+ * Whether the record never had the field: who created it without one wrote nothing there. Who removes a field is named with it,
+ * until names are folded into the rest; then nobody can tell.
+ */
+function isUnwritten(field: string, { current, touched }: Meeting): boolean {
+  const [, , creator] = touched.rest;
+  return creator !== null && !Object.hasOwn(current, field) && !touched.fields.has(field);
 }
 
 /** What a person decided stays a conflict even if nothing would be one any more. */

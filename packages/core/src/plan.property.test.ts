@@ -421,7 +421,7 @@ function playedChange(change: Change, stood: JsonObject | null, base: JsonObject
   }
   const given = change.type === 'put' ? change.body : (change.set ?? {});
   const { replaced } = change;
-  const whole = change.type === 'put' && !replaced ? Object.keys(stood) : [];
+  const whole = change.type === 'put' && !replaced && (change.base ?? 0) > 0 ? Object.keys(stood) : [];
   const named =
     change.type === 'put'
       ? [...whole, ...Object.keys(replaced ?? given)]

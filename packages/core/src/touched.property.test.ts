@@ -39,13 +39,9 @@ function conflictsBy(
   let before: Record<string, unknown> = {};
   for (const version of versions) {
     const body = bodyOf(version) ?? {};
-    for (const field of new Set([
-      ...Object.keys(before),
-      ...Object.keys(body),
-      ...(version.seq === 1 ? wanted.keys() : []),
-    ])) {
+    for (const field of new Set([...Object.keys(before), ...Object.keys(body)])) {
       const changed = !equalJson((before[field] ?? null) as never, body[field] ?? null);
-      if (changed || version.seq === 1) last.set(field, { seq: version.seq, writer: version.writer });
+      if (changed) last.set(field, { seq: version.seq, writer: version.writer });
     }
     before = body;
   }
