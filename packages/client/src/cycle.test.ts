@@ -139,6 +139,11 @@ describe('backoff', () => {
     expect(ceilings).toEqual([1_000, 2_000, 4_000, 8_000, 16_000, 32_000, 60_000, 60_000, 60_000]);
   });
 
+  test('new credentials end the wait of a loop that runs by itself', () => {
+    const waiting = run(automatic, sync, prepared(0), refused(offline)).state;
+    expect(stepCycle(waiting, { type: 'credentials', atMs: 0 }, automatic).state.phase).toBe('preparing');
+  });
+
   test('behind Retry-After: wake, online and sync do not go before it', () => {
     const busy: Refusal = { ...offline, cause: 'server', floorMs: 5_000 };
     const waiting = run(automatic, sync, prepared(0), refused(busy, 100));
@@ -146,6 +151,7 @@ describe('backoff', () => {
     for (const event of [
       { ...sync, atMs: 5_099 },
       { type: 'online', atMs: 5_099 },
+      { type: 'credentials', atMs: 5_099 },
     ] as CycleEvent[]) {
       expect(stepCycle(waiting.state, event, automatic).state.phase).toBe('backoff');
     }
@@ -210,27 +216,35 @@ describe('refusals', () => {
     for (const event of [{ type: 'wake' }, { type: 'write' }, { type: 'online', atMs: 0 }] as CycleEvent[]) {
       expect(stepCycle(paused.state, event, automatic).state.phase).toBe('paused');
     }
-    expect(stepCycle(paused.state, { type: 'credentials' }, automatic).state.phase).toBe('preparing');
+    expect(stepCycle(paused.state, { type: 'credentials', atMs: 0 }, automatic).state.phase).toBe(
+      'preparing',
+    );
     expect(stepCycle(paused.state, sync, automatic).state.phase).toBe('preparing');
   });
 
   test('stop: only sync goes on', () => {
-    const stopped = run(automatic, sync, prepared(0), refused(stop));
+    const stopped = run(automatic, sync, prepared(0), refused(stop), mended);
     expect(stopped.state.phase).toBe('stopped');
-    for (const event of [{ type: 'wake' }, { type: 'write' }, { type: 'credentials' }] as CycleEvent[]) {
+    for (const event of [
+      { type: 'wake' },
+      { type: 'write' },
+      { type: 'credentials', atMs: 0 },
+    ] as CycleEvent[]) {
       expect(stepCycle(stopped.state, event, automatic).state.phase).toBe('stopped');
     }
     expect(stepCycle(stopped.state, sync, automatic).state.phase).toBe('preparing');
   });
 
   test('a batch that was refused as a whole is taken back first', () => {
-    for (const refusal of [pause, stop]) {
-      const mending = run(manual, sync, prepared(2), refused(refusal));
-      expect(mending.effects).toEqual([{ type: 'takeBack' }]);
-      expect(stepCycle(mending.state, mended, manual).state.phase).toBe(
-        refusal === pause ? 'paused' : 'stopped',
-      );
-    }
+    const paused = run(manual, sync, prepared(2), refused(pause));
+    expect(paused.effects).toEqual([{ type: 'takeBack' }]);
+    expect(stepCycle(paused.state, mended, manual).state.phase).toBe('paused');
+    const stopped = run(manual, sync, prepared(2), refused(stop));
+    expect(stopped.effects).toEqual([{ type: 'stop', reason: blocked, takeBack: true }]);
+    expect(stepCycle(stopped.state, mended, manual).state.phase).toBe('stopped');
+    expect(run(manual, sync, prepared(0), refused(stop)).effects).toEqual([
+      { type: 'stop', reason: blocked, takeBack: false },
+    ]);
   });
 
   test('recut: half the batch, pages first; without a batch it is a pause', () => {
@@ -360,7 +374,7 @@ const event: fc.Arbitrary<CycleEvent> = fc.oneof(
     { type: 'wake' },
     { type: 'offline' },
     { type: 'online', atMs: 0 },
-    { type: 'credentials' },
+    { type: 'credentials', atMs: 0 },
     { type: 'abort' },
     { type: 'abort', priorityMin: 5 },
     { type: 'sync', atMs: 0, priorityMin: 9 },
@@ -409,7 +423,9 @@ test('whatever happens: one effect at a time is under way, an idle loop has answ
           state = step.state;
           for (const effect of step.effects) {
             if (effect.type === 'finish') waiting = false;
-            if (['prepare', 'exchange', 'apply', 'takeBack', 'renew', 'restart'].includes(effect.type)) {
+            if (
+              ['prepare', 'exchange', 'apply', 'takeBack', 'stop', 'renew', 'restart'].includes(effect.type)
+            ) {
               expect(working).toBeUndefined();
               working = effect.type;
             }

@@ -10,7 +10,7 @@
 //            413, 400, stale_batch, bad_checkpoint ──┼─────┴─ mended ◀─ mending
 //            unreachable, foreign, 429, 5xx ─────────┼──▶ backoff ── wake · online · sync ─▶ preparing
 //            401, 403, schema_unknown ───────────────┼──▶ paused  ── credentials · sync ───▶ preparing
-//            rolled_back ────────────────────────────┴──▶ stopped ── sync ─────────────────▶ preparing
+//            rolled_back ───────────── mending ──────┴──▶ stopped ── sync ─────────────────▶ preparing
 //
 //     A storage that fails leads to backoff from everywhere; `close` ends the loop from everywhere.
 //
@@ -18,9 +18,9 @@
 // never waits for an upload: after a batch that failed, the next exchange goes without one, and the one after with a
 // smaller batch.
 
+import { onRefused, stillMax } from './cycle/refused.ts';
 import {
   addTally,
-  type CycleEffect,
   type CycleEvent,
   type CycleOptions,
   type CyclePhase,
@@ -28,7 +28,8 @@ import {
   type CycleStep,
   noTally,
 } from './cycle/state.ts';
-import type { Blocked, Refusal } from './refusal.ts';
+import { backOff, finish, halt, mend, prepare, rest, stay } from './cycle/steps.ts';
+import type { Blocked } from './refusal.ts';
 
 export function stepCycle(state: CycleState, event: CycleEvent, options: CycleOptions): CycleStep {
   if (state.phase === 'closed') return stay(state);
@@ -46,7 +47,7 @@ export function stepCycle(state: CycleState, event: CycleEvent, options: CycleOp
     case 'leads':
       return onReturn({ ...state, leads: event.leads }, event.atMs, options);
     case 'credentials':
-      return state.phase === 'paused' ? begin(state) : stay(state);
+      return state.phase === 'paused' ? begin(state) : onReturn(state, event.atMs, options);
     case 'prepared':
       return onPrepared({ ...state, inFlight: event.mutations, first: event.first }, options);
     case 'nothing':
@@ -80,9 +81,6 @@ export function isBusy({ phase }: Pick<CycleState, 'phase'>): boolean {
 
 const closed: Blocked = { code: 'replica_closed', message: 'The replica was closed.' };
 const stuck: Blocked = { code: 'no_progress', message: 'The server answers, but nothing moves.' };
-/** So often in a row an exchange may move nothing before the loop steps back. */
-const stillMax = 3;
-const passOverMax = 100;
 
 function onSync(state: CycleState, event: Extract<CycleEvent, { type: 'sync' }>): CycleStep {
   // A pass that nobody waits for is taken over, and what it was begun for is forgotten.
@@ -122,23 +120,6 @@ function begin(state: CycleState, priorityMin = 1): CycleStep {
     { pull: true },
   );
   return { state: next.state, effects: [{ type: 'sleep' }, ...next.effects] };
-}
-
-function prepare(state: CycleState, { pull }: { pull: boolean }): CycleStep {
-  const { priorityMin, mutationsMax, pullFirst, passOver } = state;
-  return {
-    state: {
-      ...state,
-      phase: 'preparing',
-      asked: 'nothing',
-      inFlight: 0,
-      preparedMin: priorityMin,
-      cut: false,
-    },
-    effects: [
-      { type: 'prepare', push: !pullFirst, pull: pull || pullFirst, priorityMin, mutationsMax, passOver },
-    ],
-  };
 }
 
 /** Nothing has left yet: what nobody asks for any more is not sent. */
@@ -185,56 +166,6 @@ function onNothing(state: CycleState, options: CycleOptions): CycleStep {
     : rest(state, options);
 }
 
-function onRefused(state: CycleState, refusal: Refusal, atMs: number, options: CycleOptions): CycleStep {
-  if (state.cut) return state.aborting ? rest(state, options) : prepare(state, { pull: true });
-  const withBatch = state.inFlight > 0;
-  const back = refusal.nothingDone && withBatch;
-  const next: CycleState = { ...state, blocked: refusal.blocked, cause: 'server', floorMs: 0 };
-  switch (refusal.type) {
-    case 'backoff': {
-      const waiting = { ...next, ...afterFailedBatch(state), cause: refusal.cause, floorMs: refusal.floorMs };
-      return back ? mend(waiting, 'backoff', { type: 'takeBack' }) : backOff(waiting, atMs, options);
-    }
-    case 'pause':
-    case 'stop': {
-      const to = refusal.type === 'pause' ? 'paused' : 'stopped';
-      return back ? mend(next, to, { type: 'takeBack' }) : halt(next, to);
-    }
-    case 'recut': {
-      // Without a batch there is nothing to cut: the envelope itself is not taken.
-      if (!withBatch) return refusal.bare ? backOff(next, atMs, options) : halt(next, 'paused');
-      const alone = state.inFlight === 1;
-      const mutationsMax = Math.max(1, Math.floor(state.inFlight / 2));
-      // Only when the server takes an exchange without it is the mutation to blame, and not the envelope or a proxy.
-      if (!alone || !state.answered) {
-        return mend({ ...next, mutationsMax, pullFirst: true }, 'preparing', { type: 'takeBack' });
-      }
-      const tally = addTally(state.tally, { ...noTally(), held: 1 });
-      const single = { as: refusal.single, reason: refusal.blocked };
-      return mend({ ...next, mutationsMax, tally }, 'preparing', { type: 'takeBack', single });
-    }
-    case 'stale':
-    case 'restart': {
-      const still = state.still + 1;
-      if (still >= stillMax) return backOff({ ...next, still }, atMs, options);
-      const effect: CycleEffect =
-        refusal.type === 'stale' ? { type: 'renew', certain: refusal.certain } : { type: 'restart' };
-      return mend({ ...next, still }, 'preparing', effect);
-    }
-  }
-}
-
-/** Pages first; then half the batch. One that was alone is passed over next time, and comes last. */
-function afterFailedBatch(state: CycleState): Pick<CycleState, 'pullFirst' | 'mutationsMax' | 'passOver'> {
-  const { inFlight, pullFirst, mutationsMax, passOver } = state;
-  if (inFlight === 0) return { pullFirst, mutationsMax, passOver };
-  return {
-    pullFirst: true,
-    mutationsMax: Math.max(1, Math.floor(inFlight / 2)),
-    passOver: inFlight === 1 ? [...passOver, state.first].slice(-passOverMax) : passOver,
-  };
-}
-
 function onMended(state: CycleState, atMs: number, options: CycleOptions): CycleStep {
   switch (state.mendingTo) {
     case 'preparing':
@@ -251,59 +182,4 @@ function onAbort(state: CycleState, { priorityMin }: Extract<CycleEvent, { type:
   if (priorityMin !== undefined) return stay({ ...state, priorityMin });
   const cut = state.phase === 'exchanging';
   return { state: { ...state, aborting: true, cut }, effects: cut ? [{ type: 'abortExchange' }] : [] };
-}
-
-function mend(state: CycleState, mendingTo: CycleState['mendingTo'], effect: CycleEffect): CycleStep {
-  return { state: { ...state, phase: 'mending', mendingTo }, effects: [effect] };
-}
-
-/** All is sent and read. */
-function rest(state: CycleState, options: CycleOptions): CycleStep {
-  const ok = !state.aborting;
-  return {
-    state: {
-      ...state,
-      phase: 'idle',
-      inFlight: 0,
-      ...(ok ? { blocked: undefined, cause: undefined, failures: 0 } : {}),
-    },
-    effects: [finish(state, ok, ok ? undefined : aborted), ...poll(state, options)],
-  };
-}
-
-/** After a call for a part, the rest follows soon. */
-function poll({ priorityMin }: CycleState, { everyMs, delayMsMin }: CycleOptions): CycleEffect[] {
-  if (everyMs === undefined) return [];
-  if (priorityMin > 1) return [{ type: 'wake', floorMs: 0, jitterMs: delayMsMin }];
-  return [{ type: 'wake', floorMs: everyMs, jitterMs: everyMs / 10 }];
-}
-
-const aborted: Blocked = { code: 'aborted', message: 'The caller no longer waits.' };
-
-function backOff(state: CycleState, atMs: number, options: CycleOptions): CycleStep {
-  const ceiling = Math.min(options.delayMsMax, options.delayMsMin * 2 ** state.failures);
-  const wake: CycleEffect[] =
-    options.everyMs === undefined ? [] : [{ type: 'wake', floorMs: state.floorMs, jitterMs: ceiling }];
-  return {
-    state: {
-      ...state,
-      phase: 'backoff',
-      inFlight: 0,
-      failures: Math.min(state.failures + 1, 30),
-      notBeforeMs: state.floorMs > 0 ? atMs + state.floorMs : 0,
-    },
-    effects: [finish(state, false, state.blocked), ...wake],
-  };
-}
-
-function halt(state: CycleState, phase: 'paused' | 'stopped'): CycleStep {
-  return { state: { ...state, phase, inFlight: 0 }, effects: [finish(state, false, state.blocked)] };
-}
-
-function finish({ tally }: CycleState, ok: boolean, blocked: Blocked | undefined): CycleEffect {
-  return { type: 'finish', ok, tally, ...(blocked ? { blocked } : {}) };
-}
-
-function stay(state: CycleState): CycleStep {
-  return { state, effects: [] };
 }

@@ -29,7 +29,12 @@ test('a scope that is missing from the list has ended: records removed, unsent w
     ['no_grant', false, undefined],
     ['no_grant', false, undefined],
   ]);
-  expect(await shop.status()).toMatchObject({ state: 'ended', pending: 0, quarantined: 3 });
+  expect(await shop.status()).toMatchObject({
+    state: 'ended',
+    bootstrapping: false,
+    pending: 0,
+    quarantined: 3,
+  });
   await expect(shop.items.put({ name: 'x' })).rejects.toMatchObject({ code: 'no_grant' });
   expect(await checkStorage(storage, shopSchema, 'shop-1')).toEqual([]);
 });
@@ -92,7 +97,7 @@ test('a scope that is granted again is read afresh, whole', async () => {
   server.grants = [{ scope: 'shop-2', right: 'write' }];
   await shop.sync();
   expect(await shop.items.list()).toEqual([]);
-  expect(await shop.status()).toMatchObject({ state: 'ended', seq: 0 });
+  expect(await shop.status()).toMatchObject({ state: 'ended', seq: 0, bootstrapping: false });
   server.grants = 'all';
   await replica.scope('shop-2').sync();
   expect(await shop.status()).toMatchObject({ state: 'idle', bootstrapping: true });

@@ -1,5 +1,6 @@
 // What the replica does when the server, or something on the way, does not answer an exchange.
 
+import { protocolMarker } from '@holdfast/core';
 import { expect, test } from 'vitest';
 import { bare, type Hook, ok, refusal } from './fake-server.fixture.ts';
 import { openBench, settle, shopSchema } from './replica.fixture.ts';
@@ -31,11 +32,46 @@ test.each([401, 403])(
     replica.resume();
     await settle();
     expect(await shop.status()).toMatchObject({ state: 'idle', pending: 0 });
-    server.hooks = [() => bare(status)];
-    expect(await shop.sync()).toMatchObject({ ok: false, reason: { code: `http_${status}` } });
-    expect(await shop.sync()).toMatchObject({ ok: true });
   },
 );
+
+test.each([401, 403])(
+  'a bare %i is no word of the server’s: the replica goes on by itself once the network lets it through',
+  async (status) => {
+    const { shop, server, time } = await openBench({ automatic: { everyMs: 600_000 } });
+    await settle();
+    server.hooks = Array.from({ length: 5 }, (): Hook => () => bare(status));
+    await shop.items.put({ id: 'a', name: 'a' });
+    await settle();
+    expect(await shop.status()).toMatchObject({
+      state: 'offline',
+      pending: 1,
+      reason: {
+        code: `http_${status}`,
+        message: `HTTP ${status} came, without the marker of a Holdfast server.`,
+        help: expect.stringContaining('sign in'),
+      },
+    });
+    await time.pass(60_000);
+    expect(await shop.status()).toMatchObject({ state: 'idle', pending: 0 });
+    expect(server.body('items', 'a')).toEqual({ name: 'a' });
+  },
+);
+
+test.each([400, 404, 500])('an unmarked %i says what came, and what may have sent it', async (status) => {
+  const { shop, server } = await openBench();
+  server.hooks = [() => bare(status)];
+  expect(await shop.sync()).toMatchObject({
+    ok: false,
+    reason: {
+      code: 'foreign_answer',
+      message: `HTTP ${status} came, without the marker of a Holdfast server.`,
+      help: expect.stringMatching(/sign in.*another program.*proxy/),
+      details: { status },
+    },
+  });
+  expect((await shop.status()).state).toBe('offline');
+});
 
 test('a server that does not know the schema pauses the replica until it does', async () => {
   const { shop, server } = await openBench();
@@ -225,6 +261,70 @@ test('rolled_back: the replica stops, keeps records and outbox, and says so', as
   // An operator decided; the user's word starts it again.
   server.hooks = [];
   expect(await shop.sync()).toMatchObject({ ok: true, pushed: 2 });
+});
+
+const rolledBack = {
+  status: 409,
+  body: JSON.stringify({
+    protocol: protocolMarker,
+    error: { code: 'rolled_back', message: 'Behind.', field: 'checkpoint', details: { fork: 3 } },
+    now: 0,
+  }),
+};
+
+test('rolled_back is still said after a restart, with its reason, until the server takes an exchange', async () => {
+  const bench = await openBench();
+  bench.server.write('items', 'a', { name: 'a' });
+  await bench.shop.sync();
+  bench.server.hooks = [() => rolledBack];
+  await bench.shop.items.patch('a', { price: 2 });
+  expect(await bench.shop.sync()).toMatchObject({ ok: false, reason: { code: 'rolled_back' } });
+  const said = { state: 'rolledBack', pending: 1, reason: { code: 'rolled_back', details: { fork: 3 } } };
+
+  const again = await bench.reopen();
+  expect(await again.shop.status()).toMatchObject(said);
+  again.server.hooks = [
+    () => {
+      throw new Error('no route');
+    },
+  ];
+  expect(await again.shop.sync()).toMatchObject({ ok: false, reason: { code: 'unreachable' } });
+  expect(await again.shop.status()).toMatchObject(said);
+  expect((await again.shop.outbox.list()).map(({ state }) => state)).toEqual(['sent']);
+
+  expect(await again.shop.sync()).toMatchObject({ ok: true, pushed: 1 });
+  expect(await again.shop.status()).toMatchObject({ state: 'idle', pending: 0 });
+  expect((await (await again.reopen()).shop.status()).state).toBe('idle');
+});
+
+test('a replica that was rolled back and syncs by itself asks once when it is opened', async () => {
+  const bench = await openBench();
+  bench.server.hooks = [() => rolledBack];
+  await bench.shop.sync();
+  const automatic = { everyMs: 60_000 };
+  bench.server.hooks = [() => rolledBack];
+  const still = await bench.reopen({ automatic });
+  await still.time.pass(3_600_000);
+  expect(await still.shop.status()).toMatchObject({ state: 'rolledBack' });
+  expect(bench.server.requests).toHaveLength(2);
+  const mended = await bench.reopen({ automatic });
+  await settle();
+  expect(await mended.shop.status()).toMatchObject({ state: 'idle' });
+});
+
+test('a replica that was paused and syncs by itself asks once when it is opened', async () => {
+  const bench = await openBench({ automatic: { everyMs: 60_000 } });
+  await settle();
+  const refused = (): ReturnType<typeof refusal> => refusal(401, 'unauthenticated');
+  bench.server.hooks = [refused, refused];
+  await bench.shop.sync();
+  const still = await bench.reopen();
+  await still.time.pass(3_600_000);
+  expect(await still.shop.status()).toMatchObject({ state: 'paused', reason: { code: 'unauthenticated' } });
+  expect(bench.server.requests).toHaveLength(3);
+  const again = await bench.reopen();
+  await settle();
+  expect(await again.shop.status()).toMatchObject({ state: 'idle' });
 });
 
 test('bad_checkpoint: everything is read afresh, what was not delivered is gone, and the outbox is kept', async () => {

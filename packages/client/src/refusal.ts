@@ -38,10 +38,7 @@ export function refusalOf(reply: Exclude<TransportReply, { type: 'answer' }>): R
     case 'unreachable':
       return offline({ code: 'unreachable', message: reply.reason });
     case 'foreign':
-      return offline({
-        code: 'foreign_answer',
-        message: `Something else than the server answered (HTTP ${reply.status}); a network that asks to sign in does this.`,
-      });
+      return offline(unmarked(reply.status, 'foreign_answer'));
     case 'refused':
       return refused(reply);
   }
@@ -73,14 +70,18 @@ function refused(reply: Refused): Refusal {
   }
   const bare = error === undefined;
   if (status === 413) return { type: 'recut', single: 'quarantine', bare, blocked, nothingDone };
-  if (status === 401 || status === 403 || status === 421) return { type: 'pause', blocked, nothingDone };
+  if (status === 401 || status === 403 || status === 421) {
+    // Without the marker it is no word of the server's about this device, and is gone with the network that said it.
+    if (bare) return { type: 'backoff', cause: 'network', floorMs: retryAfterMs, blocked, nothingDone };
+    return { type: 'pause', blocked, nothingDone };
+  }
   if (status === 429 || status >= 500)
     return { type: 'backoff', cause: 'server', floorMs: retryAfterMs, blocked, nothingDone };
   return { type: 'recut', single: 'hold', bare, blocked, nothingDone };
 }
 
 function blockedBy({ status, error }: Refused): Blocked {
-  if (!error) return { code: `http_${status}`, message: `The exchange was answered with HTTP ${status}.` };
+  if (!error) return unmarked(status, `http_${status}`);
   return {
     code: error.code,
     message: error.message,
@@ -89,6 +90,27 @@ function blockedBy({ status, error }: Refused): Blocked {
     ...(error.details === undefined ? {} : { details: error.details }),
   };
 }
+
+/** An answer without the protocol's marker: what came, and what may have sent it. */
+function unmarked(status: number, code: string): Blocked {
+  return {
+    code,
+    message: `HTTP ${status} came, without the marker of a Holdfast server.`,
+    help: unmarkedHelp[status] ?? unmarkedHelp.any,
+    details: { status },
+  };
+}
+
+const unmarkedHelp: Readonly<Record<number, string>> & { any: string } = {
+  401: 'A network that asks to sign in, or a proxy on the way that wants a password of its own.',
+  403: 'A network that asks to sign in, or a proxy on the way that lets this device not through.',
+  413: 'A proxy on the way takes no request of this size: raise its limit.',
+  429: 'A proxy on the way takes no more requests for now.',
+  502: 'A proxy on the way does not reach the server.',
+  503: 'A proxy on the way does not reach the server, or the server is starting.',
+  504: 'A proxy on the way waited too long for the server.',
+  any: 'A network that asks to sign in, another program at this address, a wrong path in the address, or a proxy on the way.',
+};
 
 function offline(blocked: Blocked): Refusal {
   return { type: 'backoff', cause: 'network', floorMs: 0, blocked, nothingDone: false };

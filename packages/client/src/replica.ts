@@ -51,7 +51,7 @@ export interface Replica<S extends Schema> {
   status(): Promise<ReplicaStatus>;
   /** What the platform says of its network; saves attempts that cannot succeed, and ends a wait when it returns. */
   setOnline(online: boolean): void;
-  /** Credentials have changed: what is paused goes on. */
+  /** Credentials have changed: what is paused goes on, and a wait after a failure ends. */
   resume(): void;
   /** Ends the sync loops, then closes the storage. What was written stays for the next time. */
   close(): Promise<void>;
@@ -167,7 +167,8 @@ class OpenReplica<S extends Schema> implements Replica<S> {
   }
 
   resume(): void {
-    for (const runner of this.#runners.values()) runner.dispatch({ type: 'credentials' });
+    const atMs = this.#options.clock.monoMs();
+    for (const runner of this.#runners.values()) runner.dispatch({ type: 'credentials', atMs });
   }
 
   close(): Promise<void> {

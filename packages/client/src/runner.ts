@@ -13,11 +13,10 @@ import {
   type Tally,
 } from './cycle/state.ts';
 import { stepCycle } from './cycle.ts';
-import { restartRun } from './pages.ts';
-import { type PrepareDeps, type Prepared, prepareExchange, takeBackBatch } from './prepare.ts';
-import { readProgress, writeProgress } from './progress.ts';
+import { type MendingEffect, mendStorage } from './mending.ts';
+import { type PrepareDeps, type Prepared, prepareExchange } from './prepare.ts';
 import { type Blocked, refusalOf } from './refusal.ts';
-import { renewIfBehind } from './renewal.ts';
+import { clearStop } from './stop.ts';
 import { type Storage, StorageError } from './storage/port.ts';
 import type { Transport } from './transport/port.ts';
 
@@ -166,12 +165,8 @@ class CycleRunner implements Runner {
         return this.#send();
       case 'apply':
         return this.#apply();
-      case 'takeBack':
-        return this.#takeBack(effect.single);
-      case 'renew':
-        return this.#renew(effect.certain);
-      case 'restart':
-        return this.#restart();
+      default:
+        return this.#mend(effect);
     }
   }
 
@@ -230,7 +225,10 @@ class CycleRunner implements Runner {
     this.#arrived = undefined;
     if (!arrived) throw new TypeError('There is no answer to apply.');
     const mode = mustLast(arrived.answer) ? 'durable' : 'write';
-    const outcome = await this.#deps.storage.transaction(mode, (tx) => applyAnswer(tx, this.#deps, arrived));
+    const outcome = await this.#deps.storage.transaction(mode, async (tx) => {
+      await clearStop(tx, this.#deps.scope);
+      return applyAnswer(tx, this.#deps, arrived);
+    });
     return {
       type: 'applied',
       more: outcome.more,
@@ -239,34 +237,8 @@ class CycleRunner implements Runner {
     };
   }
 
-  async #takeBack(single: Extract<CycleEffect, { type: 'takeBack' }>['single']): Promise<CycleEvent> {
-    const prepared = this.#mustBePrepared();
-    const wallMs = this.#deps.clock.wallMs();
-    await this.#deps.storage.transaction('durable', (tx) =>
-      takeBackBatch(tx, this.#deps, { prepared, wallMs, ...(single ? { single } : {}) }),
-    );
-    return this.#mended();
-  }
-
-  async #renew(certain: boolean): Promise<CycleEvent> {
-    const { request } = this.#mustBePrepared();
-    const n = certain ? Number.POSITIVE_INFINITY : (request.batch?.n ?? 0);
-    const stale = { replica: request.replica, scope: request.scope, n };
-    await this.#deps.storage.transaction('durable', (tx) => renewIfBehind(tx, this.#deps.random, stale));
-    return this.#mended();
-  }
-
-  async #restart(): Promise<CycleEvent> {
-    const { scope, storage } = this.#deps;
-    await storage.transaction('durable', async (tx) => {
-      const progress = await readProgress(tx, scope);
-      await restartRun(tx, this.#deps, progress);
-      await writeProgress(tx, scope, progress);
-    });
-    return this.#mended();
-  }
-
-  #mended(): CycleEvent {
+  async #mend(effect: MendingEffect): Promise<CycleEvent> {
+    await mendStorage(this.#deps, effect, this.#mustBePrepared());
     return { type: 'mended', atMs: this.#deps.clock.monoMs() };
   }
 

@@ -6,19 +6,20 @@ import { type OutboxList, placesIn, readEntries, sendList } from './outbox.ts';
 import { type Progress, readIdentity, readProgress, readServerClock } from './progress.ts';
 import type { Blocked } from './refusal.ts';
 import type { CycleResult } from './runner.ts';
+import { readStop } from './stop.ts';
 import type { StorageTransaction } from './storage/port.ts';
 
 export type SyncState =
   /** Nothing is under way. */
   | 'idle'
   | 'syncing'
-  /** The server could not be reached. */
+  /** The server could not be reached; `reason` tells what else answered, if anything did. */
   | 'offline'
   /** The server was reached and asked to come back later, or failed. */
   | 'waiting'
-  /** Credentials, a grant or the server's schema must change first. */
+  /** Credentials, a grant or the server's schema must change first. A new process asks once again, and says `idle` until then. */
   | 'paused'
-  /** The server is behind what this replica has seen; an operator must decide. */
+  /** The server is behind what this replica has seen; an operator must decide. It stays so until the server takes an exchange. */
   | 'rolledBack'
   | 'storageFull'
   | 'storageFailed'
@@ -44,7 +45,7 @@ export interface ScopeStatus {
   /** The scope's seq that the visible state shows, and the highest that the server has told. */
   seq: number;
   head: number;
-  /** No run of pages has become visible yet. */
+  /** No run of pages has become visible yet. False in a scope that has ended. */
   bootstrapping: boolean;
   replica: string;
   /** Server time minus this device's wall clock, in milliseconds; 0 when never measured. */
@@ -69,10 +70,11 @@ export async function readStatus(
   const { scope, cycle } = context;
   const progress = await readProgress(tx, scope);
   const oldest = await oldestMade(tx, scope);
-  const reason = cycle?.blocked;
+  const stop = await readStop(tx, scope);
+  const reason = stop ?? cycle?.blocked;
   return {
     scope,
-    state: stateOf(progress, cycle),
+    state: stop && cycle?.phase !== 'closed' ? 'rolledBack' : stateOf(progress, cycle),
     ...(reason ? { reason } : {}),
     pending: progress.pending,
     ...(oldest === undefined ? {} : { oldestMs: Math.max(0, context.wallMs - oldest) }),
@@ -85,7 +87,7 @@ export async function readStatus(
       : {}),
     seq: progress.seq,
     head: progress.head,
-    bootstrapping: !progress.opened,
+    bootstrapping: !progress.opened && !progress.ended,
     replica: (await readIdentity(tx))?.id ?? '',
     clockOffsetMs: (await readServerClock(tx)).offset,
   };
@@ -95,7 +97,6 @@ const countMax = 1_000;
 
 function stateOf(progress: Progress, cycle: CycleState | undefined): SyncState {
   if (cycle?.phase === 'closed') return 'closed';
-  if (cycle?.phase === 'stopped') return 'rolledBack';
   if (progress.ended) return 'ended';
   if (!cycle) return 'idle';
   if (cycle.phase === 'paused') return 'paused';

@@ -79,7 +79,7 @@ export type CycleEvent =
   | { type: 'online'; atMs: number }
   | { type: 'offline' }
   | { type: 'leads'; leads: boolean; atMs: number }
-  | { type: 'credentials' }
+  | { type: 'credentials'; atMs: number }
   | { type: 'prepared'; mutations: number; first: number }
   | { type: 'nothing' }
   | { type: 'answered' }
@@ -104,6 +104,8 @@ export type CycleEffect =
   | { type: 'exchange' }
   | { type: 'apply' }
   | { type: 'takeBack'; single?: { as: 'quarantine' | 'hold'; reason: Blocked } }
+  /** Keeps the reason where the next process finds it. */
+  | { type: 'stop'; reason: Blocked; takeBack: boolean }
   | { type: 'renew'; certain: boolean }
   | { type: 'restart' }
   /** Wake after `floorMs` and a random part of `jitterMs`; replaces an earlier wake. */

@@ -112,7 +112,7 @@ export const plantedBugs: readonly PlantedBug[] = [
     name: 'pausedForEver',
     harm: 'new credentials do not end a pause',
     file: cycle,
-    find: `return state.phase === 'paused' ? begin(state) : stay(state);`,
+    find: `return state.phase === 'paused' ? begin(state) : onReturn(state, event.atMs, options);`,
     replace: `return stay(state);`,
   },
   {
