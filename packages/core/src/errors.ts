@@ -85,6 +85,22 @@ export const requestErrors = {
   ),
   origin_refused: entry(403, 'The Origin is not on the list.', 'Add it to `corsOrigins` in the config.'),
   not_found: entry(404, 'There is no such thing here.', 'Check the path or the id.'),
+  method_refused: entry(405, 'The path takes another method.', 'Use the method that the Allow header names.'),
+  request_late: entry(
+    408,
+    'The request did not arrive in time.',
+    'Send it again; on a slow line, send less at a time.',
+  ),
+  expectation_refused: entry(
+    417,
+    'The Expect header asks for something else than 100-continue.',
+    'Leave the header out.',
+  ),
+  headers_too_large: entry(
+    431,
+    'The path and headers are larger than the server accepts.',
+    'Send shorter ones; the body may be longer.',
+  ),
   conflict_changed: entry(
     409,
     'The record changed since the version that the resolution was made on.',

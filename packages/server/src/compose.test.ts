@@ -51,6 +51,7 @@ function faulty(): { openStore: Parts['openStore']; set: (fault: StoreError | un
         identity: store.identity,
         commit: (work) => (fault ? Promise.reject(fault) : store.commit(work)),
         read: (work) => store.read(work),
+        probe: () => (fault ? Promise.reject(fault) : store.probe()),
         backup: (file) => store.backup(file),
         close: () => store.close(),
       };
@@ -126,6 +127,38 @@ test.each([
     await server.stop();
   },
 );
+
+test('a database without room is not ready, though what stands in it could be changed; with more room it is', async () => {
+  const small = composeServer({ ...config, sizeBytesMax: 1_048_576 });
+  const { url } = await small.start();
+  expect((await fetch(`${url}/readyz`)).status).toBe(200);
+  let status = 200;
+  for (let n = 1; n < 1_000 && status === 200; n++)
+    ({ status } = await push(url, n, {
+      batch: {
+        n: 1,
+        mutations: [
+          mutationOf(n, {
+            type: 'put',
+            collection: 'items',
+            id: `i${n}`,
+            body: { name: `${n}`.padEnd(4_000) },
+          }),
+        ],
+      },
+    }));
+  expect(status).toBe(503);
+  // What was found less than a second ago is told again.
+  await expect
+    .poll(async () => (await fetch(`${url}/readyz`)).json(), { timeout: 5_000 })
+    .toMatchObject({ error: { code: 'storage_full' } });
+  expect((await fetch(`${url}/healthz`)).status).toBe(200);
+  await small.stop();
+  const larger = composeServer({ ...config, sizeBytesMax: 8_388_608 });
+  const again = await larger.start();
+  expect((await fetch(`${again.url}/readyz`)).status).toBe(200);
+  await larger.stop();
+});
 
 test('a failed fsync ends the process at once, with nothing acknowledged', async () => {
   const { openStore, set } = faulty();

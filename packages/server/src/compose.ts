@@ -205,19 +205,13 @@ function appDeps(
     hosts,
     corsOrigins,
     machine: thisMachine,
-    ready: () => probe(store, clock),
+    ready: () => store.probe(),
     requestErrorOf: (error) => answerOf(opened.parts, error),
     routes: [
       nativeRoutes({ engine, identity, schema, limits, clock, sha256 }),
       adminRoutes({ admin, token: opened.token, clock }),
     ],
   };
-}
-
-/** Writes a reading position that nobody has, as no scope has an empty name: only a write tells whether writes work. */
-async function probe(store: Store, clock: Clock): Promise<void> {
-  const nobody = { scope: '', device: '', collection: '', sent: clock.wallMs(), confirmed: 0 };
-  await store.commit((transaction) => transaction.putReads([nobody]));
 }
 
 /** Nothing more is taken; what is in flight is answered; then every socket is closed. */

@@ -104,6 +104,7 @@ describe('groups', () => {
         identity: store.identity,
         read: (work) => store.read(work),
         close: () => store.close(),
+        probe: () => store.probe(),
         backup: (file) => store.backup(file),
         commit: (work) => {
           commits += 1;
@@ -130,6 +131,7 @@ describe('groups', () => {
         identity: store.identity,
         read: (work) => store.read(work),
         close: () => store.close(),
+        probe: () => store.probe(),
         backup: (file) => store.backup(file),
         commit: (work) =>
           store.commit((transaction) =>
@@ -180,6 +182,7 @@ describe('groups', () => {
           identity: store.identity,
           read: (work) => store.read(work),
           close: () => store.close(),
+          probe: () => store.probe(),
           backup: (file) => store.backup(file),
           commit: (work) => (broken ? Promise.reject(new StoreError(fault, 'no')) : store.commit(work)),
         }),

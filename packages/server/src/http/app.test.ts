@@ -147,13 +147,27 @@ test('what does not exist is not found, whatever its body', async () => {
   const asked = [
     { method: 'GET', url: '/nowhere' },
     { method: 'POST', url: '/v1/exchange/', headers: { 'content-type': 'text/plain' }, payload: 'x' },
-    { method: 'GET', url: '/echo' },
-    { method: 'DELETE', url: '/healthz' },
     { method: 'POST', url: '/ECHO', headers: json, payload: '{' },
     { method: 'GET', url: '/%zz' },
   ] as const;
   for (const request of asked)
     expect(readError(await app.inject(request))).toEqual({ status: 404, code: 'not_found', field: 'path' });
+});
+
+test('a path that takes another method says which', async () => {
+  const { app } = createTestApp();
+  for (const [method, url, allow] of [
+    ['GET', '/echo?x', 'POST'],
+    ['HEAD', '/echo', 'POST'],
+    ['OPTIONS', '/echo', 'POST'],
+    ['DELETE', '/healthz', 'GET'],
+    ['POST', '/healthz', 'GET'],
+  ] as const) {
+    const response = await app.inject({ method, url });
+    expect([response.statusCode, response.headers.allow], `${method} ${url}`).toEqual([405, allow]);
+    if (method !== 'HEAD')
+      expect(readError(response)).toEqual({ status: 405, code: 'method_refused', field: 'method' });
+  }
 });
 
 test('every answer forbids to store it', async () => {

@@ -4,7 +4,7 @@
 //   onRequest: stopping? → host → peer → origin (preflight ends here) → unknown route → the route's own checks (credential)
 //   body: media type → bytes within bounds → strict JSON → the route
 
-import { STATUS_CODES } from 'node:http';
+import { type ServerResponse, STATUS_CODES } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { type Clock, type Limits, type Random, RequestError } from '@holdfast/core';
 import {
@@ -84,6 +84,8 @@ export function createApp(deps: AppDeps): FastifyInstance {
       // Node looks every 30 s by itself, and a time-out is no shorter than that.
       connectionsCheckingInterval: bounds.checkEveryMs,
       maxHeaderSize: bounds.headersBytesMax,
+      // A request without a host is answered as one with a host that nobody knows.
+      requireHostHeader: false,
     },
     // The application answers `stopping` itself, in its own shape.
     return503OnClosing: false,
@@ -92,6 +94,7 @@ export function createApp(deps: AppDeps): FastifyInstance {
     frameworkErrors: (error, request, reply) => sendError(deps, error, request, reply),
   }) as unknown as FastifyInstance;
   capConnections(app.server, bounds);
+  app.server.on('checkExpectation', (_request, response) => refuseExpectation(deps, response));
 
   let stopping = false;
   app.addHook('preClose', async () => {
@@ -144,8 +147,16 @@ function judgeCaller(deps: AppDeps, request: FastifyRequest, reply: FastifyReply
     }
   }
   // Before its body is read: nobody would look at it.
-  if (request.is404) throw new RequestError('not_found', { field: 'path' });
+  if (request.is404) throw unknownRoute(request);
   return undefined;
+}
+
+function unknownRoute({ server, url }: FastifyRequest): RequestError {
+  const path = url.split('?', 1)[0] ?? '';
+  const methods = (['GET', 'POST'] as const).filter((method) => server.hasRoute({ method, url: path }));
+  return methods.length > 0
+    ? new RequestError('method_refused', { field: 'method', details: { allow: methods.join(', ') } })
+    : new RequestError('not_found', { field: 'path' });
 }
 
 /** Makes JSON the only content that is read. What a body took of the common budget is given back with its answer. */
@@ -220,13 +231,7 @@ function refuseSocket(deps: AppDeps, error: NodeJS.ErrnoException, socket: Duple
     socket.destroy();
     return;
   }
-  const [status, code, message] =
-    error.code === 'HPE_HEADER_OVERFLOW'
-      ? ([431, 'too_large', 'The headers are larger than the server accepts.'] as const)
-      : error.code === 'ERR_HTTP_REQUEST_TIMEOUT'
-        ? ([408, 'malformed', 'The request did not arrive in time.'] as const)
-        : ([400, 'malformed', 'This is no HTTP request.'] as const);
-  const { body } = errorReply(new RequestError(code, { field: 'headers', message }), {
+  const { status, body } = errorReply(socketError(error.code), {
     request: requestId(deps.random),
     nowMs: deps.clock.wallMs(),
   });
@@ -240,6 +245,23 @@ function refuseSocket(deps: AppDeps, error: NodeJS.ErrnoException, socket: Duple
   ];
   socket.end(`${head.join('\r\n')}\r\n\r\n${text}`);
   deps.log.debug({ request: body.error.request, status, code: error.code }, 'refused');
+}
+
+function socketError(code: string | undefined): RequestError {
+  if (code === 'HPE_HEADER_OVERFLOW') return new RequestError('headers_too_large', { field: 'headers' });
+  if (code === 'ERR_HTTP_REQUEST_TIMEOUT') return new RequestError('request_late');
+  return new RequestError('malformed', { field: 'headers', message: 'This is no HTTP request.' });
+}
+
+/** Node asks here before it makes a request of it, and would answer without a body. */
+function refuseExpectation(deps: AppDeps, response: ServerResponse): void {
+  const { status, body } = errorReply(new RequestError('expectation_refused', { field: 'expect' }), {
+    request: requestId(deps.random),
+    nowMs: deps.clock.wallMs(),
+  });
+  const headers = { 'cache-control': 'no-store', 'content-type': 'application/json; charset=utf-8' };
+  // Whether a body follows is not known, so that nothing after this can be read as a request.
+  response.writeHead(status, { ...headers, connection: 'close' }).end(JSON.stringify(body));
 }
 
 function requestId(random: Random): string {

@@ -28,13 +28,14 @@ const retryAfter: Partial<Record<RequestErrorCode, number>> = {
 
 export function errorReply(error: RequestError, facts: { request: string; nowMs: number }): ErrorReply {
   const { status, help } = requestErrors[error.code];
-  // The one detail that also has a header of its own, when who threw it knows better than the table.
-  const { retryAfter: known } = error.details;
+  // Details that also have a header of their own; the time, when who threw it knows better than the table.
+  const { retryAfter: known, allow } = error.details;
   const seconds = typeof known === 'number' ? known : retryAfter[error.code];
   return {
     status,
     headers: {
       ...(seconds === undefined ? {} : { 'retry-after': String(seconds) }),
+      ...(allow === undefined ? {} : { allow: String(allow) }),
       ...(status === 401 ? { 'www-authenticate': 'Bearer' } : {}),
     },
     body: {

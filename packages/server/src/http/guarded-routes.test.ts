@@ -74,7 +74,7 @@ test('no route does anything for a caller without a credential', async () => {
       expect(
         (await app.inject({ method: verb, url: path, headers: { 'x-http-method-override': 'POST' } }))
           .statusCode,
-      ).toBe(404);
+      ).toBe(405);
   }
   expect(worked).toBe(0);
 });

@@ -83,20 +83,70 @@ function errorOf(answer: string): ReturnType<typeof readError> {
 const post = 'POST /echo HTTP/1.1\r\nHost: localhost\r\ncontent-type: application/json\r\n';
 
 test.each([
-  ['no HTTP', 'hello\r\n\r\n', 400],
-  ['two lengths', `${post}content-length: 2\r\ncontent-length: 3\r\n\r\n{}`, 400],
-  ['length and chunks', `${post}content-length: 2\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n`, 400],
-  ['an unknown transfer encoding', `${post}transfer-encoding: xchunked\r\n\r\n{}`, 400],
-  ['a control character in a header', 'GET /healthz HTTP/1.1\r\nHost: localhost\r\nx: a\x00b\r\n\r\n', 400],
+  ['no HTTP', 'hello\r\n\r\n', 400, 'malformed'],
+  ['two lengths', `${post}content-length: 2\r\ncontent-length: 3\r\n\r\n{}`, 400, 'malformed'],
+  [
+    'length and chunks',
+    `${post}content-length: 2\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n`,
+    400,
+    'malformed',
+  ],
+  ['an unknown transfer encoding', `${post}transfer-encoding: xchunked\r\n\r\n{}`, 400, 'malformed'],
+  [
+    'a control character in a header',
+    'GET /healthz HTTP/1.1\r\nHost: localhost\r\nx: a\x00b\r\n\r\n',
+    400,
+    'malformed',
+  ],
+  ['a bare line feed', 'GET /healthz HTTP/1.1\nHost: localhost\n\n', 400, 'malformed'],
+  ['a folded header', 'GET /healthz HTTP/1.1\r\nHost: localhost\r\nx: a\r\n b\r\n\r\n', 400, 'malformed'],
+  ['no host', 'GET /healthz HTTP/1.1\r\nconnection: close\r\n\r\n', 421, 'host_unknown'],
+  [
+    'an expectation that nobody meets',
+    `${post}expect: a-miracle\r\ncontent-length: 2\r\n\r\n{}`,
+    417,
+    'expectation_refused',
+  ],
+  [
+    'no media type',
+    'POST /echo HTTP/1.1\r\nHost: localhost\r\nconnection: close\r\ncontent-length: 2\r\n\r\n{}',
+    415,
+    'unsupported_media',
+  ],
+  [
+    'another method',
+    'TRACE /echo HTTP/1.1\r\nHost: localhost\r\nconnection: close\r\n\r\n',
+    405,
+    'method_refused',
+  ],
+  [
+    'a question to all paths',
+    'OPTIONS * HTTP/1.1\r\nHost: localhost\r\nconnection: close\r\n\r\n',
+    404,
+    'not_found',
+  ],
+
   [
     'headers without end',
     `GET /healthz HTTP/1.1\r\nHost: localhost\r\nx: ${'a'.repeat(20_000)}\r\n\r\n`,
     431,
+    'headers_too_large',
   ],
-  ['a path without end', `GET /${'a'.repeat(100_000)} HTTP/1.1\r\nHost: localhost\r\n\r\n`, 431],
-])('%s is refused in the common shape, and the server lives', async (_, text, status) => {
+  [
+    'headers without number',
+    `GET /healthz HTTP/1.1\r\nHost: localhost\r\n${'x: a\r\n'.repeat(4_000)}\r\n`,
+    431,
+    'headers_too_large',
+  ],
+  [
+    'a path without end',
+    `GET /${'a'.repeat(100_000)} HTTP/1.1\r\nHost: localhost\r\n\r\n`,
+    431,
+    'headers_too_large',
+  ],
+])('%s is refused in the common shape, and the server lives', async (_, text, status, code) => {
   const answer = await answerTo(text);
-  expect(errorOf(answer).status).toBe(status);
+  expect(errorOf(answer)).toMatchObject({ status, code });
   expect(answer.toLowerCase()).toContain('cache-control: no-store');
   expect((await fetch(`http://127.0.0.1:${port}/healthz`)).status).toBe(200);
 });
@@ -193,7 +243,7 @@ test('a peer that is slow with its headers or its body is cut off; others are se
     const slowBody = answerTo(`${post}content-length: 10\r\n\r\n{`);
     expect((await fetch(`http://127.0.0.1:${port}/healthz`)).status).toBe(200);
     for (const answer of await Promise.all([slowHeaders, slowBody]))
-      expect(errorOf(answer)).toMatchObject({ status: 408, code: 'malformed' });
+      expect(errorOf(answer)).toMatchObject({ status: 408, code: 'request_late' });
   } finally {
     app.server.closeAllConnections();
     await app.close();

@@ -2,7 +2,7 @@
 
 import { expect, test } from 'vitest';
 import type { AuditEntry, Device, EnrolmentCode, Store, StoredCredential } from './port.ts';
-import type { OpenStore } from './writes.fixture.ts';
+import { auditOf, type OpenStore } from './writes.fixture.ts';
 
 const key = (name: string, more: Partial<StoredCredential> = {}): StoredCredential => ({
   key: name,
@@ -45,7 +45,7 @@ const device = (store: Store, name: string) => store.read((snapshot) => snapshot
 
 export function testIdentity(open: OpenStore): void {
   test('keys are added, read and revoked once, each with its audit entry', async () => {
-    const { store, audit } = await open();
+    const { store } = await open();
     await store.identity.addCredential(key('a', { grants: 'all', expiresAt: 99 }), entry('key.add', 'a'));
     await store.identity.addCredential(key('b', { device: 'till', createdAt: 11 }), entry('key.add', 'b'));
     const { secretHash, ...shown } = key('a', { grants: 'all', expiresAt: 99 });
@@ -61,21 +61,25 @@ export function testIdentity(open: OpenStore): void {
     expect(await store.identity.revokeCredential('a', 60, entry('key.revoke', 'a'))).toBe(false);
     expect(await store.identity.revokeCredential('none', 60, entry('key.revoke', 'none'))).toBe(false);
     expect((await credential(store, 'a'))?.revokedAt).toBe(50);
-    expect(await audit()).toEqual([entry('key.add', 'a'), entry('key.add', 'b'), entry('key.revoke', 'a')]);
+    expect(await auditOf(store)).toEqual([
+      entry('key.add', 'a'),
+      entry('key.add', 'b'),
+      entry('key.revoke', 'a'),
+    ]);
   });
 
   test('a key is added once, and a failure leaves no audit entry', async () => {
-    const { store, audit } = await open();
+    const { store } = await open();
     await store.identity.addCredential(key('a'), entry('key.add'));
     await expect(
       store.identity.addCredential(key('a', { name: 'other' }), entry('key.add')),
     ).rejects.toThrow();
     expect((await credential(store, 'a'))?.name).toBe('Key a');
-    expect(await audit()).toHaveLength(1);
+    expect(await auditOf(store)).toHaveLength(1);
   });
 
   test('revoking a device revokes its keys, and no others', async () => {
-    const { store, audit } = await open();
+    const { store } = await open();
     await store.identity.addEnrolmentCode(code(), entry('device.invite'));
     await enrol(store, 'till');
     await store.identity.addCredential(key('extra', { device: 'till' }), entry('key.add'));
@@ -89,13 +93,13 @@ export function testIdentity(open: OpenStore): void {
       Object.fromEntries((await snapshot.credentials()).map((one) => [one.key, one.revokedAt])),
     );
     expect(revoked).toEqual({ 'key-till-500': 600, extra: 600, free: null, ended: 7 });
-    expect((await audit()).map(({ action }) => action)).toEqual([
+    expect((await auditOf(store)).map(({ action }) => action)).toEqual([
       ...['device.invite', 'device.enrol', 'key.add', 'key.add', 'key.add', 'device.revoke'],
     ]);
   });
 
   test('of twenty that use one code at once, exactly one gets it', async () => {
-    const { store, audit } = await open();
+    const { store } = await open();
     await store.identity.addEnrolmentCode(code(), entry('device.invite'));
     const answers = await Promise.all(Array.from({ length: 20 }, (_, n) => enrol(store, `till-${n}`)));
     expect(answers.filter((answer) => answer !== 'unknown')).toEqual([code()]);
@@ -108,7 +112,7 @@ export function testIdentity(open: OpenStore): void {
       device: one?.device,
       grants: code().grants,
     });
-    expect(await audit()).toEqual([
+    expect(await auditOf(store)).toEqual([
       entry('device.invite'),
       { at: 500, actor: one?.device, action: 'device.enrol', subject: one?.device },
     ]);
@@ -161,7 +165,7 @@ export function testIdentity(open: OpenStore): void {
   });
 
   test('a device that only registered itself may enrol, unless it was revoked; a refusal leaves no trace', async () => {
-    const { store, audit } = await open();
+    const { store } = await open();
     for (const codeHash of ['one', 'two'])
       await store.identity.addEnrolmentCode(code({ codeHash }), entry('device.invite'));
     const registered = ['known', 'lost'].map((name) => ({
@@ -172,8 +176,18 @@ export function testIdentity(open: OpenStore): void {
     expect(await enrol(store, 'lost', { codeHash: 'one' })).toBe('otherDevice');
     expect(await device(store, 'lost')).toMatchObject({ key: null, revokedAt: 400 });
     expect(await enrol(store, 'known', { codeHash: 'one' })).toMatchObject({ codeHash: 'one' });
-    expect((await audit()).map(({ action }) => action)).toEqual([
+    expect((await auditOf(store)).map(({ action }) => action)).toEqual([
       ...['device.invite', 'device.invite', 'device.revoke', 'device.enrol'],
     ]);
+  });
+
+  test('the audit log is read newest first, and on behind what was read', async () => {
+    const { store } = await open();
+    for (const subject of ['a', 'b', 'c']) await store.identity.addAudit(entry('import', subject));
+    const read = (query: { before?: number; max: number }) => store.read((snapshot) => snapshot.audit(query));
+    const first = await read({ max: 2 });
+    expect(first).toMatchObject([entry('import', 'c'), entry('import', 'b')]);
+    const rest = await read({ before: first[1]?.place ?? 0, max: 2 });
+    expect(rest.map(({ place: _, ...it }) => it)).toEqual([entry('import', 'a')]);
   });
 }

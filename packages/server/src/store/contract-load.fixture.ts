@@ -301,6 +301,30 @@ function testConflicts(open: OpenStore): void {
     expect((await loaded(store, ask)).conflictsOpen.get('items/a')).toEqual([conflicts[2]]);
   });
 
+  test('records that hold a value of another are counted by group, up to a bound', async () => {
+    const { store } = await open();
+    const held = (id: string, group: string, claimed: boolean) => holder(id, { group, claimed });
+    await write(
+      store,
+      writesOf({
+        unique: {
+          put: [
+            held('a', 'sku', true),
+            held('b', 'sku', false),
+            held('c', 'sku', false),
+            held('d', 'code', true),
+          ],
+          remove: [],
+        },
+      }),
+    );
+    await write(store, writesOf({ unique: { put: [held('e', 'name', false)], remove: [] } }), 'other');
+    const read = (max: number) => store.read((snapshot) => snapshot.unclaimed(max));
+    const name = { collection: 'items', group: 'name', records: 1 };
+    expect(await read(10)).toEqual([name, { collection: 'items', group: 'sku', records: 2 }]);
+    expect(await read(2)).toEqual([name, { collection: 'items', group: 'sku', records: 1 }]);
+  });
+
   test('refusals for lack of a right are counted by device in whatever scope, replicas by device and scope', async () => {
     const { store } = await open();
     const refused = (mutation: string, device = 'device-1') =>

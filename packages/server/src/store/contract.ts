@@ -359,6 +359,41 @@ function testFaults(open: OpenStore, outlives: boolean): void {
     await write(store, writesOf({ scope: { head }, held: { put: [], remove } }));
     await write(store, { ...series(head + 1, head + 1), held: { put: [held(n)], remove: [] } });
     expect((await everything(store)).shop?.head).toBe(head + 1);
+    await write(store, writesOf({ scope: { head: head + 1 }, held: { put: [], remove: [`held-${n}`] } }));
+    await store.probe();
+  });
+
+  test('a probe tells that there is no room, though what stands can still be changed in its place', async () => {
+    const { store } = await open({ sizeBytesMax: 300_000 });
+    const held = (n: number): HeldMutation => heldMutation(`held-${n}`, { hash: 'x'.repeat(5_000) });
+    const put = (n: number) =>
+      write(store, writesOf({ scope: { held: 1 }, held: { put: [held(n)], remove: [] } }));
+    let n = 0;
+    const isFull = () =>
+      put(++n).then(
+        () => false,
+        (error: unknown) => (error as StoreError).code === 'full',
+      );
+    while (n < 100 && !(await isFull()));
+    expect(n).toBeLessThan(100);
+    await expect(store.probe()).rejects.toMatchObject({ code: 'full' });
+    await store.commit((transaction) =>
+      transaction.putReads([{ scope: '', device: '', collection: '', sent: 1, confirmed: 0 }]),
+    );
+    await expect(store.probe()).rejects.toMatchObject({ code: 'full' });
+    const remove = Array.from({ length: n }, (_, at) => `held-${at + 1}`);
+    await write(store, writesOf({ held: { put: [], remove } }));
+    await store.probe();
+  });
+
+  test('a probe leaves nothing behind', async () => {
+    const { store } = await open();
+    await write(store, series(1, 1));
+    await store.probe();
+    const counts = () => store.read((snapshot) => snapshot.counts());
+    const before = await counts();
+    for (let n = 0; n < 5; n++) await store.probe();
+    expect(await counts()).toEqual(before);
   });
 
   test('a store that is closed takes nothing more, and finishes what it took', async () => {
@@ -371,6 +406,7 @@ function testFaults(open: OpenStore, outlives: boolean): void {
     await closing;
     await expect(write(store, series(2, 2))).rejects.toMatchObject({ code: 'closed' });
     await expect(everything(store)).rejects.toMatchObject({ code: 'closed' });
+    await expect(store.probe()).rejects.toMatchObject({ code: 'closed' });
     await expect(store.backup('nowhere')).rejects.toMatchObject({ code: 'closed' });
     await store.close();
   });
@@ -382,6 +418,7 @@ function testFaults(open: OpenStore, outlives: boolean): void {
     await write(store, series(1, 2));
     const reader = await readOnly!();
     await expect(write(reader, series(3, 3))).rejects.toMatchObject({ code: 'readonly' });
+    await expect(reader.probe()).rejects.toMatchObject({ code: 'readonly' });
     expect(await everything(reader)).toEqual(await everything(store));
     await reader.close();
   });

@@ -156,6 +156,21 @@ export interface StoreSnapshot {
   credentials(): Promise<readonly Credential[]>;
   credential(key: string): Promise<StoredCredential | undefined>;
   reads(scope: string): Promise<readonly ReadPosition[]>;
+  /** Newest first; `before`: the place of the last entry that was read. */
+  audit(query: { before?: number; max: number }): Promise<readonly PlacedAuditEntry[]>;
+  /** For each unique group, how many records hold a value of it that belongs to another; looks at no more than `max` of them. */
+  unclaimed(max: number): Promise<readonly Unclaimed[]>;
+}
+
+export interface PlacedAuditEntry extends AuditEntry {
+  place: number;
+}
+
+export interface Unclaimed {
+  collection: string;
+  /** The group's fields, joined by a comma. */
+  group: string;
+  records: number;
 }
 
 export interface QuarantineRow {
@@ -193,6 +208,8 @@ export interface IdentityStore {
   /** Revokes the device and every key issued to it. False when there is no such device or it was revoked already. */
   revokeDevice(device: string, at: number, audit: AuditEntry): Promise<boolean>;
   addEnrolmentCode(code: EnrolmentCode, audit: AuditEntry): Promise<void>;
+  /** For what the operator does besides. */
+  addAudit(audit: AuditEntry): Promise<void>;
   /**
    * Uses a code up: at most one of several callers gets it, and then the device and its key exist.
    * 'unknown' when there is no such code or it has expired; expired codes are removed. 'otherDevice' when the code is for
@@ -223,6 +240,8 @@ export interface Store {
   readonly identity: IdentityStore;
   commit<Result>(work: (transaction: StoreTransaction) => Promise<Result>): Promise<Result>;
   read<Result>(work: (snapshot: StoreSnapshot) => Promise<Result>): Promise<Result>;
+  /** Resolves when a write that needs room has become durable and was taken back; rejects with a StoreError when none can. */
+  probe(): Promise<void>;
   /** Copies one state of the database to a new file while the store goes on. */
   backup(file: string): Promise<{ bytes: number }>;
   close(): Promise<void>;

@@ -22,8 +22,6 @@ import type { AuditEntry, Life, Store } from './port.ts';
 /** A store on a database of its own, which is empty at first. */
 export interface ContractStore {
   store: Store;
-  /** Reads the audit log past the store, oldest first. */
-  audit(): Promise<readonly AuditEntry[]>;
   /** Closes the store and opens the same database again in another life. Both are absent where it ends with the store. */
   restart?(life: Life): Promise<Store>;
   /** Another store on the same database, by which nothing can be written. */
@@ -209,6 +207,12 @@ export function series(
 
 export function write(store: Store, writes: Writes, scope = 'shop'): Promise<void> {
   return store.commit((transaction) => transaction.write(new Map([[scope, writes]]), store.life));
+}
+
+/** The audit log, oldest first. */
+export async function auditOf(store: Store): Promise<AuditEntry[]> {
+  const entries = await store.read((snapshot) => snapshot.audit({ max: 1_000 }));
+  return entries.map(({ place: _, ...entry }) => entry).reverse();
 }
 
 /** What a load gives for the needs that `ask` notes. */

@@ -35,6 +35,10 @@ export function createIdentityStore(
         database.codes.set(code.codeHash, { ...code });
         database.audit.push({ ...audit });
       }),
+    addAudit: (audit) =>
+      commit((database) => {
+        database.audit.push({ ...audit });
+      }),
     enrol: (codeHash, at, device, credential) =>
       commit((database) => {
         for (const [hash, { expiresAt }] of database.codes) if (expiresAt <= at) database.codes.delete(hash);

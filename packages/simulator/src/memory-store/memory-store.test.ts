@@ -11,6 +11,6 @@ storeContract({
     const database = createDatabase();
     const size = sizeBytesMax === undefined ? {} : { sizeBytesMax };
     const store = openMemoryStore({ database, life, oneWriter: true, readersPerScopeMax, ...size });
-    return { store, audit: async () => database.audit, end: () => store.close() };
+    return { store, end: () => store.close() };
   },
 });

@@ -9,6 +9,8 @@ import { loadScope } from './load.ts';
 import { createSnapshot } from './snapshot.ts';
 import { writeScope } from './write.ts';
 
+const probeChars = 65_536;
+
 export interface MemoryStoreOptions {
   database: Database;
   /** A life that the database knows already is joined: several servers at once live one life. */
@@ -57,6 +59,11 @@ export function openMemoryStore(options: MemoryStoreOptions): Store {
         } finally {
           staged.ended = true;
         }
+      }),
+    probe: () =>
+      locked(async () => {
+        if (sizeBytesMax !== undefined && sizeOf(database) + probeChars > sizeBytesMax)
+          throw new StoreError('full', 'The store has reached its bound.');
       }),
     backup: () =>
       Promise.reject(closed ? closedError() : new StoreError('failed', 'A store in memory makes no files.')),

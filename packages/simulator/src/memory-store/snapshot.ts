@@ -1,7 +1,7 @@
 // Reads of the store in memory.
 
 import type { LoggedVerdict, StoredRecord } from '@holdfast/core';
-import type { PageQuery, QuarantineRow, StoreSnapshot } from 'holdfast/store';
+import type { PageQuery, QuarantineRow, StoreSnapshot, Unclaimed } from 'holdfast/store';
 import { type Database, scopeOf, sizeOf } from './database.ts';
 
 export function createSnapshot(database: Database): StoreSnapshot {
@@ -49,6 +49,13 @@ export function createSnapshot(database: Database): StoreSnapshot {
         .sort((a, b) => a.createdAt - b.createdAt || (a.key < b.key ? -1 : 1))
         .map(({ secretHash: _, ...credential }) => credential),
     credential: async (key) => copied(database.credentials.get(key)),
+    audit: async ({ before = Number.MAX_SAFE_INTEGER, max }) =>
+      database.audit
+        .map((entry, place) => ({ ...entry, place }))
+        .filter(({ place }) => place < before)
+        .slice(-max)
+        .reverse(),
+    unclaimed: async (max) => readUnclaimed(database, max),
     reads: async (scope) =>
       [...database.reads.values()]
         .filter((read) => read.scope === scope)
@@ -129,6 +136,21 @@ function waitingSince(
     .sort((a, b) => a.held.at - b.held.at || a.place - b.place)
     .slice(0, max)
     .map(({ scope, held }) => ({ scope, mutation: held.mutation.id }));
+}
+
+function readUnclaimed(database: Database, max: number): Unclaimed[] {
+  const holders = [...database.scopes.values()]
+    .flatMap(({ unique }) => [...unique.values()].flatMap((held) => [...held.values()]))
+    .filter(({ claimed }) => !claimed)
+    .sort((a, b) => (nameOf(a) < nameOf(b) ? -1 : 1))
+    .slice(0, max);
+  return [...Map.groupBy(holders, nameOf).values()].flatMap((held) =>
+    held.slice(0, 1).map(({ collection, group }) => ({ collection, group, records: held.length })),
+  );
+}
+
+function nameOf({ collection, group }: { collection: string; group: string }): string {
+  return `${collection}/${group}`;
 }
 
 function readCounts(database: Database): Awaited<ReturnType<StoreSnapshot['counts']>> {

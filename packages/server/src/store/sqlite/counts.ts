@@ -1,6 +1,6 @@
 // How much there is, for the operator.
 
-import type { StoreCounts } from '../port.ts';
+import type { StoreCounts, Unclaimed } from '../port.ts';
 import type { Connection } from './connection.ts';
 
 export function readCounts(connection: Connection): StoreCounts {
@@ -21,4 +21,15 @@ export function readCounts(connection: Connection): StoreCounts {
   );
   if (!row) throw new Error('A query without a condition gave no row.');
   return { ...row, collections };
+}
+
+/** Reads the index of those rows alone, and no more than `max` of them. */
+export function readUnclaimed(connection: Connection, max: number): Unclaimed[] {
+  return connection.all<Unclaimed>(
+    `SELECT collection, grp AS "group", count(*) AS records FROM (
+       SELECT t.collection, t.grp FROM hf_unique AS t INDEXED BY hf_unique_unclaimed WHERE t.claimed = 0
+       ORDER BY t.collection, t.grp LIMIT ?)
+     GROUP BY collection, grp ORDER BY collection, grp`,
+    max,
+  );
 }

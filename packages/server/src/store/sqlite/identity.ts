@@ -48,6 +48,7 @@ export function createIdentityStore(commit: CommitAs): IdentityStore {
         );
         putAudit(connection, audit);
       }),
+    addAudit: (audit) => commit((connection) => putAudit(connection, audit)),
     enrol: (codeHash, at, device, credential) =>
       commit((connection) => enrol(connection, { codeHash, at, device, credential })),
   };

@@ -5,11 +5,13 @@ import type {
   Credential,
   Device,
   PageQuery,
+  PlacedAuditEntry,
   QuarantineRow,
   ReadPosition,
   StoreCounts,
   StoredCredential,
   StoreSnapshot,
+  Unclaimed,
 } from '../port.ts';
 import {
   type ConflictRow,
@@ -31,7 +33,7 @@ import {
   storedCredentialOf,
 } from './columns.ts';
 import type { Connection } from './connection.ts';
-import { readCounts } from './counts.ts';
+import { readCounts, readUnclaimed } from './counts.ts';
 import { readPage } from './page.ts';
 
 export class SqliteSnapshot implements StoreSnapshot {
@@ -240,6 +242,19 @@ export class SqliteSnapshot implements StoreSnapshot {
        ORDER BY t.device, t.collection`,
       scope,
     );
+  }
+
+  async audit({ before, max }: { before?: number; max: number }): Promise<readonly PlacedAuditEntry[]> {
+    return this.#reads().all(
+      `SELECT t.place, t.at, t.actor, t.action, t.subject FROM hf_audit AS t WHERE t.place < ?
+       ORDER BY t.place DESC LIMIT ?`,
+      before ?? Number.MAX_SAFE_INTEGER,
+      max,
+    );
+  }
+
+  async unclaimed(max: number): Promise<readonly Unclaimed[]> {
+    return readUnclaimed(this.#reads(), max);
   }
 
   #reads(): Connection {

@@ -4,10 +4,9 @@ import { createHash } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { DatabaseSync } from 'node:sqlite';
 import { defaultLimits, defineSchema } from '@holdfast/core';
 import { storeContract } from '../contract.ts';
-import type { AuditEntry, Store } from '../port.ts';
+import type { Store } from '../port.ts';
 import { inspectSqliteStore, openSqliteStore } from './open.ts';
 
 const schema = defineSchema({ version: 1, collections: {} });
@@ -16,8 +15,6 @@ const limitsWith = (readersPerScopeMax = defaultLimits.readersPerScopeMax) => ({
   ...defaultLimits,
   readersPerScopeMax,
 });
-
-const auditSql = 'SELECT at, actor, action, subject FROM hf_audit ORDER BY place';
 
 storeContract({
   name: 'SQLite, in a file',
@@ -29,15 +26,6 @@ storeContract({
     let store: Store = await openSqliteStore({ file, schema, limits, sha256, ...options });
     return {
       store,
-      async audit() {
-        const database = new DatabaseSync(file, { readOnly: true });
-        const entries = database
-          .prepare(auditSql)
-          .all()
-          .map((row) => ({ ...row }) as unknown as AuditEntry);
-        database.close();
-        return entries;
-      },
       async restart(life) {
         await store.close();
         store = await openSqliteStore({ file, schema, limits, sha256, ...options, life });
@@ -57,7 +45,6 @@ storeContract({
   outlives: false,
   async open({ readersPerScopeMax, ...options }) {
     const folder = mkdtempSync(join(tmpdir(), 'holdfast-store-'));
-    let copies = 0;
     const store = await openSqliteStore({
       file: null,
       schema,
@@ -67,17 +54,6 @@ storeContract({
     });
     return {
       store,
-      async audit() {
-        const file = join(folder, `copy-${++copies}.db`);
-        await store.backup(file);
-        const database = new DatabaseSync(file, { readOnly: true });
-        const entries = database
-          .prepare(auditSql)
-          .all()
-          .map((row) => ({ ...row }) as unknown as AuditEntry);
-        database.close();
-        return entries;
-      },
       async end() {
         await store.close();
         rmSync(folder, { recursive: true });

@@ -143,7 +143,7 @@ test('very long writes are split, and none of it is lost', async () => {
 
 // At the start, or over a table that is small by its bound.
 const mayScan =
-  /FROM hf_devices AS t ORDER BY|count\(\*\) AS n FROM hf_devices$|FROM hf_keys AS t ORDER BY|FROM sqlite_schema|FROM hf_lives ORDER BY n DESC LIMIT 1|hf_enrolment_codes WHERE expires_at/;
+  /FROM hf_devices AS t ORDER BY|count\(\*\) AS n FROM hf_devices$|FROM hf_keys AS t ORDER BY|hf_unique_unclaimed WHERE|FROM sqlite_schema|FROM hf_lives ORDER BY n DESC LIMIT 1|hf_enrolment_codes WHERE expires_at/;
 
 test('no statement of a commit, a page or an exchange reads a table from end to end', async () => {
   const folder = createTestFolder();
@@ -234,5 +234,7 @@ async function exercise(store: Store): Promise<void> {
     await snapshot.device('d');
     await snapshot.credential('k');
     await snapshot.reads('s');
+    await snapshot.audit({ max: 9 });
+    await snapshot.unclaimed(9);
   });
 }

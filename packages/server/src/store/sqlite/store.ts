@@ -14,10 +14,15 @@ import { backUp } from './backup.ts';
 import type { Connection } from './connection.ts';
 import { closedError, spoilsConnection } from './errors.ts';
 import { createIdentityStore } from './identity.ts';
+import { writeMeta } from './migrate.ts';
 import { SqliteSnapshot } from './snapshot.ts';
 import { SqliteTransaction } from './transaction.ts';
 import { Turns } from './turns.ts';
 import { Wal, type WalBounds } from './wal.ts';
+
+const probeKey = 'probe';
+/** Takes pages of its own: a row that is changed in its place can be written when nothing else can. */
+const probeText = 'x'.repeat(65_536);
 
 export interface SqliteStoreDeps {
   life: Life;
@@ -82,6 +87,12 @@ export class SqliteStore implements Store {
         }
       }),
     );
+  }
+
+  async probe(): Promise<void> {
+    // Two commits: what is written and removed in one needs no room.
+    await this.#commit(async (connection) => writeMeta(connection, probeKey, probeText));
+    await this.#commit(async (connection) => connection.run('DELETE FROM hf_meta WHERE key = ?', probeKey));
   }
 
   async backup(file: string): Promise<{ bytes: number }> {
