@@ -6,7 +6,7 @@
 
 import { recordKey, type Schema } from '@holdfast/core';
 import { placeKey } from './index-key.ts';
-import { isSendable, keysOf, type OutboxEntry, placesIn, readEntries, sendList } from './outbox.ts';
+import { isSendable, keysOf, type OutboxEntry, readEntries, sendableMarks } from './outbox.ts';
 import type { ScopeDeps, Shadow } from './recompute.ts';
 import type { StorageKey, StorageTransaction } from './storage/port.ts';
 
@@ -25,32 +25,32 @@ export async function cutBatch(
   bounds: CutBounds,
 ): Promise<OutboxEntry[]> {
   const cut = new Cut(tx, deps, bounds);
-  for (let priority = 10; priority >= bounds.priorityMin; priority -= 1) {
-    let after: string | undefined;
-    for (;;) {
-      const list = sendList(priority);
-      const places = await placesIn(tx, deps.scope, list, {
-        limit: chunk,
-        ...(after === undefined ? {} : { after }),
-      });
-      for (const place of places) if ((await cut.take(place)) === 'full') return cut.entries;
-      after = places.at(-1);
-      if (places.length < chunk) break;
-    }
+  const { priorityMin, mutationsMax } = bounds;
+  // Most often the first that there are fill the batch, and the one behind them says that it is full.
+  const limit = Math.min(mutationsMax + 1, chunk);
+  let after: StorageKey | undefined;
+  for (;;) {
+    const marks = await sendableMarks(tx, deps.scope, { priorityMin, limit, ...(after ? { after } : {}) });
+    const places = marks.map(([, , place = '']) => place);
+    await cut.read(places);
+    for (const place of places) if ((await cut.take(place)) === 'full') return cut.entries;
+    after = marks.at(-1);
+    if (marks.length < limit) return cut.entries;
   }
-  return cut.entries;
 }
 
 type Taken = 'taken' | 'blocked' | 'full';
 
 const chunk = 200;
-/** Looking back along a record, most often the first entry found decides. */
+/** Looking back along a record, most often the first entry found decides; if not, so many are read at a time. */
 const lookBack = 8;
 
 class Cut {
   readonly #tx: StorageTransaction;
   readonly #deps: ScopeDeps;
   readonly #bounds: CutBounds;
+  /** What was read, by place; null: there is nothing. */
+  readonly #read = new Map<string, OutboxEntry | null>();
   readonly #chosen = new Map<string, OutboxEntry>();
   readonly #blocked: Set<string>;
   #bytes = 0;
@@ -66,10 +66,20 @@ class Cut {
     return [...this.#chosen.values()];
   }
 
+  /** Reads entries that are likely to be taken, in one round trip. */
+  async read(places: readonly string[]): Promise<void> {
+    const unread = places.filter((place) => !this.#read.has(place));
+    if (unread.length === 0) return;
+    for (const place of unread) this.#read.set(place, null);
+    for (const entry of await readEntries(this.#tx, this.#deps.scope, unread))
+      this.#read.set(placeKey(entry.place), entry);
+  }
+
   async take(place: string): Promise<Taken> {
     if (this.#chosen.has(place)) return 'taken';
     if (this.#blocked.has(place)) return 'blocked';
-    const [entry] = await readEntries(this.#tx, this.#deps.scope, [place]);
+    await this.read([place]);
+    const entry = this.#read.get(place);
     if (!entry) return 'taken';
     for (const key of keysOf(entry.mutation)) {
       const taken = await this.#takeBefore(key, place);
@@ -98,26 +108,19 @@ class Cut {
   async #takeBefore(key: string, place: string): Promise<Taken> {
     const { scope } = this.#deps;
     let after: StorageKey = [scope, key, place];
-    for (;;) {
-      const found = await this.#tx.scan('touches', {
-        prefix: [scope, key],
-        after,
-        reverse: true,
-        limit: lookBack,
-      });
+    for (let limit = 1; ; limit = lookBack) {
+      const found = await this.#tx.scan('touches', { prefix: [scope, key], after, reverse: true, limit });
       const places = found.map((touch) => touch.key[2] ?? '');
-      const entries = new Map(
-        (await readEntries(this.#tx, scope, places)).map((entry) => [placeKey(entry.place), entry]),
-      );
+      await this.read(places);
       for (const earlier of places) {
-        const entry = entries.get(earlier);
+        const entry = this.#read.get(earlier);
         // Settled, or held by a conflict: the server has it, and what comes later does not depend on the order any more.
         if (!entry || (!isSendable(entry) && (entry.state === 'settled' || entry.state === 'conflict')))
           continue;
         return isSendable(entry) ? this.take(earlier) : 'blocked';
       }
       const last = found.at(-1);
-      if (!last || found.length < lookBack) return 'taken';
+      if (!last || found.length < limit) return 'taken';
       after = last.key;
     }
   }

@@ -12,9 +12,9 @@
 // Every state but `conflict` is part of the view. All functions run inside a transaction of the caller.
 
 import { type Change, type Json, type Mutation, recordKey } from '@holdfast/core';
-import { placeKey } from './index-key.ts';
+import { firstBehind, placeKey } from './index-key.ts';
 import type { Progress } from './progress.ts';
-import type { StorageEntry, StorageTransaction } from './storage/port.ts';
+import type { StorageEntry, StorageKey, StorageTransaction } from './storage/port.ts';
 
 /** `sent`: it may have reached the server. An exchange that the server refused as a whole does not count. */
 export type EntryState = 'unsent' | 'sent' | 'waiting' | 'conflict' | 'held' | 'settled';
@@ -195,6 +195,24 @@ export async function placesIn(
   const after = options.after === undefined ? {} : { after: [scope, list, options.after] };
   const found = await tx.scan('marks', { prefix: [scope, list], limit: options.limit, ...after });
   return found.map(({ key }) => key[2] ?? '');
+}
+
+/** Keys in the lists of what is to be sent, highest priority first, then in order of place; behind `after`. */
+export async function sendableMarks(
+  tx: StorageTransaction,
+  scope: string,
+  options: { priorityMin: number; after?: StorageKey; limit: number },
+): Promise<StorageKey[]> {
+  const { priorityMin, after, limit } = options;
+  const end = firstBehind(sendList(priorityMin));
+  const found = await tx.scan('marks', {
+    prefix: [scope],
+    from: [sendList(10)],
+    ...(end === undefined ? {} : { to: [end] }),
+    ...(after ? { after } : {}),
+    limit,
+  });
+  return found.map(({ key }) => key);
 }
 
 /** Entries in the order of their places, behind `after`. */

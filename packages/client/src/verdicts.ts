@@ -7,7 +7,6 @@ import {
   isInView,
   keysOf,
   type OutboxEntry,
-  placesIn,
   readEntries,
   removeEntry,
   writeEntry,
@@ -96,18 +95,25 @@ export async function releaseSettled(
   deps: ScopeDeps,
   state: QuarantineState,
 ): Promise<void> {
-  let after: string | undefined;
+  const asOfMax = state.progress.ended ? Number.POSITIVE_INFINITY : state.progress.seq;
+  let after: StorageKey | undefined;
   for (;;) {
-    const places = await placesIn(tx, deps.scope, 'settled', {
+    const found = await tx.scan('marks', {
+      prefix: [deps.scope, 'settled'],
       limit: chunk,
-      ...(after === undefined ? {} : { after }),
+      ...(after ? { after } : {}),
     });
-    for (const entry of await readEntries(tx, deps.scope, places)) {
-      if (!state.progress.ended && (entry.asOf ?? 0) > state.progress.seq) continue;
+    // Such a mark holds the entry's asOf: what stays need not be read.
+    const due = found.filter(({ value }) => Number(value) <= asOfMax);
+    const entries = await readEntries(
+      tx,
+      deps.scope,
+      due.map(({ key }) => key[2] ?? ''),
+    );
+    for (const entry of entries)
       for (const key of await removeEntry(tx, deps.scope, entry)) state.dirty.add(key);
-    }
-    after = places.at(-1);
-    if (places.length < chunk) return;
+    after = found.at(-1)?.key;
+    if (found.length < chunk) return;
   }
 }
 

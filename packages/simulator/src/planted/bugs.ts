@@ -21,8 +21,8 @@ export const plantedBugs: readonly PlantedBug[] = [
     name: 'settledLeavesAtOnce',
     harm: 'an effect vanishes between its verdict and its record',
     file: verdicts,
-    find: `if (!state.progress.ended && (entry.asOf ?? 0) > state.progress.seq) continue;`,
-    replace: ``,
+    find: `const due = found.filter(({ value }) => Number(value) <= asOfMax);`,
+    replace: `const due = found;`,
   },
   {
     name: 'rejectedIsDropped',
