@@ -1,7 +1,7 @@
 // How a command gets at the data: through the server that runs on the folder, or, when none does, by taking the folder's lock and
 // opening the store itself. The commands do not know which.
 //
-//   server.json ── answers, and takes the token ──► the running server
+//   server.json ── answers, and proves that it knows the token ──► the running server
 //        │ gone, silent, or somebody else's
 //        ▼
 //   lock ── free ──► open the folder (a server.json that is left over is removed)
@@ -11,7 +11,6 @@
 
 import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
-import { RequestError } from '@holdfast/core';
 import type { Admin } from '../admin/admin.ts';
 import { systemClock, systemTimer } from '../clock.ts';
 import { type Config, loadConfig, withFlags } from '../config.ts';
@@ -114,10 +113,8 @@ export async function findServer(data: string): Promise<FoundServer> {
     await client.admin.schema({});
     return { type: 'found', file, token };
   } catch (error) {
-    if (error instanceof NoAnswerError) return { type: 'silent', file };
     // A server of another folder that got the port of one that was killed does not know the token.
-    const foreign = error instanceof RequestError && ['unauthenticated', 'not_found'].includes(error.code);
-    if (foreign) return { type: 'silent', file };
+    if (error instanceof NoAnswerError) return { type: 'silent', file };
     // It is ours, and has a reason: the work itself will meet it and say so.
     return { type: 'found', file, token };
   } finally {

@@ -2,6 +2,7 @@
 
 import { afterEach, expect, test } from 'vitest';
 import type { Admin } from '../admin/admin.ts';
+import { serverProof } from '../admin/server-proof.ts';
 import { adminRoutes } from './admin-routes.ts';
 import { createTestApp, readError, type TestApp } from './app.fixture.ts';
 
@@ -72,6 +73,24 @@ test.each([
   ['a page of this host', { headers: { origin: 'http://localhost' } }],
 ])('%s is forbidden, with the token too', async (_, options) => {
   expect(readError(await post('keys', options))).toMatchObject({ status: 403, code: 'forbidden' });
+  expect(calls).toEqual([]);
+});
+
+test('the server proves itself to whoever asks on this machine, for this question and this port alone', async () => {
+  const nonce = 'n'.repeat(43);
+  const asked = await post('prove', { body: { nonce }, headers: { authorization: '' } });
+  expect(asked.json().result).toEqual({ proof: serverProof(token, { nonce, port: 0 }) });
+  const others = [
+    serverProof(token, { nonce, port: 1 }),
+    serverProof(token, { nonce: 'm'.repeat(43), port: 0 }),
+    serverProof('b'.repeat(43), { nonce, port: 0 }),
+  ];
+  expect(others).not.toContain(asked.json().result.proof);
+  for (const wrong of [{}, { nonce: 'short' }, { nonce: 7 }])
+    expect(readError(await post('prove', { body: wrong }))).toMatchObject({ status: 400, field: 'nonce' });
+  expect(readError(await post('prove', { body: { nonce }, remoteAddress: '192.168.1.20' }))).toMatchObject({
+    code: 'forbidden',
+  });
   expect(calls).toEqual([]);
 });
 

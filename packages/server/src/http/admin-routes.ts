@@ -4,8 +4,9 @@ import { createHash } from 'node:crypto';
 import { type Clock, protocolMarker, RequestError } from '@holdfast/core';
 import type { FastifyPluginAsync, FastifyRequest } from 'fastify';
 import ipaddr from 'ipaddr.js';
-import type { ZodObject } from 'zod';
+import { type ZodObject, z } from 'zod';
 import { type Admin, type AdminOperation, adminInputs } from '../admin/admin.ts';
+import { serverProof } from '../admin/server-proof.ts';
 import { sameHash } from '../identity/key-text.ts';
 
 export interface AdminRoutesDeps {
@@ -18,10 +19,18 @@ export interface AdminRoutesDeps {
 export function adminRoutes({ admin, token, clock }: AdminRoutesDeps): FastifyPluginAsync {
   const expected = hashOf(token);
   return async (app) => {
+    app.post('/v1/admin/prove', { onRequest: async (request) => checkMachine(request) }, async (request) => {
+      const { nonce } = readInput(proveInput, request.body);
+      const proof = serverProof(token, { nonce, port: request.raw.socket.localPort ?? 0 });
+      return { protocol: protocolMarker, result: { proof }, now: clock.wallMs() };
+    });
     // Before the body is read: it is nobody else's business what the operator may be asked.
-    app.addHook('onRequest', async (request) => checkOperator(request, expected));
+    const onRequest = async (request: FastifyRequest): Promise<void> => {
+      checkMachine(request);
+      checkToken(request, expected);
+    };
     for (const operation of Object.keys(adminInputs) as AdminOperation[]) {
-      app.post(`/v1/admin/${operation}`, async (request) => {
+      app.post(`/v1/admin/${operation}`, { onRequest }, async (request) => {
         // A backup answers when it is done, however long nothing moves on the socket.
         if (operation === 'backup') request.raw.socket.setTimeout(0);
         const result = await run(admin, operation, request.body);
@@ -31,17 +40,22 @@ export function adminRoutes({ admin, token, clock }: AdminRoutesDeps): FastifyPl
   };
 }
 
+/** What a command asks before it shows the token. */
+const proveInput = z.object({ nonce: z.string().length(43) });
+
 function run(admin: Admin, operation: AdminOperation, body: unknown): Promise<unknown> {
-  const schema: ZodObject = adminInputs[operation];
+  const input = readInput<ZodObject>(adminInputs[operation], body);
+  return (admin[operation] as (input: unknown) => Promise<unknown>)(input);
+}
+
+function readInput<Schema extends ZodObject>(schema: Schema, body: unknown): z.infer<Schema> {
   const input = schema.safeParse(body);
-  if (!input.success) {
-    const [issue] = input.error.issues;
-    throw new RequestError('malformed', {
-      field: pathText(issue?.path ?? []),
-      message: issue?.message ?? 'The input cannot be read.',
-    });
-  }
-  return (admin[operation] as (input: unknown) => Promise<unknown>)(input.data);
+  if (input.success) return input.data;
+  const [issue] = input.error.issues;
+  throw new RequestError('malformed', {
+    field: pathText(issue?.path ?? []),
+    message: issue?.message ?? 'The input cannot be read.',
+  });
 }
 
 /** `rows[0].id`, as the engine writes paths. */
@@ -52,11 +66,13 @@ function pathText(path: readonly PropertyKey[]): string {
     .replace(/^\./, '');
 }
 
-function checkOperator(request: FastifyRequest, expected: string): void {
-  const { headers, raw } = request;
+function checkMachine({ headers, raw }: FastifyRequest): void {
   // A proxy on this machine speaks for others, and a browser for its pages.
   if (!isThisMachine(raw.socket) || headers['x-forwarded-for'] !== undefined || headers.origin !== undefined)
     throw new RequestError('forbidden', { field: 'address', message: 'Only this machine’s commands may.' });
+}
+
+function checkToken({ headers }: FastifyRequest, expected: string): void {
   const [, given = ''] = /^Bearer +(\S+)$/i.exec(headers.authorization ?? '') ?? [];
   if (!sameHash(hashOf(given), expected))
     throw new RequestError('unauthenticated', { field: 'authorization' });

@@ -8,7 +8,7 @@ import { adminRoutes } from './admin-routes.ts';
 import { createTestApp, readError, type TestApp } from './app.fixture.ts';
 
 /** What a test app adds, and what is open by its nature. */
-const open = ['/echo', '/healthz', '/readyz', '/v1/enrol'];
+const open = ['/echo', '/healthz', '/readyz', '/v1/enrol', '/v1/admin/prove'];
 let served: TestApp;
 let worked = 0;
 
