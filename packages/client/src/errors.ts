@@ -12,6 +12,10 @@ export const replicaErrors = {
     'The mutation’s own object was used after the mutation had ended.',
     'Await every call inside `mutate`.',
   ),
+  inside_mutation: entry(
+    'The replica was called inside a mutation, where the call and the mutation would wait for each other.',
+    'Inside `mutate`, call nothing but the object that it hands to its function, and await nothing else.',
+  ),
   mutation_stuck: entry(
     'The mutation awaited something else than its own calls, such as the replica itself, and did not end in time.',
     'Await nothing inside `mutate` but the calls of its own object.',

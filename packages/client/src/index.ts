@@ -3,6 +3,7 @@
 export type { AmountsOf, CounterName, ListOptions, PatchOf, RecordCollection } from './collection.ts';
 export type { Discard } from './discards.ts';
 export { ReplicaError, type ReplicaErrorCode, replicaErrors } from './errors.ts';
+export type { AsyncVariable } from './inside.ts';
 export type { EntryState, OutboxEntry } from './outbox.ts';
 export type { QuarantineItem } from './quarantine.ts';
 export type { Query } from './query.ts';

@@ -16,6 +16,7 @@ import {
 } from '@holdfast/core';
 import { v7 as uuidv7 } from 'uuid';
 import { ReplicaError } from './errors.ts';
+import type { Inside } from './inside.ts';
 import { makeChange, type Wish } from './make-change.ts';
 import { appendEntry, countEntry, type OutboxEntry } from './outbox.ts';
 import { envelopeBytes } from './prepare.ts';
@@ -30,12 +31,13 @@ export interface MutateDeps extends ScopeDeps {
   limits: Limits;
   session: string;
   timer: Timer;
+  inside: Inside;
   actor(): string | undefined;
 }
 
 /** A new time-ordered id (UUID version 7) of the device's wall clock. */
 export function newId({ clock, random }: Pick<MutateDeps, 'clock' | 'random'>): string {
-  return uuidv7({ msecs: Math.max(0, Math.floor(clock.wallMs())), random: random.bytes(16) });
+  return uuidv7({ msecs: Math.min(Math.floor(clock.wallMs()), idMsMax), random: random.bytes(16) });
 }
 
 /**
@@ -52,7 +54,7 @@ export async function runMutation<Result>(
       throw new ReplicaError('no_grant', { message: `The grant to the scope ${deps.scope} has ended.` });
     const draft = new MutationDraft(deps, tx, progress);
     try {
-      const result = await inTime(deps.timer, () => work(draft));
+      const result = await inTime(deps.timer, () => deps.inside.run(() => work(draft)));
       await draft.finish();
       return result;
     } finally {
@@ -179,6 +181,9 @@ export class MutationDraft {
     if (error !== undefined && !refused) this.#failure ??= { error };
   }
 }
+
+/** An id has 48 bits for its time. */
+const idMsMax = 2 ** 48 - 1;
 
 /** The length of a text in UTF-8, without encoding it. */
 function utf8Bytes(text: string): number {

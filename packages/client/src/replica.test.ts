@@ -1,12 +1,13 @@
 // What an application does with a replica: records, mutations, reading its own writes, refusals, restarts.
 
 import { defaultLimits, defineSchema } from '@holdfast/core';
-import { expect, expectTypeOf, test } from 'vitest';
+import { describe, expect, expectTypeOf, test } from 'vitest';
 import { z } from 'zod';
 import { ReplicaError } from './errors.ts';
-import { openBench, seededRandom, shopSchema, VirtualTime } from './replica.fixture.ts';
+import { type Bench, openBench, seededRandom, shopSchema, VirtualTime } from './replica.fixture.ts';
 import { createReplica } from './replica.ts';
 import { createMemoryStorage } from './storage/memory.ts';
+import type { Storage } from './storage/port.ts';
 
 test('a write is readable at once, travels on sync, and comes back as the server’s state', async () => {
   const { shop, server } = await openBench();
@@ -188,7 +189,7 @@ test('a mutation’s object is of no use after its end', async () => {
   await expect(kept?.items.put({ name: 'late' })).rejects.toMatchObject({ code: 'mutation_over' });
 });
 
-test('a mutation that awaits the replica itself is ended after a time, and what it wrote is undone', async () => {
+test('where the platform cannot tell, a mutation that awaits the replica itself is ended after a time, and undone', async () => {
   const { shop, time } = await openBench();
   const stuck = shop.mutate(async (tx) => {
     await tx.items.put({ id: 'a', name: 'a' });
@@ -477,12 +478,54 @@ test('a collection whose name is taken is reached by `collection`', async () => 
   expect((await scope.outbox.list()).length).toBe(1);
 });
 
-test('a closed replica syncs no more', async () => {
-  const { shop, replica } = await openBench();
-  await shop.sync();
-  await replica.close();
-  await replica.close();
-  expect((await shop.sync()).reason).toMatchObject({ code: 'replica_closed' });
+describe('after close', () => {
+  const calls: [string, (bench: Bench) => unknown][] = [
+    ['get', ({ shop }) => shop.items.get('a')],
+    ['list', ({ shop }) => shop.items.list()],
+    ['where', ({ shop }) => shop.items.where({ where: { name: 'a' } })],
+    ['put', ({ shop }) => shop.items.put({ name: 'a' })],
+    ['add', ({ shop }) => shop.items.add('a', { quantity: 1 })],
+    ['mutate', ({ shop }) => shop.mutate((tx) => tx.items.get('a'))],
+    ['a kept collection', ({ shop }) => shop.collection('items').delete('a')],
+    ['outbox', ({ shop }) => shop.outbox.list()],
+    ['quarantine.list', ({ shop }) => shop.quarantine.list()],
+    ['quarantine.correct', ({ shop }) => shop.quarantine.correct(1, [])],
+    ['quarantine.resend', ({ shop }) => shop.quarantine.resend(1)],
+    ['quarantine.discard', ({ shop }) => shop.quarantine.discard(1, 'no')],
+    ['quarantine.discarded', ({ shop }) => shop.quarantine.discarded()],
+    ['conflicts.list', ({ shop }) => shop.conflicts.list()],
+    ['conflicts.discard', ({ shop }) => shop.conflicts.discard(1, 'no')],
+    ['a scope’s sync', ({ shop }) => shop.sync()],
+    ['a scope’s status', ({ shop }) => shop.status()],
+    ['sync', ({ replica }) => replica.sync()],
+    ['status', ({ replica }) => replica.status()],
+    ['id', ({ replica }) => replica.id()],
+    ['scope', ({ replica }) => replica.scope('shop-1')],
+    ['setOnline', ({ replica }) => replica.setOnline(true)],
+    ['resume', ({ replica }) => replica.resume()],
+  ];
+  test.each(calls)('%s is refused as closed', async (_, call) => {
+    const bench = await openBench();
+    await bench.shop.sync();
+    await bench.replica.close();
+    const called = (async () => call(bench))();
+    await expect(called).rejects.toMatchObject({ name: 'ReplicaError', code: 'replica_closed' });
+  });
+
+  test('another close is the same', async () => {
+    const { replica } = await openBench();
+    await Promise.all([replica.close(), replica.close()]);
+    await replica.close();
+  });
+
+  test('what was called before is done', async () => {
+    const { replica, shop, reopen, storage } = await openBench({ storage: unclosable() });
+    const writing = shop.items.put({ id: 'a', name: 'a' });
+    const closing = replica.close();
+    await expect(shop.items.put({ id: 'b', name: 'b' })).rejects.toMatchObject({ code: 'replica_closed' });
+    await Promise.all([writing, closing]);
+    expect(await (await reopen({ storage })).shop.items.list()).toEqual([{ id: 'a', name: 'a' }]);
+  });
 });
 
 test('contradicting limits are refused at the opening', async () => {
@@ -494,6 +537,11 @@ test('a scope’s name is a text of some length', async () => {
   for (const name of ['', 'x'.repeat(201), '\ud800', 'a\0'])
     expect(() => replica.scope(name)).toThrow(TypeError);
 });
+
+/** A storage in memory that can be opened again. */
+function unclosable(): Storage {
+  return { ...createMemoryStorage(), close: async () => undefined };
+}
 
 function nested(depth: number): unknown {
   return depth === 0 ? 1 : [nested(depth - 1)];

@@ -12,11 +12,13 @@ import {
 } from '@holdfast/core';
 import { type CycleOptions, noTally } from './cycle/state.ts';
 import { ReplicaError } from './errors.ts';
+import { type AsyncVariable, createInside, type Inside } from './inside.ts';
 import { knownScopes, readIdentity, writeIdentity } from './progress.ts';
 import { rebuildIndexes } from './reindex.ts';
 import { randomId } from './renewal.ts';
 import { createRunner, type Runner, type SyncOptions } from './runner.ts';
 import { createScope, type ReplicaScope } from './scope.ts';
+import { soundClock } from './sound-clock.ts';
 import { countConflicts, readStatus, type ScopeStatus, type SyncResult } from './status.ts';
 import { type Storage, StorageError } from './storage/port.ts';
 import type { Transport } from './transport/port.ts';
@@ -31,6 +33,8 @@ export interface ReplicaOptions<S extends Schema> {
   clock: Clock;
   random: Random;
   timer: Timer;
+  /** Absent: a mutation that awaits the replica itself ends only after 30 seconds. */
+  asyncVariable?: AsyncVariable;
   /** The person acting; a function is asked for each mutation. */
   actor?: string | (() => string | undefined);
   limits?: Partial<Limits>;
@@ -53,7 +57,10 @@ export interface Replica<S extends Schema> {
   setOnline(online: boolean): void;
   /** Credentials have changed: what is paused goes on, and a wait after a failure ends. */
   resume(): void;
-  /** Ends the sync loops, then closes the storage. What was written stays for the next time. */
+  /**
+   * Ends the sync loops, then closes the storage. What was written stays for the next time; a sync under way ends with the reason
+   * `replica_closed`, and every later call with the ReplicaError of that name.
+   */
   close(): Promise<void>;
 }
 
@@ -72,11 +79,12 @@ export interface ReplicaStatus {
 /** Opens a replica on a storage. The replica takes the storage over and closes it. */
 export async function createReplica<S extends Schema>(options: ReplicaOptions<S>): Promise<Replica<S>> {
   const limits = assertLimits({ ...defaultLimits, ...options.limits });
+  const clock = soundClock(options.clock);
   await options.storage.transaction('durable', async (tx) => {
     if (!(await readIdentity(tx))) await writeIdentity(tx, { id: randomId(options.random), former: [] });
     await rebuildIndexes(tx, options.schema);
   });
-  const replica = new OpenReplica<S>(options, limits);
+  const replica = new OpenReplica<S>({ ...options, clock }, limits);
   await replica.start();
   return replica;
 }
@@ -85,6 +93,9 @@ class OpenReplica<S extends Schema> implements Replica<S> {
   readonly #options: ReplicaOptions<S>;
   readonly #limits: Limits;
   readonly #session: string;
+  readonly #inside: Inside;
+  /** The storage as calls of the application reach it. */
+  readonly #facing: Storage;
   readonly #scopes = new Map<string, ReplicaScope<S>>();
   readonly #runners = new Map<string, Runner>();
   #online = true;
@@ -94,6 +105,14 @@ class OpenReplica<S extends Schema> implements Replica<S> {
     this.#options = options;
     this.#limits = limits;
     this.#session = randomId(options.random);
+    this.#inside = createInside(options.asyncVariable);
+    this.#facing = {
+      transaction: async (mode, work) => {
+        this.#assertCallable();
+        return options.storage.transaction(mode, work);
+      },
+      close: () => options.storage.close(),
+    };
   }
 
   /** A replica that syncs by itself goes on where it stopped, also in scopes that nobody asks for. */
@@ -104,10 +123,11 @@ class OpenReplica<S extends Schema> implements Replica<S> {
   }
 
   id(): Promise<string> {
-    return this.#options.storage.transaction('read', async (tx) => (await readIdentity(tx))?.id ?? '');
+    return this.#facing.transaction('read', async (tx) => (await readIdentity(tx))?.id ?? '');
   }
 
   scope(name: string): ReplicaScope<S> {
+    this.#assertOpen();
     const known = this.#scopes.get(name);
     if (known) return known;
     if (
@@ -118,17 +138,18 @@ class OpenReplica<S extends Schema> implements Replica<S> {
     ) {
       throw new TypeError(`A scope's name is a text of 1 to ${this.#limits.idCharsMax} characters.`);
     }
-    const { schema, storage, clock, random, timer, actor } = this.#options;
+    const { schema, clock, random, timer, actor } = this.#options;
     const scope = createScope<S>({
       deps: {
         schema,
         scope: name,
-        storage,
+        storage: this.#facing,
         clock,
         random,
         timer,
         limits: this.#limits,
         session: this.#session,
+        inside: this.#inside,
         actor: () => (typeof actor === 'function' ? actor() : actor),
       },
       written: () => this.#runners.get(name)?.dispatch({ type: 'write' }),
@@ -141,10 +162,7 @@ class OpenReplica<S extends Schema> implements Replica<S> {
   }
 
   async sync(options?: SyncOptions): Promise<ReplicaSyncResult> {
-    const names = new Set([
-      ...this.#scopes.keys(),
-      ...(await this.#options.storage.transaction('read', knownScopes)),
-    ]);
+    const names = await this.#scopeNames();
     const results = await Promise.all(
       [...names].map(async (name) => [name, await this.#syncScope(name, options)] as const),
     );
@@ -152,26 +170,26 @@ class OpenReplica<S extends Schema> implements Replica<S> {
   }
 
   async status(): Promise<ReplicaStatus> {
-    const names = new Set([
-      ...this.#scopes.keys(),
-      ...(await this.#options.storage.transaction('read', knownScopes)),
-    ]);
+    const names = await this.#scopeNames();
     const scopes = await Promise.all([...names].sort().map((name) => this.#statusOf(name)));
     const pending = scopes.reduce((sum, scope) => sum + scope.pending, 0);
     return { replica: await this.id(), device: this.#options.device, pending, scopes };
   }
 
   setOnline(online: boolean): void {
+    this.#assertOpen();
     this.#online = online;
     for (const runner of this.#runners.values()) runner.dispatch(this.#networkEvent());
   }
 
   resume(): void {
+    this.#assertOpen();
     const atMs = this.#options.clock.monoMs();
     for (const runner of this.#runners.values()) runner.dispatch({ type: 'credentials', atMs });
   }
 
-  close(): Promise<void> {
+  async close(): Promise<void> {
+    if (this.#inside.isHere()) throw new ReplicaError('inside_mutation');
     this.#closing ??= this.#close();
     return this.#closing;
   }
@@ -181,7 +199,23 @@ class OpenReplica<S extends Schema> implements Replica<S> {
     await this.#options.storage.close();
   }
 
+  #assertOpen(): void {
+    if (this.#closing !== undefined) throw new ReplicaError('replica_closed');
+  }
+
+  /** What waits for its turn at the storage must not be awaited by what has it. */
+  #assertCallable(): void {
+    this.#assertOpen();
+    if (this.#inside.isHere()) throw new ReplicaError('inside_mutation');
+  }
+
+  /** Those that were asked for, and those that the storage knows from before. */
+  async #scopeNames(): Promise<Set<string>> {
+    return new Set([...this.#scopes.keys(), ...(await this.#facing.transaction('read', knownScopes))]);
+  }
+
   async #syncScope(name: string, options?: SyncOptions): Promise<SyncResult> {
+    this.#assertCallable();
     const runner = this.#runner(name);
     const reason = { code: 'no_transport', message: 'The replica was opened without a transport.' };
     const result = runner ? await runner.sync(options) : { ok: false, ...noTally(), reason };
@@ -201,14 +235,13 @@ class OpenReplica<S extends Schema> implements Replica<S> {
   #statusOf(name: string): Promise<ScopeStatus> {
     const cycle = this.#runners.get(name)?.state();
     const context = { scope: name, cycle, wallMs: this.#options.clock.wallMs() };
-    return this.#options.storage.transaction('read', (tx) => readStatus(tx, context));
+    return this.#facing.transaction('read', (tx) => readStatus(tx, context));
   }
 
   #runner(name: string): Runner | undefined {
     const known = this.#runners.get(name);
     const { transport, schema, storage, device, clock, random, timer } = this.#options;
     if (known || !transport) return known;
-    if (this.#closing !== undefined) throw new ReplicaError('replica_closed');
     const runner = createRunner({
       schema,
       scope: name,

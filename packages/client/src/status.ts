@@ -24,8 +24,7 @@ export type SyncState =
   | 'storageFull'
   | 'storageFailed'
   /** The grant to the scope has ended. */
-  | 'ended'
-  | 'closed';
+  | 'ended';
 
 export interface ScopeStatus {
   scope: string;
@@ -74,7 +73,7 @@ export async function readStatus(
   const reason = stop ?? cycle?.blocked;
   return {
     scope,
-    state: stop && cycle?.phase !== 'closed' ? 'rolledBack' : stateOf(progress, cycle),
+    state: stop ? 'rolledBack' : stateOf(progress, cycle),
     ...(reason ? { reason } : {}),
     pending: progress.pending,
     ...(oldest === undefined ? {} : { oldestMs: Math.max(0, context.wallMs - oldest) }),
@@ -96,7 +95,6 @@ export async function readStatus(
 const countMax = 1_000;
 
 function stateOf(progress: Progress, cycle: CycleState | undefined): SyncState {
-  if (cycle?.phase === 'closed') return 'closed';
   if (progress.ended) return 'ended';
   if (!cycle) return 'idle';
   if (cycle.phase === 'paused') return 'paused';

@@ -5,6 +5,7 @@ import { createReplica, type Replica, type ReplicaOptions } from '../replica.ts'
 import { createMemoryStorage } from '../storage/memory.ts';
 import type { Storage } from '../storage/port.ts';
 import { createHttpTransport } from '../transport/http.ts';
+import { nodeAsyncVariable } from './async-variable.ts';
 import { nodeClock, nodeRandom, nodeTimer } from './clock.ts';
 import { openSqliteStorage } from './sqlite.ts';
 
@@ -52,6 +53,7 @@ export async function openReplica<S extends Schema>(options: OpenOptions<S>): Pr
       clock,
       timer,
       random: nodeRandom(),
+      asyncVariable: nodeAsyncVariable(),
       ...(transport ? { transport } : {}),
       ...rest,
     });
