@@ -9,7 +9,7 @@ import type {
   RecordOf,
   Schema,
 } from '@holdfast/core';
-import { ReplicaError } from './errors.ts';
+import { unknownCollection } from './errors.ts';
 import type { Wish } from './make-change.ts';
 import { findRecords, type Query } from './query.ts';
 import type { ScopeDeps, VisibleRecord } from './recompute.ts';
@@ -79,8 +79,7 @@ export function createCollection<S extends Schema, Name extends CollectionName<S
   access: CollectionAccess,
 ): RecordCollection<S, Name> {
   const collection = deps.schema.collections.get(name);
-  if (!collection)
-    throw new ReplicaError('collection_unknown', { message: `The schema has no collection ${name}.` });
+  if (!collection) throw unknownCollection(name);
   type Shown = RecordOf<S, Name>;
   const shown = (id: string, body: JsonObject): Shown => ({ ...body, id }) as unknown as Shown;
   const write = async (id: string, wish: Wish): Promise<Shown> =>

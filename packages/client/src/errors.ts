@@ -30,17 +30,30 @@ export const replicaErrors = {
 
 export type ReplicaErrorCode = keyof typeof replicaErrors | VerdictCode | JsonProblemCode;
 
-/** A call that the replica refused; nothing was changed. `field` is a path into the record. */
+/** A call that the replica refused; nothing was changed. `field` is a path into the record, `collection` the record's. */
 export class ReplicaError extends Error {
   override readonly name = 'ReplicaError';
   readonly code: ReplicaErrorCode;
   readonly field: string | undefined;
+  readonly collection: string | undefined;
 
-  constructor(code: ReplicaErrorCode, options: { message?: string; field?: string | undefined } = {}) {
+  constructor(code: ReplicaErrorCode, options: ReplicaErrorOptions = {}) {
     super(options.message ?? meaningOf(code));
     this.code = code;
     this.field = options.field;
+    this.collection = options.collection;
   }
+}
+
+export function unknownCollection(collection: string): ReplicaError {
+  const message = `The schema has no collection ${collection}.`;
+  return new ReplicaError('collection_unknown', { message, collection });
+}
+
+interface ReplicaErrorOptions {
+  message?: string;
+  field?: string | undefined;
+  collection?: string;
 }
 
 function meaningOf(code: ReplicaErrorCode): string {

@@ -128,7 +128,8 @@ export class MutationDraft {
     const stood = await readStood(this.#tx, this.#deps, collection.name, id);
     const standing = { body: stood.visible?.body ?? null, version: stood.server.version };
     const made = makeChange(wish, standing, { schema, collection, id, limits });
-    if (made.type === 'problem') throw new ReplicaError(made.problem.code, made.problem);
+    if (made.type === 'problem')
+      throw new ReplicaError(made.problem.code, { ...made.problem, collection: collection.name });
     if (made.type === 'nothing') return stood.visible?.body;
     await ensureShadow(this.#tx, this.#deps, recordKey(collection.name, id), stood);
     const after = made.after === null ? undefined : { version: stood.server.version, body: made.after };

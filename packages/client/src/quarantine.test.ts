@@ -1,6 +1,8 @@
 // Rejected work: kept with its reason, with what depends on it, until a person corrects, resends or discards it.
 
+import { defineSchema } from '@holdfast/core';
 import { expect, test } from 'vitest';
+import { z } from 'zod';
 import type { FakeServer } from './fake-server.fixture.ts';
 import { openBench, shopSchema } from './replica.fixture.ts';
 import { checkStorage } from './storage-check.fixture.ts';
@@ -305,4 +307,34 @@ test('the lists are read in parts', async () => {
   await shop.sync();
   expect((await shop.quarantine.list({ limit: 2 })).map(({ place }) => place)).toEqual([1, 2]);
   expect((await shop.quarantine.list({ limit: 9, after: 2 })).map(({ place }) => place)).toEqual([3, 4, 5]);
+});
+
+test('what cannot be made again says which collection is to blame, and stays where it is', async () => {
+  const bench = await openBench();
+  bench.server.judge = () => ({ verdict: 'rejected', code: 'unique_taken' });
+  await bench.shop.notes.put({ id: 'n', text: 'a note' });
+  await bench.shop.sales.put({ id: 's', item: 'x', total: 5 });
+  await bench.shop.sync();
+  const schema = defineSchema({
+    version: 2,
+    collections: {
+      items: { kind: 'request', fields: z.object({ name: z.string() }) },
+      sales: { kind: 'fact', fields: z.object({ item: z.number(), total: z.number() }) },
+    },
+  });
+  const { shop } = await bench.reopen({ schema: schema as unknown as typeof shopSchema });
+  const [note, sale] = await shop.quarantine.list();
+  await expect(shop.quarantine.resend(note!.place)).rejects.toMatchObject({
+    code: 'collection_unknown',
+    collection: 'notes',
+    message: 'The schema has no collection notes.',
+  });
+  await expect(shop.quarantine.resend(sale!.place)).rejects.toMatchObject({
+    code: 'invalid_record',
+    collection: 'sales',
+    field: 'item',
+  });
+  expect(await shop.quarantine.list()).toHaveLength(2);
+  await shop.quarantine.discard(note!.place, 'no notes any more');
+  expect(await shop.quarantine.list()).toHaveLength(1);
 });

@@ -6,7 +6,7 @@
 
 import type { Change, ConflictEntry, Json, Mutation } from '@holdfast/core';
 import { logDiscard } from './discards.ts';
-import { ReplicaError } from './errors.ts';
+import { ReplicaError, unknownCollection } from './errors.ts';
 import { placeKey } from './index-key.ts';
 import { type MutateDeps, type MutationDraft, newId, runMutation } from './mutate.ts';
 import {
@@ -159,7 +159,7 @@ function isDecided(item: QuarantineItem): boolean {
 async function replay(draft: MutationDraft, deps: MutateDeps, changes: readonly Change[]): Promise<void> {
   for (const change of changes) {
     const collection = deps.schema.collections.get(change.collection);
-    if (!collection) throw new ReplicaError('collection_unknown', { field: 'collection' });
+    if (!collection) throw unknownCollection(change.collection);
     const stood = await draft.within((tx) => readStood(tx, deps, change.collection, change.id));
     await draft.change(collection, change.id, wishAgain(change, stood.visible?.body ?? null, collection));
   }
