@@ -3,7 +3,7 @@
 
 import { defaultLimits, type Grants, type JsonObject } from '@holdfast/core';
 import { z } from 'zod';
-import type { Credential, Device, StoreCounts } from '../store/port.ts';
+import type { Credential, Device, PlacedAuditEntry, StoreCounts } from '../store/port.ts';
 
 /** Rows of one import request at most. */
 export const importRowsMax = 500;
@@ -26,6 +26,11 @@ const values = z.custom<JsonObject>(
 export const adminInputs = {
   status: z.object({}),
   schema: z.object({}),
+  audit: z.object({
+    max: z.number().int().min(1).max(1_000),
+    before: z.number().int().min(0).exactOptional(),
+  }),
+  startImport: z.object({ scope, collection: z.string().min(1) }),
   import: z.object({
     scope,
     collection: z.string().min(1),
@@ -50,6 +55,8 @@ export const adminInputs = {
   backup: z.object({
     /** An absolute path on the server's machine, where nothing lies yet. */
     file: z.string().min(1),
+    /** The name that it gets when it was verified; for the audit log. */
+    as: z.string().min(1).exactOptional(),
   }),
 } as const satisfies Record<keyof Admin, z.ZodObject>;
 
@@ -59,17 +66,22 @@ export type AdminInput<Operation extends AdminOperation> = z.infer<(typeof admin
 export interface Admin {
   status(input: Empty): Promise<AdminStatus>;
   schema(input: Empty): Promise<SchemaFacts>;
+  /** The newest entries, or those before a place. */
+  audit(input: AdminInput<'audit'>): Promise<{ entries: readonly PlacedAuditEntry[] }>;
+  /** Notes in the audit log that an import begins; its rows follow in as many calls as they take. */
+  startImport(input: AdminInput<'startImport'>): Promise<Empty>;
   /** Brings rows of one collection in: see import-rows.ts. */
   import(input: AdminInput<'import'>): Promise<{ rows: ImportedRow[] }>;
   devices(input: Empty): Promise<{ devices: readonly Device[] }>;
   /** A one-time code for one device. */
   enrol(input: AdminInput<'enrol'>): Promise<{ code: string; expiresAt: number }>;
-  /** False: no such device, or it was revoked already. */
-  revoke(input: AdminInput<'revoke'>): Promise<{ revoked: boolean }>;
+  /** A device's id, or a name that one device alone has. False: there is none, or it was revoked already. */
+  revoke(input: AdminInput<'revoke'>): Promise<{ revoked: boolean; device: string }>;
   keys(input: Empty): Promise<{ keys: readonly Credential[] }>;
   /** The key's text is in this answer and nowhere else. */
   addKey(input: AdminInput<'addKey'>): Promise<{ key: Credential; text: string }>;
-  removeKey(input: AdminInput<'removeKey'>): Promise<{ removed: boolean }>;
+  /** The same for a key. */
+  removeKey(input: AdminInput<'removeKey'>): Promise<{ removed: boolean; key: string }>;
   /** Copies one state of the database to a new file, durably; whoever asked verifies it. */
   backup(input: AdminInput<'backup'>): Promise<{ bytes: number }>;
 }

@@ -6,6 +6,8 @@ import { operator } from '../engine/engine.ts';
 import {
   addKey,
   createEnrolment,
+  findDevice,
+  findKey,
   type IdentityDeps,
   listDevices,
   listKeys,
@@ -36,10 +38,18 @@ export function createAdmin(deps: AdminDeps): Admin {
   return {
     status: () => readStatus(deps),
     schema: async () => schemaFacts(deps),
+    audit: async (query) => ({ entries: await deps.store.read((snapshot) => snapshot.audit(query)) }),
+    async startImport({ scope, collection }) {
+      await note(deps, 'import', `${scope}/${collection}`);
+      return {};
+    },
     import: (input) => importRows({ ...deps, nowMs: () => deps.clock.wallMs() }, input),
     devices: async () => ({ devices: await listDevices(deps) }),
     enrol: (input) => createEnrolment(identity, { ...input, actor }),
-    revoke: async ({ device }) => ({ revoked: await revokeDevice(identity, { device, actor }) }),
+    async revoke(input) {
+      const device = await findDevice(deps, input.device);
+      return { revoked: await revokeDevice(identity, { device, actor }), device };
+    },
     keys: async () => ({ keys: await listKeys(deps) }),
     async addKey({ name, grants, expiresDays }) {
       const expiresAt =
@@ -47,9 +57,20 @@ export function createAdmin(deps: AdminDeps): Admin {
       const { credential, text } = await addKey(identity, { name, grants, expiresAt, actor });
       return { key: credential, text };
     },
-    removeKey: async ({ key }) => ({ removed: await removeKey(identity, { key, actor }) }),
-    backup: ({ file }) => deps.store.backup(file),
+    async removeKey(input) {
+      const key = await findKey(deps, input.key);
+      return { removed: await removeKey(identity, { key, actor }), key };
+    },
+    async backup({ file, as = file }) {
+      const written = await deps.store.backup(file);
+      await note(deps, 'backup', as);
+      return written;
+    },
   };
+}
+
+function note({ store, clock }: AdminDeps, action: string, subject: string): Promise<void> {
+  return store.identity.addAudit({ at: clock.wallMs(), actor, action, subject });
 }
 
 async function readStatus({ store, schema, clock, version }: AdminDeps): Promise<AdminStatus> {

@@ -75,7 +75,7 @@ export async function writeBackup(
   try {
     progress('Copying…');
     const { scopes, counts } = await admin.status({});
-    await copyDatabase(admin, partial, counts.bytes);
+    await copyDatabase(admin, { partial, file, bytes: counts.bytes });
     // Everybody's records are in it.
     await chmod(partial, 0o600);
     refuseIfInterrupted(interrupt);
@@ -128,10 +128,13 @@ async function refuseTarget(file: string, given: string, force: boolean): Promis
     });
 }
 
-async function copyDatabase(admin: Pick<Admin, 'backup'>, partial: string, bytes: number): Promise<void> {
+async function copyDatabase(
+  admin: Pick<Admin, 'backup'>,
+  { partial, file, bytes }: { partial: string; file: string; bytes: number },
+): Promise<void> {
   if (await hasNoRoom(partial, bytes)) throw diskFull(partial);
   try {
-    await admin.backup({ file: partial });
+    await admin.backup({ file: partial, as: file });
   } catch (error) {
     const known =
       (error instanceof RequestError && error.code === 'storage_full') ||

@@ -57,8 +57,8 @@ export const addDevices: AddCommand = (program, context) => {
   withCommonFlags(
     describeCommand(devices, {
       usage: 'revoke <device>',
-      summary: 'shut a device out at once, and end its keys',
-      examples: ['holdfast devices revoke till-1-8f3a'],
+      summary: 'shut a device out at once, and end its keys; its id, or a name that no other has',
+      examples: ['holdfast devices revoke till-1-8f3a', 'holdfast devices revoke "Till at the bar"'],
     }),
   ).action((device: string, flags: CommonFlags) => revokeDevice(context, device, flags));
 };
@@ -120,12 +120,15 @@ async function enrolDevice(context: CommandContext, flags: EnrolFlags): Promise<
 
 async function revokeDevice(context: CommandContext, device: string, flags: CommonFlags): Promise<void> {
   await withAdmin(context.terminal, flags, { create: false }, async ({ admin }) => {
-    const { revoked } = await admin.revoke({ device });
+    const { revoked, device: found } = await admin.revoke({ device });
     if (!revoked)
       throw new CommandError('device_unknown', {
         message: `There is no device ${device} that could be revoked.`,
         help: 'See npx holdfast devices list.',
       });
-    answer(context, flags, { json: { device, revoked }, text: `Revoked ${device}. Its keys have ended.` });
+    answer(context, flags, {
+      json: { device: found, revoked },
+      text: `Revoked ${found}. Its keys have ended.`,
+    });
   });
 }

@@ -46,8 +46,11 @@ export function failureOf(error: unknown): Failure {
   const exit = exitCodes.failed;
   if (error instanceof CommandError) return pick(error, error.exit);
   if (error instanceof ConfigError || error instanceof StartError) return pick(error, exit);
-  if (error instanceof RequestError)
-    return { ...pick({ ...error, message: error.message, help: requestErrors[error.code].help }, exit) };
+  if (error instanceof RequestError) {
+    // The table's help for it is for those who write clients; the message says what was typed wrong.
+    const help = error.code === 'malformed' ? '' : requestErrors[error.code].help;
+    return pick({ ...error, message: error.message, help }, exit);
+  }
   if (error instanceof StoreError)
     return { code: error.code, message: error.message, help: 'Run npx holdfast doctor.', exit };
   if (error instanceof CommanderError) return { ...usage(error), exit: exitCodes.usage };

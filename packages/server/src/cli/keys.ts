@@ -55,8 +55,8 @@ export const addKeys: AddCommand = (program, context) => {
   withCommonFlags(
     describeCommand(keys, {
       usage: 'remove <key>',
-      summary: 'end a key at once',
-      examples: ['holdfast keys remove 7qwm3xz9p4aa'],
+      summary: 'end a key at once; its id, or a name that no other key has',
+      examples: ['holdfast keys remove 7qwm3xz9p4aa', 'holdfast keys remove nightly-export'],
     }),
   ).action((key: string, flags: CommonFlags) => removeKey(context, key, flags));
 };
@@ -109,15 +109,15 @@ async function removeKey(context: CommandContext, key: string, flags: CommonFlag
   await withAdmin(context.terminal, flags, { create: false }, async ({ admin }) => {
     // Who pastes the whole key means its id; the secret goes no further.
     const id = /^hf_([0-9a-z]{12})_/.exec(key)?.[1] ?? key;
-    const { removed } = await admin.removeKey({ key: id });
+    const { removed, key: found } = await admin.removeKey({ key: id });
     if (!removed)
       throw new CommandError('key_unknown', {
         message: `There is no key ${id} that could be removed.`,
         help: 'See npx holdfast keys list.',
       });
     answer(context, flags, {
-      json: { key: id, removed },
-      text: `Removed ${id}. Nobody gets in with it any more.`,
+      json: { key: found, removed },
+      text: `Removed ${found}. Nobody gets in with it any more.`,
     });
   });
 }

@@ -2,6 +2,7 @@
 
 import { Command, CommanderError } from 'commander';
 import { version } from '../version.ts';
+import { addAudit } from './audit.ts';
 import { addBackup } from './backup.ts';
 import type { AddCommand, CommandContext } from './command.ts';
 import { addDevices } from './devices.ts';
@@ -23,6 +24,7 @@ const commands: readonly AddCommand[] = [
   addStatus,
   addDevices,
   addKeys,
+  addAudit,
   addBackup,
   addRestore,
   addDoctor,

@@ -7,8 +7,10 @@ import { join, resolve } from 'node:path';
 import { systemClock } from '../clock.ts';
 import { databaseFile, removeServerFile } from '../data-folder.ts';
 import { sha256 } from '../digest.ts';
+import { operator } from '../engine/engine.ts';
 import { StoreError } from '../store/port.ts';
 import { Connection } from '../store/sqlite/connection.ts';
+import { putAudit } from '../store/sqlite/identity.ts';
 import { lockDataFolder } from '../store/sqlite/lock.ts';
 import { type VerifiedBackup, verifyBackup } from '../store/sqlite/verify.ts';
 import { syncFolder } from './backup.ts';
@@ -147,6 +149,7 @@ async function putInPlace(given: { file: string; data: string; database: string 
   try {
     await rm(restored, { force: true });
     await copyFile(file, restored, constants.COPYFILE_EXCL | constants.COPYFILE_FICLONE);
+    noteRestore(restored, file);
     await sync(restored);
     const aside = await setAside(data, database);
     await rename(restored, database);
@@ -154,7 +157,19 @@ async function putInPlace(given: { file: string; data: string; database: string 
     await syncFolder(data);
     return aside;
   } finally {
-    await rm(restored, { force: true });
+    await Promise.all(['', '-wal', '-shm'].map((end) => rm(`${restored}${end}`, { force: true })));
+  }
+}
+
+/** The audit log of the database says by itself that it was brought back. */
+function noteRestore(restored: string, file: string): void {
+  const connection = new Connection({ file: restored, busyMsMax: 0 });
+  try {
+    const at = systemClock.wallMs();
+    putAudit(connection, { at, actor: operator.actor, action: 'restore', subject: file });
+    connection.get('PRAGMA wal_checkpoint(TRUNCATE)');
+  } finally {
+    connection.close();
   }
 }
 

@@ -47,6 +47,41 @@ export async function listKeys(deps: Pick<IdentityDeps, 'store'>): Promise<reado
   return deps.store.read((snapshot) => snapshot.credentials());
 }
 
+/** The id of the key that is meant: by its id or, when one alone of those that are good has it, by its name. */
+export async function findKey(deps: Pick<IdentityDeps, 'store'>, text: string): Promise<string> {
+  const all = await deps.store.read((snapshot) => snapshot.credentials());
+  return meantBy(
+    text,
+    all.map(({ key: id, name, revokedAt }) => ({ id, name, revokedAt })),
+    'key',
+  );
+}
+
+/** The same for a device. */
+export async function findDevice(deps: Pick<IdentityDeps, 'store'>, text: string): Promise<string> {
+  const all = await deps.store.read((snapshot) => snapshot.devices());
+  return meantBy(
+    text,
+    all.map(({ device: id, name, revokedAt }) => ({ id, name, revokedAt })),
+    'device',
+  );
+}
+
+function meantBy(
+  text: string,
+  all: readonly { id: string; name: string; revokedAt: number | null }[],
+  what: 'key' | 'device',
+): string {
+  if (all.some(({ id }) => id === text)) return text;
+  const named = all.filter(({ name, revokedAt }) => name === text && revokedAt === null);
+  if (named.length < 2) return named[0]?.id ?? text;
+  const ids = named.slice(0, 10).map(({ id }) => id);
+  throw new RequestError('malformed', {
+    field: what,
+    message: `${named.length} ${what}s have the name ${text}: ${ids.join(', ')}${named.length > 10 ? ' …' : ''}. Name one by its id.`,
+  });
+}
+
 /** False when there is no such key, or it was removed already. */
 export async function removeKey(deps: IdentityDeps, args: { key: string; actor: string }): Promise<boolean> {
   const at = deps.clock.wallMs();

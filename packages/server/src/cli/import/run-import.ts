@@ -105,6 +105,8 @@ class ImportRun {
   #batch: Numbered[] = [];
   #batchBytes = 0;
   #begun = false;
+  /** In the audit log. */
+  #noted = false;
 
   constructor(admin: Admin, job: ImportJob, known: readonly string[], events: ImportEvents) {
     this.#admin = admin;
@@ -206,6 +208,8 @@ class ImportRun {
   async #send(batch: readonly Numbered[]): Promise<void> {
     const { scope, collection } = this.#job;
     try {
+      if (!this.#noted) await this.#admin.startImport({ scope, collection });
+      this.#noted = true;
       const { rows } = await this.#admin.import({ scope, collection, rows: batch.map(({ row }) => row) });
       this.#begun = true;
       for (const [place, { line }] of batch.entries()) this.#count(line, rows[place]);

@@ -121,7 +121,7 @@ function revokeKeysOf(connection: Connection, device: string, at: number): void 
   connection.run('UPDATE hf_keys SET revoked_at = ?2 WHERE device = ?1 AND revoked_at IS NULL', device, at);
 }
 
-function putAudit(connection: Connection, { at, actor, action, subject }: AuditEntry): void {
+export function putAudit(connection: Connection, { at, actor, action, subject }: AuditEntry): void {
   connection.run(
     'INSERT INTO hf_audit (at, actor, action, subject) VALUES (?, ?, ?, ?)',
     at,

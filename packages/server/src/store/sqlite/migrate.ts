@@ -26,7 +26,14 @@ export function requireOurs(connection: Connection): void {
   tablesVersion(connection);
 }
 
-/** The same for a database that is only read: it must be as this program would leave it. */
+/** The same for a backup, which may be of an earlier version: the start of a server on it brings it up to date. Not an empty file. */
+export function requireFilled(connection: Connection): void {
+  requireSqlite(connection);
+  if (tablesVersion(connection) > 0) return;
+  throw new StoreError('failed', 'The file is empty.');
+}
+
+/** For a database that is only read, in whatever it holds: it must be as this program would leave it. */
 export function requireMigrated(connection: Connection): void {
   requireSqlite(connection);
   const version = tablesVersion(connection);

@@ -1,10 +1,49 @@
 // Databases out there were made by these very texts: one that is changed later would leave two kinds of databases under one number.
 
 import { createHash } from 'node:crypto';
+import { DatabaseSync } from 'node:sqlite';
 import { expect, test } from 'vitest';
+import { series, write } from '../writes.fixture.ts';
+import { createTestFolder } from './sqlite.fixture.ts';
 import { migrations } from './tables.ts';
+import { verifyBackup } from './verify.ts';
 
 test('a migration is never changed: a change of the tables is a new one, whose hash is added here', () => {
   const hashes = migrations.map((text) => createHash('sha256').update(text).digest('hex').slice(0, 16));
   expect(hashes).toEqual(['7faa843c43f3c8f7', '0ab431a0120cf06e']);
+});
+
+test('a database of the first tables is a backup that can be restored, and is brought up to date with all that it holds', async () => {
+  const folder = createTestFolder();
+  const tables = (change?: string) => {
+    const database = new DatabaseSync(folder.file);
+    if (change) database.exec(change);
+    const rows = database
+      .prepare("SELECT name FROM sqlite_schema WHERE name LIKE 'hf_%' ORDER BY name")
+      .all();
+    database.close();
+    return rows.map(({ name }) => name);
+  };
+  try {
+    const first = await folder.open(1);
+    await write(first, series(1, 3));
+    await first.close();
+    const now = tables();
+    const made = [...(migrations[1] ?? '').matchAll(/CREATE INDEX (\w+)/g)].map(
+      ([, name]) => `DROP INDEX ${name};`,
+    );
+    const then = tables(`${made.join('')} UPDATE hf_meta SET value = '1' WHERE key = 'tables'`);
+    expect(then).toHaveLength(now.length - made.length);
+    const sha256 = (text: string) => createHash('sha256').update(text).digest('hex');
+    expect(verifyBackup({ file: folder.file, sha256 })).toMatchObject({ commits: 3, records: 3 });
+    const second = await folder.open(2);
+    expect((await second.read((snapshot) => snapshot.counts())).commits).toBe(3);
+    expect(
+      await second.commit((transaction) => transaction.refusals([{ scope: 'shop', device: 'd' }])),
+    ).toEqual([{ mutations: 0, replicas: 0 }]);
+    await second.close();
+    expect(tables()).toEqual(now);
+  } finally {
+    folder.remove();
+  }
 });

@@ -5,7 +5,7 @@ import { canonicalJson } from '@holdfast/core';
 import { StoreError } from '../port.ts';
 import { scopeColumns } from './columns.ts';
 import { Connection } from './connection.ts';
-import { requireMigrated } from './migrate.ts';
+import { requireFilled } from './migrate.ts';
 
 export interface VerifiedBackup {
   scopes: number;
@@ -21,13 +21,13 @@ export interface VerifiedBackup {
 const problemsMax = 100;
 
 /**
- * Throws a StoreError when the file is no database of this version. Else reads all of it: the pages and indexes of the
+ * Throws a StoreError when the file is no database of this version or an earlier one. Else reads all of it: the pages and indexes of the
  * file, each scope's chain of commits against its hashes, each record against its hash, and the counts against the scope's.
  */
 export function verifyBackup({ file, sha256 }: { file: string; sha256: Sha256 }): VerifiedBackup {
   const connection = new Connection({ file, readOnly: true, busyMsMax: 2_000 });
   try {
-    requireMigrated(connection);
+    requireFilled(connection);
     const problems: string[] = [];
     const note = (problem: string): void => {
       if (problems.length < problemsMax) problems.push(problem);
