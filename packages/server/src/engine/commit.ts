@@ -102,6 +102,7 @@ async function planAll(
 ): Promise<Map<string, ScopePlan>> {
   const items = new Map([...taken].map(([scope, jobs]) => [scope, jobs.map(({ item }) => item)]));
   const done = new Map<string, ScopePlan>();
+  const kept = new Kept(sets);
   let needs = new Map([...items].map(([scope, list]) => [scope, foresee(list, context)]));
   const holdersMax = [...items.values()]
     .flat()
@@ -109,16 +110,50 @@ async function planAll(
   for (let round = 0; round < roundsMax; round++) {
     const wanted = new Map([...needs].filter(([, need]) => needsAnything(need)));
     if (wanted.size > 0) await transaction.load(wanted, sets, holdersMax);
+    kept.addTo(wanted);
     const next = new Map<string, ReturnType<typeof foresee>>();
     for (const scope of needs.keys()) {
       const planned = plan(items.get(scope) ?? [], sets.get(scope) ?? emptyWorkingSet(emptyScope), context);
       if (planned.type === 'needs') next.set(scope, planned.needs);
-      else done.set(scope, planned);
+      else {
+        done.set(scope, planned);
+        kept.note(scope, planned.writes);
+      }
     }
     if (next.size === 0) return done;
     needs = next;
   }
   throw new Error(`A plan still needed more after ${roundsMax} rounds.`);
+}
+
+/** A device's quarantine is one for all scopes: what the plan of one scope keeps, the others of the group must count. */
+class Kept {
+  readonly #sets: ReadonlyMap<string, WorkingSet>;
+  readonly #byDevice = new Map<string, number>();
+
+  constructor(sets: ReadonlyMap<string, WorkingSet>) {
+    this.#sets = sets;
+  }
+
+  /** Counts that were loaded just now know nothing of this group. */
+  addTo(loaded: ReadonlyMap<string, { quarantine: ReadonlySet<string> }>): void {
+    for (const [scope, { quarantine }] of loaded)
+      for (const device of quarantine) this.#add(scope, device, this.#byDevice.get(device) ?? 0);
+  }
+
+  note(planned: string, { quarantine }: Writes): void {
+    for (const { device, payload } of quarantine) {
+      if (payload === null) continue;
+      this.#byDevice.set(device, (this.#byDevice.get(device) ?? 0) + 1);
+      for (const scope of this.#sets.keys()) if (scope !== planned) this.#add(scope, device, 1);
+    }
+  }
+
+  #add(scope: string, device: string, more: number): void {
+    const counts = this.#sets.get(scope)?.quarantine;
+    const count = counts?.get(device);
+    if (count !== undefined) counts?.set(device, count + more);
+  }
 }
 
 function changesOf(mutations: readonly { mutation: { changes: readonly unknown[] } }[]): number {

@@ -120,6 +120,18 @@ describe('groups', () => {
     expect(commits).toBe(1);
   });
 
+  test('a device has one quarantine, also when its pushes to several scopes come together', async () => {
+    await t.close();
+    t = await startEngine({ limits: { quarantinePerDeviceMax: 2 } });
+    const unknown = () => [t.mutation([put('nothing', 'x', {})])];
+    const pushes = ['s1', 's2', 's3'].map((scope) => t.push('a', 1, unknown(), { scope }));
+    await Promise.all(pushes);
+    await t.push('a', 2, unknown(), { scope: 's1' });
+    const rows = await t.engine.inspect.quarantine({ device: 'device-a', max: 10 });
+    expect(rows).toHaveLength(4);
+    expect(rows.filter(({ payload }) => payload !== null)).toHaveLength(2);
+  });
+
   test('a group that fails other than by the store’s health is tried push by push', async () => {
     await t.close();
     let poison = true;
