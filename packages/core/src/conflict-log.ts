@@ -37,7 +37,7 @@ export function logMerge(draft: Draft, claimant: Claimant, conflict: CaseConflic
     seq: after ? (applied.seq ?? null) : null,
     before: body,
     after: after ? after.body : body,
-    counted: body !== null,
+    counted: body !== null && !found.unapplied,
   };
   return { ...merge, conflict: logSettled(draft, claimant, conflict, settlement) };
 }

@@ -4,6 +4,7 @@
 //   absent ── put ──────────► created            any other: refused (record_missing)
 //   live   ── put/patch/add ► edited, or a conflict answered by field policy, then record policy (merge.ts)
 //          ── delete ───────► deleted; a concurrent change is logged, or asked about
+//          ── any that was meant for a former life of the record ► as if it had met the tombstone
 //   dead   ── put ──────────► created anew when the writer saw the tombstone (or made it), else the delete wins
 //          ── any other ────► refused when the writer saw it; else the delete wins
 
@@ -28,7 +29,8 @@ export function decide(change: Change, current: Standing | null, context: Decide
 function decideNow(change: Change, current: Standing | null, context: DecideContext): Decision {
   if (current === null) return create(change, context);
   const touched = readTouched(current);
-  if (current.body === null) return onTombstone(change, current, touched, context);
+  if (current.body === null) return onTombstone(change, touched, context);
+  if (isTooLate(change, touched, context)) return loseToDelete(change, current.body, context);
   if (change.type === 'delete') return remove(change, current.body, touched, context);
   const outcome = editOf(change, { ...context, current: current.body });
   if (outcome.type === 'inexact') return inexact(outcome.field);
@@ -62,13 +64,17 @@ function remove(change: Change, current: JsonObject, touched: Touched, context: 
   return { type: 'write', body: null, fields: 'all', conflict };
 }
 
-/** A function is asked only about two live sides; like every policy but `ask`, it lets a delete win. */
-function onTombstone(change: Change, current: Standing, touched: Touched, context: DecideContext): Decision {
-  if (change.type === 'delete') return { type: 'write', body: null, fields: [], conflict: null };
+/** Whether the record that the writer saw was deleted by somebody else and has begun anew since: then it lost to that delete. */
+function isTooLate(change: Change, { tombstone }: Touched, { own, forced }: DecideContext): boolean {
+  return tombstone !== null && forced !== 'device' && isForeign(tombstone, change.base ?? 0, own);
+}
+
+function onTombstone(change: Change, touched: Touched, context: DecideContext): Decision {
   const unseen = anyForeign(touched, change.base ?? 0, context.own);
   const { forced } = context;
-  if (forced === 'device' || (!unseen && !forced)) {
-    if (change.type === 'put') return { type: 'write', body: change.body, fields: 'all', conflict: null };
+  if (change.type !== 'delete' && (forced === 'device' || (!unseen && !forced))) {
+    const fields = forced ? 'again' : 'anew';
+    if (change.type === 'put') return { type: 'write', body: change.body, fields, conflict: null };
     if (forced) return revive(change, context);
     return {
       type: 'refuse',
@@ -76,13 +82,26 @@ function onTombstone(change: Change, current: Standing, touched: Touched, contex
       message: `The record ${change.id} in ${context.collection.name} was deleted.`,
     };
   }
+  return loseToDelete(change, null, context);
+}
+
+/**
+ * What the writer did not see deleted is settled with that delete; the change goes whole into the log. A function is asked only
+ * about two live sides: like every policy but `ask`, it lets a delete win.
+ */
+function loseToDelete(change: Change, body: JsonObject | null, context: DecideContext): Decision {
+  // Deleted it is already.
+  if (change.type === 'delete') return { type: 'write', body, fields: [], conflict: null };
+  const fields = namedFields(change);
+  const none = context.atBase ? Object.fromEntries(fields.map((field) => [field, null])) : {};
   const conflict = {
-    fields: namedFields(change),
-    base: context.atBase ?? {},
+    fields,
+    base: { ...none, ...context.atBase, ...(change.type === 'add' ? {} : change.replaced) },
     policy: policyName(context.collection.policy),
+    unapplied: true as const,
   };
-  if (!forced && context.collection.policy === 'ask') return { type: 'ask', conflict };
-  return { type: 'write', body: current.body, fields: [], conflict };
+  if (!context.forced && context.collection.policy === 'ask') return { type: 'ask', conflict };
+  return { type: 'write', body, fields: [], conflict };
 }
 
 /** A person wants the edit although the record was deleted: it comes back as the writer saw it, edited. */
@@ -97,13 +116,13 @@ function revive(change: PatchChange | AddChange, context: DecideContext): Decisi
     };
   const outcome = editOf(change, { ...context, current: seen });
   if (outcome.type !== 'edit') return inexact(outcome.field);
-  const untouched: Touched = { rest: [0, 0, null], fields: new Map() };
+  const untouched: Touched = { rest: [0, 0, null], fields: new Map(), tombstone: null };
   const edited = applyEdit({ edit: outcome.edit, base: 0, current: seen, touched: untouched, context });
-  return edited.type === 'write' ? { ...edited, fields: 'all' } : edited;
+  return edited.type === 'write' ? { ...edited, fields: 'again' } : edited;
 }
 
 function namedFields(change: Change): string[] {
-  if (change.type === 'put') return Object.keys(change.body).sort();
+  if (change.type === 'put') return Object.keys(change.replaced ?? change.body).sort();
   if (change.type === 'add') return Object.keys(change.amounts).sort();
   return change.type === 'patch' ? [...Object.keys(change.set ?? {}), ...(change.unset ?? [])].sort() : [];
 }

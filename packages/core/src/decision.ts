@@ -34,14 +34,19 @@ export interface FoundConflict {
   /** What the writer saw; null where it saw no value. A field of which that is not known is missing. */
   base: JsonObject;
   policy: string;
+  /** Nothing of the change is in the record, its increments neither. */
+  unapplied?: true;
 }
 
+/** A record is created or deleted; begins anew where a tombstone stood; or comes back, because a person wants it to. */
+export type Turn = 'all' | 'anew' | 'again';
+
 export type Decision =
-  /** `body` null: deleted. `fields`: what differs from before; 'all' for a new life. Equal to before: nothing changed. */
+  /** `body` null: deleted. `fields`: what differs from before. Equal to before: nothing changed. */
   | {
       type: 'write';
       body: JsonObject | null;
-      fields: readonly string[] | 'all';
+      fields: readonly string[] | Turn;
       conflict: FoundConflict | null;
     }
   | { type: 'ask'; conflict: FoundConflict }

@@ -73,11 +73,9 @@ ASKING                              | delete        | equal                     
 ASKING                              | delete        | same same+                    | conflict | excepted | NB O0 10 | name open
 ASKING                              | delete        | other other+                  | conflict | excepted | N0 OB 10 | note open
 ASKING                              | delete        | counter                       | conflict | excepted | N0 O0 15 | stock open
-EVERY                               | patch         | deleted                       | merged   | excepted | dead     | name
-EVERY                               | put           | deleted                       | merged   | excepted | dead     | name note stock
+EVERY                               | patch put     | deleted                       | merged   | excepted | dead     | name
 EVERY                               | add           | deleted                       | merged   | excepted | dead     | stock
-ASKING                              | patch         | deleted                       | conflict | excepted | dead     | name open
-ASKING                              | put           | deleted                       | conflict | excepted | dead     | name note stock open
+ASKING                              | patch put     | deleted                       | conflict | excepted | dead     | name open
 ASKING                              | add           | deleted                       | conflict | excepted | dead     | stock open
 *                                   | delete        | deleted gone                  | applied  | applied  | dead     |
 *                                   | delete        | absent                        | applied  | applied  | none     |
@@ -249,6 +247,28 @@ describe('besides the table', () => {
     scope.replica('a').push(patch('things', 'r', { name: 'NA' }, { base: 1 }));
     expect(told.at(-1)).toEqual({ base: { name: 'N0', note: 'O0' }, fields: ['name', 'note'] });
     expect(scope.conflict(1).base).toEqual({ name: 'N0', note: 'O0' });
+  });
+
+  test('a policy function is asked about two live records alone: a delete wins over it without a question', () => {
+    const asked: unknown[] = [];
+    const policy: RecordPolicy = (question) => {
+      asked.push(question);
+      throw new Error('It was not meant to be asked.');
+    };
+    const fields = z.object({ name: z.string() });
+    const schema = defineSchema({ version: 1, collections: { things: { kind: 'request', fields, policy } } });
+    const [edit, remove] = [patch('things', 'r', { name: 'N' }, { base: 1 }), del('things', 'r', 1)];
+    for (const [theirs, own] of [
+      [edit, remove],
+      [remove, edit],
+    ] as const) {
+      const scope = new TestScope(schema);
+      scope.replica('z').push(put('things', 'r', { name: 'N0' }));
+      scope.replica('b').push(theirs);
+      expect(scope.replica('a').push(own).verdict).toBe('merged');
+      expect(scope.body('things', 'r')).toBeNull();
+    }
+    expect(asked).toEqual([]);
   });
 
   test('what history has lost is missing from the base, and all else is as always', () => {

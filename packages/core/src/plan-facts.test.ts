@@ -256,6 +256,10 @@ describe('only what is malformed, too large or without a grant is refused', () =
     });
     expect(scope.body('sales', 'x1')?.paid).toBe(0.3);
     expect(scope.conflict(1).changes).toEqual([add('sales', 'x1', { paid: 1e15 })]);
+    // It was not counted, and can be once there is room for it.
+    a.push(add('sales', 'x1', { paid: -0.3 }));
+    expect(scope.resolve(1, 'undo').type).toBe('resolved');
+    expect(scope.body('sales', 'x1')?.paid).toBe(1e15);
   });
 
   test('not what a merge makes invalid: it is stored and flagged', () => {

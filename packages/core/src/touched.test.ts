@@ -7,6 +7,8 @@ import {
   readTouched,
   serverWriter,
   type Touch,
+  touchedAgain,
+  touchedAnew,
   touchOf,
   writeTouched,
 } from './touched.ts';
@@ -49,6 +51,25 @@ describe('touched', () => {
     const touched = readTouched(record(2, 'b', text));
     expect([...touched.fields]).toEqual(names.map((name) => [name, touch(2, 'b')]));
     expect(touchOf(touched, 'valueOf')).toEqual(touch(1, 'a'));
+  });
+});
+
+describe('touched where a tombstone stood', () => {
+  test('of a record that begins anew is one entry for all fields, and the delete before it, however often it is written', () => {
+    const text = touchedAnew(record(3, 'b'), touch(4, 'c'));
+    const written = writeTouched(readTouched(record(4, 'c', text)), ['x', 'tombstone'], touch(5, 'd'), 10);
+    for (const touched of [readTouched(record(4, 'c', text)), readTouched(record(5, 'd', written))]) {
+      expect(touched.rest).toEqual(touch(4, 'c'));
+      expect(touched.tombstone).toEqual(touch(3, 'b'));
+    }
+    expect([...readTouched(record(5, 'd', written)).fields.keys()]).toEqual(['x', 'tombstone']);
+    expect(readTouched(record(4, 'c')).tombstone).toBeNull();
+  });
+
+  test('of one that is brought back names its fields; what it has no more counts as another’s', () => {
+    const touched = readTouched(record(4, 'c', touchedAgain(record(3, 'b'), ['x'], touch(4, 'c'), 10)));
+    expect(['x', 'y'].map((field) => touchOf(touched, field))).toEqual([touch(4, 'c'), touch(3, null)]);
+    expect(touched.tombstone).toBeNull();
   });
 });
 

@@ -8,6 +8,8 @@ export type Touch = readonly [seq: number, madeAt: number, writer: string | null
 export interface Touched {
   readonly rest: Touch;
   readonly fields: ReadonlyMap<string, Touch>;
+  /** The delete after which the record began anew. */
+  readonly tombstone: Touch | null;
 }
 
 /** The writer of resolutions and undos. */
@@ -26,12 +28,15 @@ export interface Owner {
 }
 
 const restKey = '*';
+const tombstoneKey = '*tombstone';
 const nobody: Touch = [0, 0, null];
 
 export function readTouched(record: RecordStamped): Touched {
-  if (record.touched === '') return { rest: [record.seq, record.madeAt, record.writer], fields: new Map() };
-  const { [restKey]: rest = nobody, ...named } = JSON.parse(record.touched) as Record<string, Touch>;
-  return { rest, fields: new Map(Object.entries(named).map(([key, touch]) => [fieldOf(key), touch])) };
+  if (record.touched === '') return { rest: lastTouch(record), fields: new Map(), tombstone: null };
+  const stored = JSON.parse(record.touched) as Record<string, Touch>;
+  const { [restKey]: rest = nobody, [tombstoneKey]: tombstone = null, ...named } = stored;
+  const fields = new Map(Object.entries(named).map(([key, touch]) => [fieldOf(key), touch]));
+  return { rest, fields, tombstone };
 }
 
 export function touchOf(touched: Touched, field: string): Touch {
@@ -71,11 +76,36 @@ export function writeTouched(
       rest = [Math.max(rest[0], folded[0]), Math.max(rest[1], folded[1]), null];
     }
   }
-  const named = [...next].map(([field, last]) => [keyOf(field), last]);
-  return JSON.stringify(Object.fromEntries([...named, [restKey, rest]]));
+  return textOf({ rest, fields: next, tombstone: before.tombstone });
 }
 
-/** A field's own name may begin with `*`, or be nothing else. It then has one more, so that no field shares the entry of the rest. */
+/** The text of a record that begins anew where `tombstone` stood: nothing of its former life is left but when that ended. */
+export function touchedAnew(tombstone: RecordStamped, touch: Touch): string {
+  return textOf({ rest: touch, fields: new Map(), tombstone: lastTouch(tombstone) });
+}
+
+/** The text of a record that a person brought back: `fields` are written now, and what it has no more the delete took away. */
+export function touchedAgain(
+  tombstone: RecordStamped,
+  fields: Iterable<string>,
+  touch: Touch,
+  fieldsMax: number,
+): string {
+  const rest = [tombstone.seq, tombstone.madeAt, null] as const;
+  return writeTouched({ rest, fields: new Map(), tombstone: null }, fields, touch, fieldsMax);
+}
+
+function lastTouch({ seq, madeAt, writer }: RecordStamped): Touch {
+  return [seq, madeAt, writer];
+}
+
+function textOf({ rest, fields, tombstone }: Touched): string {
+  const named = [...fields].map(([field, touch]) => [keyOf(field), touch]);
+  const ended = tombstone ? [[tombstoneKey, tombstone]] : [];
+  return JSON.stringify(Object.fromEntries([...named, [restKey, rest], ...ended]));
+}
+
+/** A field's own name may begin with `*`, or be nothing else. It then has one more, so that no field takes the place of another entry. */
 function keyOf(field: string): string {
   return field.startsWith('*') ? `*${field}` : field;
 }

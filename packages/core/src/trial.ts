@@ -7,10 +7,17 @@ import { decide } from './decide.ts';
 import type { Decision, FoundConflict } from './decision.ts';
 import type { Draft, Live } from './draft.ts';
 import { type Problem, type VerdictCode, verdictCodes } from './errors.ts';
-import type { JsonObject } from './json.ts';
 import type { Collection, Schema } from './schema.ts';
 import type { StoredConflict, StoredRecord } from './stored.ts';
-import { type Owner, readTouched, serverWriter, writeTouched } from './touched.ts';
+import {
+  type Owner,
+  readTouched,
+  serverWriter,
+  type Touch,
+  touchedAgain,
+  touchedAnew,
+  writeTouched,
+} from './touched.ts';
 import type { Exception } from './verdict.ts';
 
 export interface Case {
@@ -182,7 +189,7 @@ export class Trial {
       return { code, field: `changes[${place}]${decision.field ? `.${decision.field}` : ''}`, message };
     }
     // A fact's change that cannot be done is kept whole, and flagged.
-    const kept = conflict({ fields: [], base: {}, policy: 'server' });
+    const kept = conflict({ fields: [], base: {}, policy: 'server', unapplied: true });
     this.merged.push(kept);
     this.#flag(kept, { code, message, ...(decision.field === undefined ? {} : { field: decision.field }) });
     return undefined;
@@ -199,19 +206,18 @@ export class Trial {
     change: Change,
   ): void {
     const { body, fields } = decision;
-    if (decision.conflict) this.#noteMerge(conflict(decision.conflict), body);
+    if (decision.conflict) this.#noteMerge(conflict(decision.conflict));
     const key = recordKey(change.collection, change.id);
     const before = this.after.get(key) ?? this.#draft.record(change.collection, change.id) ?? null;
     if (fields.length === 0 || (before === null && body === null)) return;
-    if (change.type === 'put' && fields === 'all') this.#asPut.add(key);
+    if (change.type === 'put' && typeof fields === 'string') this.#asPut.add(key);
     else this.#asPut.delete(key);
     this.after.set(key, { record: this.#versionOf(change, before?.record ?? null, decision), body });
   }
 
-  #noteMerge(merged: CaseConflict, body: JsonObject | null): void {
+  #noteMerge(merged: CaseConflict): void {
     this.merged.push(merged);
-    const lost = body === null && merged.change.type !== 'delete';
-    if (lost && this.fact)
+    if (merged.found.unapplied && this.fact)
       this.#flag(merged, { code: 'record_deleted', message: verdictCodes.record_deleted.meaning });
   }
 
@@ -219,21 +225,12 @@ export class Trial {
   #versionOf(
     change: Change,
     before: StoredRecord | null,
-    { body, fields }: Extract<Decision, { type: 'write' }>,
+    decision: Extract<Decision, { type: 'write' }>,
   ): StoredRecord {
+    const { body } = decision;
     const { madeAt, own, mutation } = this.#given;
     const seq = this.#draft.scope.head + 1;
     const [writer = serverWriter] = own;
-    const isOneWrite = before?.seq === seq && before.touched === '';
-    const touched =
-      before === null || fields === 'all' || isOneWrite
-        ? ''
-        : writeTouched(
-            readTouched(before),
-            fields,
-            [seq, madeAt, writer],
-            this.#draft.context.limits.touchedFieldsMax,
-          );
     return {
       collection: change.collection,
       id: change.id,
@@ -249,8 +246,21 @@ export class Trial {
       schema: mutation.schema,
       body: body === null ? null : JSON.stringify(body),
       bodyHash: '',
-      touched,
+      touched: before ? this.#touchedBy(before, decision, [seq, madeAt, writer]) : '',
     };
+  }
+
+  #touchedBy(
+    before: StoredRecord,
+    { body, fields }: Extract<Decision, { type: 'write' }>,
+    touch: Touch,
+  ): string {
+    const { touchedFieldsMax } = this.#draft.context.limits;
+    if (fields === 'all') return '';
+    if (fields === 'anew') return touchedAnew(before, touch);
+    if (fields === 'again') return touchedAgain(before, Object.keys(body ?? {}), touch, touchedFieldsMax);
+    const isOneWrite = before.seq === touch[0] && before.touched === '';
+    return isOneWrite ? '' : writeTouched(readTouched(before), fields, touch, touchedFieldsMax);
   }
 }
 

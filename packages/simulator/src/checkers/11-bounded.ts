@@ -34,7 +34,7 @@ export function bounded(limits: Limits): (watched: Watched) => Checker {
           if (state === 'open' && mutations.length > limits.conflictMutationsMax)
             fail(invariant, `Conflict ${id} of ${scope} holds ${mutations.length} mutations.`);
         for (const { touched } of writes.records)
-          if (touched !== '' && Object.keys(JSON.parse(touched)).length > limits.touchedFieldsMax + 1)
+          if (touched !== '' && Object.keys(JSON.parse(touched)).length > limits.touchedFieldsMax + 2)
             fail(
               invariant,
               `A record of ${scope} names more than ${limits.touchedFieldsMax} touched fields.`,
