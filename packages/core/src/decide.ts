@@ -70,9 +70,10 @@ function isTooLate(change: Change, { tombstone }: Touched, { own, forced }: Deci
 }
 
 function onTombstone(change: Change, touched: Touched, context: DecideContext): Decision {
+  if (change.type === 'delete') return loseToDelete(change, null, context);
   const unseen = anyForeign(touched, change.base ?? 0, context.own);
   const { forced } = context;
-  if (change.type !== 'delete' && (forced === 'device' || (!unseen && !forced))) {
+  if (forced === 'device' || (!unseen && !forced)) {
     const fields = forced ? 'again' : 'anew';
     if (change.type === 'put') return { type: 'write', body: change.body, fields, conflict: null };
     if (forced) return revive(change, context);
