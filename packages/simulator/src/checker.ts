@@ -1,7 +1,7 @@
 // What a checker is told, and how it complains. Each invariant has a file of its own in checkers/, and none of them uses code
 // of core, client or server: what they check must not check itself.
 
-import type { Writes } from '@holdfast/core';
+import type { ExchangeAnswer, Writes } from '@holdfast/core';
 import type { Disk, DiskOp } from './disk.ts';
 import type { History } from './history.ts';
 
@@ -40,6 +40,8 @@ export interface Answered {
   scope: string;
   status: number;
   text: string;
+  /** What the text says, when the status is 200. */
+  answer: ExchangeAnswer | undefined;
   /** Whether the credential was good for reading the scope at the moment at which the request was taken up. */
   mayRead: boolean;
   recordsMax: number;

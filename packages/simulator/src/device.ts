@@ -9,7 +9,7 @@ import {
   StorageError,
   type Transport,
 } from '@holdfast/client';
-import type { ExchangeRequest, Mutation } from '@holdfast/core';
+import type { ExchangeAnswer, ExchangeRequest, Mutation } from '@holdfast/core';
 import type { DeviceView } from './checker.ts';
 import { openStorage, type StorageMode, type StoragePoint } from './device-storage.ts';
 import { Disk, type DiskOp } from './disk.ts';
@@ -28,6 +28,11 @@ export interface DeviceDeps {
   /** What its credential was good for in this scope at that time. */
   rightOf: (key: string | undefined, scope: string, atMs: number) => 'write' | 'read' | 'none';
 }
+
+const processStates = {
+  reading: ['reading alone', 'reading in exchange'],
+  writing: ['writing alone', 'writing in exchange'],
+} as const;
 
 export class Device implements DeviceView {
   readonly name: string;
@@ -204,6 +209,7 @@ export class Device implements DeviceView {
                 scope: request.scope,
                 status,
                 text,
+                answer: status === 200 ? (JSON.parse(text) as ExchangeAnswer) : undefined,
                 mayRead: rightOf(key, request.scope, takenUpMs) !== 'none',
                 recordsMax: request.limit ?? 0,
               }),
@@ -243,7 +249,7 @@ export class Device implements DeviceView {
     const { point, mode, generation } = at;
     if (generation !== this.#generation) throw new StorageError('closed', 'The process is gone.');
     const { faults } = this.#deps.world;
-    const state = `${mode === 'read' ? 'reading' : 'writing'} ${this.#exchanges > 0 ? 'in exchange' : 'alone'}`;
+    const state = processStates[mode === 'read' ? 'reading' : 'writing'][this.#exchanges > 0 ? 1 : 0];
     if (faults.strikes('crash_device', state)) {
       this.crash(false);
       throw new StorageError('closed', 'The process died.');

@@ -61,26 +61,26 @@ export function createFaults(options: {
   off: ReadonlySet<FaultKind>;
   told: (kind: FaultKind, state: string) => void;
 }): Faults {
-  const scale = new Map<FaultKind, number>();
-  const draws = new Map(faultKinds.map((kind) => [kind, options.stream(`fault ${kind}`)]));
   const profile = options.stream('faults');
-  for (const kind of faultKinds) {
+  const drawn = faultKinds.map((kind) => {
     const on = profile.chance(0.65);
     const factor = 0.3 + profile.fraction() * 1.4;
-    scale.set(kind, on && !options.off.has(kind) ? factor : 0);
-  }
+    const rate = on && !options.off.has(kind) ? rates[kind] * factor : 0;
+    return [kind, { rate, stream: options.stream(`fault ${kind}`) }] as const;
+  });
+  const kinds = Object.fromEntries(drawn) as Record<FaultKind, { rate: number; stream: Stream }>;
   const struck = new Map<string, number>();
   let healed = false;
   return {
     strikes(kind, state) {
-      const drawn = draws.get(kind)?.fraction() ?? 1;
-      if (healed || drawn >= rates[kind] * (scale.get(kind) ?? 0)) return false;
+      const { rate, stream } = kinds[kind];
+      if (rate === 0 || healed || stream.fraction() >= rate) return false;
       const cell = `${kind} ${state}`;
       struck.set(cell, (struck.get(cell) ?? 0) + 1);
       options.told(kind, state);
       return true;
     },
-    isOn: (kind) => (scale.get(kind) ?? 0) > 0,
+    isOn: (kind) => kinds[kind].rate > 0,
     heal() {
       healed = true;
     },

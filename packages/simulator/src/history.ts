@@ -73,15 +73,29 @@ export class History {
 }
 
 const canonical = new Map<string, string>();
+const contents = new Map<string, Readonly<Record<string, unknown>>>();
+const textsMax = 100_000;
 
 /** JSON text with sorted keys, the same for equal values. Texts repeat, so the answers are kept. */
 export function canonicalText(text: string | null): string | null {
   if (text === null) return null;
   let found = canonical.get(text);
   if (found === undefined) {
-    if (canonical.size > 100_000) canonical.clear();
-    found = JSON.stringify(sorted(JSON.parse(text)));
+    if (canonical.size > textsMax) canonical.clear();
+    found = JSON.stringify(sorted(contentOf(text)));
     canonical.set(text, found);
+  }
+  return found;
+}
+
+/** The fields of a body; not to be changed. */
+export function contentOf(text: string | null): Readonly<Record<string, unknown>> {
+  if (text === null) return {};
+  let found = contents.get(text);
+  if (found === undefined) {
+    if (contents.size > textsMax) contents.clear();
+    found = JSON.parse(text) as Readonly<Record<string, unknown>>;
+    contents.set(text, found);
   }
   return found;
 }

@@ -75,7 +75,11 @@ export function tellAll(checkers: readonly Checker[]): Telling {
 export function randomOf(stream: Stream): Random {
   return {
     fraction: () => stream.fraction(),
-    bytes: (length) => Uint8Array.from({ length }, () => stream.below(256)),
+    bytes: (length) => {
+      const bytes = new Uint8Array(length);
+      for (let at = 0; at < length; at += 1) bytes[at] = stream.below(256);
+      return bytes;
+    },
   };
 }
 

@@ -22,10 +22,9 @@ export const acknowledgedSurvives: MakeChecker = ({ history, fail }): Checker =>
   return {
     invariant,
     restarted: check,
-    answered({ device, scope, status, text }) {
-      if (status !== 200) return;
+    answered({ device, scope, answer }) {
       const known = history.scope(scope).verdicts;
-      for (const { mutation } of JSON.parse(text).verdicts ?? [])
+      for (const { mutation } of answer?.verdicts ?? [])
         if (!known.has(mutation))
           fail(invariant, `${device} was told a verdict on ${mutation}, which no store has committed.`);
     },

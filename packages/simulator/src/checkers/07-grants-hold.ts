@@ -1,5 +1,6 @@
 // 7. No device reads or writes outside its grants, and what it had of a scope goes with the grant.
 
+import type { ExchangeAnswer } from '@holdfast/core';
 import type { Answered, Committed, MakeChecker } from '../checker.ts';
 
 type MayWrite = (serverMs: number) => boolean;
@@ -15,14 +16,13 @@ export const grantsHold: MakeChecker = ({ history, fail }) => {
     own.set(device, ids);
     return ids;
   };
-  const checkOwn = ({ device, scope, text }: Answered): void => {
-    const { verdicts, conflicts, errors } = JSON.parse(text);
+  const checkOwn = ({ device, scope }: Answered, { verdicts, conflicts, errors }: ExchangeAnswer): void => {
     const ids = ownOf(device);
     for (const { mutation } of [...verdicts, ...errors])
       if (!ids.has(mutation))
         fail(invariant, `${device} was told of ${mutation} in ${scope}, which it never made.`);
     for (const { id, mutations } of conflicts)
-      if (!mutations.some((mutation: string) => ids.has(mutation)))
+      if (!mutations.some((mutation) => ids.has(mutation)))
         fail(invariant, `${device} was told of conflict ${id} of ${scope}, in which nothing is its own.`);
   };
   return {
@@ -61,11 +61,11 @@ export const grantsHold: MakeChecker = ({ history, fail }) => {
       }
     },
     answered(event) {
-      const { device, scope, status, text, mayRead } = event;
-      if (status !== 200) return;
-      checkOwn(event);
+      const { device, scope, answer, mayRead } = event;
+      if (!answer) return;
+      checkOwn(event, answer);
       if (mayRead) return;
-      const { records, conflicts, head } = JSON.parse(text);
+      const { records, conflicts, head } = answer;
       if (records.length > 0 || conflicts.length > 0 || head !== 0)
         fail(
           invariant,

@@ -5,7 +5,7 @@
 
 import type { Mutation, StoredRecord } from '@holdfast/core';
 import type { Committed, MakeChecker } from '../checker.ts';
-import type { History, Version } from '../history.ts';
+import { contentOf, type History, type Version } from '../history.ts';
 
 const driftMsMax = 5 * 60_000;
 const counters = new Set(['balance', 'quantity']);
@@ -43,7 +43,7 @@ export const clocksDecideNothing: MakeChecker = ({ history, fail }) => {
     const changes = made.changes.filter((change) => `${change.collection}/${change.id}` === key);
     const [change] = changes;
     if (!before || changes.length !== 1 || change?.type !== 'patch' || change.base !== before.seq) return;
-    const body = record.body === null ? {} : JSON.parse(record.body);
+    const body = contentOf(record.body);
     for (const [field, value] of Object.entries(change.set ?? {}))
       if (!counters.has(field) && JSON.stringify(body[field]) !== JSON.stringify(value))
         fail(

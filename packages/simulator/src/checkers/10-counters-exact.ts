@@ -1,7 +1,7 @@
 // 10. A counter equals the sum of the accepted increments, exactly.
 
 import type { MakeChecker } from '../checker.ts';
-import { addedTenths, tenths } from '../history.ts';
+import { addedTenths, contentOf, tenths } from '../history.ts';
 
 export const countersExact: MakeChecker = ({ history, fail }) => {
   const invariant = '10 counters exact';
@@ -20,7 +20,7 @@ export const countersExact: MakeChecker = ({ history, fail }) => {
       }
       for (const { collection, id, body } of writes.records) {
         if (collection !== 'accounts' || body === null) continue;
-        const { balance } = JSON.parse(body);
+        const { balance } = contentOf(body);
         const expected = sums.get(`${scope} accounts/${id}`) ?? 0;
         if (tenths(balance) !== expected || balance !== expected / 10)
           fail(

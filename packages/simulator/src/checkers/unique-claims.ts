@@ -5,7 +5,7 @@
 
 import type { StoredRecord } from '@holdfast/core';
 import type { Committed, MakeChecker } from '../checker.ts';
-import { sorted } from '../history.ts';
+import { contentOf, sorted } from '../history.ts';
 import { factCollections, uniqueGroups } from '../schema.ts';
 
 interface Holder {
@@ -88,7 +88,7 @@ function movesOf({ values }: Claims, { collection, id, body }: StoredRecord): Mo
   return (uniqueGroups.get(collection) ?? []).flatMap((fields) => {
     const group = `${collection}/${fields.join(',')}`;
     const name = `${group} ${id}`;
-    const content = body === null ? {} : JSON.parse(body);
+    const content = contentOf(body);
     const parts = fields.map((field) => content[field] ?? null);
     const to = parts.includes(null) ? undefined : `${group} ${JSON.stringify(sorted(parts))}`;
     const from = values.get(name);
