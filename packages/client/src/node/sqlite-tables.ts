@@ -79,6 +79,10 @@ CREATE TABLE hf_conflicts ("scope" TEXT NOT NULL, "conflict" TEXT NOT NULL, valu
 CREATE TABLE hf_quarantine ("scope" TEXT NOT NULL, "place" TEXT NOT NULL, value TEXT NOT NULL,
   PRIMARY KEY ("scope", "place")) WITHOUT ROWID;
 `,
+  // See sqlite-home.ts.
+  `
+CREATE TABLE hf_home (path TEXT NOT NULL);
+`,
 ];
 
 /** `hfrp`, in the place of the file's header that is there to tell whose file it is. */

@@ -2,7 +2,18 @@
 
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  copyFileSync,
+  existsSync,
+  linkSync,
+  mkdirSync,
+  mkdtempSync,
+  renameSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
@@ -32,6 +43,12 @@ afterEach(async () => {
   for (const storage of opened.splice(0)) await storage.close();
 });
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+/** What a process leaves that is killed: the file, and its WAL beside it. */
+function copyAsAfterCrash(from: string, to: string): void {
+  copyFileSync(from, to);
+  copyFileSync(`${from}-wal`, `${to}-wal`);
+}
 
 /** The next call of `exec` with this statement throws as SQLite does; the statement is not run. */
 function failOnce(statement: string, errcode: number): void {
@@ -78,6 +95,69 @@ describe('one process at a time', () => {
     });
     await storage.close();
     await (await openSqliteStorage({ path: link })).close();
+  });
+
+  test('a file that is open already is busy by a hard link too, also while its writes stand in the WAL alone', async () => {
+    const storage = await open();
+    const home = lastPath();
+    const link = newPath();
+    linkSync(home, link);
+    const other = join(folder, 'elsewhere');
+    mkdirSync(other);
+    linkSync(link, join(other, 'a.db'));
+    for (const path of [link, join(other, 'a.db')]) {
+      await put(storage, 'a', 1);
+      await expect(openSqliteStorage({ path, busyTimeoutMs: 0 })).rejects.toMatchObject({ code: 'busy' });
+    }
+  });
+
+  test('whatever link it is opened by, a file has one WAL: what a crash left there is not lost', async () => {
+    const storage = await open();
+    const home = lastPath();
+    await put(storage, 'a', 1);
+    const link = newPath();
+    linkSync(home, link);
+    const crashed = newPath();
+    copyAsAfterCrash(home, crashed);
+    await storage.close();
+    copyAsAfterCrash(crashed, home);
+    const byLink = await open({ path: link });
+    await put(byLink, 'b', 1);
+    expect(await idsIn(byLink)).toEqual(['a', 'b']);
+    expect(existsSync(`${link}-wal`)).toBe(false);
+    await byLink.close();
+    expect(await idsIn(await open({ path: home }))).toEqual(['a', 'b']);
+  });
+
+  test('a file that was moved is at home where it is; without its WAL it is refused in words', async () => {
+    const from = newPath();
+    const storage = await open({ path: from });
+    await put(storage, 'a', 1);
+    await storage.close();
+    const to = newPath();
+    renameSync(from, to);
+    const moved = await open({ path: to });
+    await put(moved, 'b', 1);
+    const link = newPath();
+    linkSync(to, link);
+    await expect(openSqliteStorage({ path: link, busyTimeoutMs: 0 })).rejects.toMatchObject({ code: 'busy' });
+
+    const crashed = newPath();
+    copyAsAfterCrash(to, crashed);
+    const owner = await open({ path: crashed });
+    await put(owner, 'c', 1);
+    const kept = newPath();
+    copyFileSync(`${crashed}-wal`, kept);
+    await owner.close();
+    const bare = newPath();
+    renameSync(crashed, bare);
+    copyFileSync(kept, `${crashed}-wal`);
+    await expect(openSqliteStorage({ path: bare })).rejects.toMatchObject({
+      code: 'failed',
+      message: expect.stringContaining(`without ${crashed}-wal`),
+    });
+    renameSync(`${crashed}-wal`, `${bare}-wal`);
+    expect(await idsIn(await open({ path: bare }))).toEqual(['a', 'b', 'c']);
   });
 
   test('a process that is killed gives the file back, with every durable write and a whole number of transactions', async () => {

@@ -8,6 +8,7 @@ import { type Storage, StorageError } from '../storage/port.ts';
 import { createSyncStorage } from '../storage/sync-storage.ts';
 import { SqliteDriver } from './sqlite-driver.ts';
 import { storageFault } from './sqlite-fault.ts';
+import { homeOf, settleHome } from './sqlite-home.ts';
 import { type FileLock, lockFile } from './sqlite-lock.ts';
 import { migrate } from './sqlite-tables.ts';
 import { syncViews } from './views.ts';
@@ -25,18 +26,20 @@ export interface SqliteOptions {
 
 /**
  * Opens a replica's file for this process alone; others may read it. Rejects with a StorageError: `busy` when it is open already,
- * `corrupt` when it is no SQLite file, `failed` when it was written by a newer Holdfast or is some other program's.
+ * `corrupt` when it is no SQLite file, `failed` when it was written by a newer Holdfast, is some other program's, or was moved without its WAL.
  */
 export async function openSqliteStorage(options: SqliteOptions): Promise<Storage> {
   const { schema, busyTimeoutMs: timeout = 1_000, fileBytesMax } = options;
   let lock: FileLock | undefined;
   let db: DatabaseSync | undefined;
   try {
-    const path = realPath(options.path);
+    const path = homeOf(realPath(options.path));
     lock = lockFile(path, { timeout });
     db = new DatabaseSync(path, { timeout });
-    configure(db, fileBytesMax);
+    // A new file holds its tables and its home before it has a WAL.
     migrate(db);
+    settleHome(db, path);
+    configure(db, fileBytesMax);
     if (schema) syncViews(db, schema);
     return createSyncStorage(new SqliteDriver(db, lock));
   } catch (error) {
