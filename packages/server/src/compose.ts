@@ -256,6 +256,8 @@ const storeHelp: Record<StoreErrorCode, string> = {
   fsync: 'Check the disk, then start again.',
   corrupt: 'Keep the file, and bring a backup back with `npx holdfast restore`.',
   closed: 'Start again.',
+  newer:
+    'Use the config with that version or a later one. To go back for good, restore a backup that was made before it.',
   failed: 'Run `npx holdfast doctor`.',
 };
 

@@ -3,10 +3,13 @@
 
 import { defaultLimits, type Grants, type JsonObject } from '@holdfast/core';
 import { z } from 'zod';
-import type { Credential, Device, PlacedAuditEntry, StoreCounts } from '../store/port.ts';
+import type { Credential, Device, PlacedAuditEntry, StoreCounts, Unclaimed } from '../store/port.ts';
 
 /** Rows of one import request at most. */
 export const importRowsMax = 500;
+
+/** Records whose doubled values are counted, so that asking costs little however many there are. */
+export const unclaimedMax = 10_000;
 
 const scope = z.string().min(1).max(defaultLimits.idCharsMax);
 const name = z.string().min(1).max(200);
@@ -95,6 +98,8 @@ export interface AdminStatus {
   now: number;
   schema: number;
   counts: StoreCounts;
+  /** Records whose value of a unique field belongs to another, up to `unclaimedMax`. */
+  unclaimed: readonly Unclaimed[];
   /** In order of name; the first ones when there are many more. */
   scopes: readonly ScopeFacts[];
 }

@@ -15,7 +15,7 @@ import {
   revokeDevice,
 } from '../identity/keys.ts';
 import type { Store } from '../store/port.ts';
-import type { Admin, AdminStatus, SchemaFacts } from './admin.ts';
+import { type Admin, type AdminStatus, type SchemaFacts, unclaimedMax } from './admin.ts';
 import { importRows } from './import-rows.ts';
 
 export interface AdminDeps {
@@ -84,12 +84,14 @@ async function readStatus({ store, schema, clock, version }: AdminDeps): Promise
       scopes.push({ scope, head, stamp, conflictsOpen, held });
     }
     const counts = await snapshot.counts();
+    const unclaimed = await snapshot.unclaimed(unclaimedMax);
     return {
       version,
       startedAt: store.life.startedAt,
       now: clock.wallMs(),
       schema: schema.version,
       counts,
+      unclaimed,
       scopes,
     };
   });

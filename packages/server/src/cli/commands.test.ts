@@ -20,7 +20,18 @@ const products = 'id,name,price,stock\na,Bread,2.50,10\nb,"Milk, whole",1.1,\n';
 test('help, version and wrong command lines', async () => {
   const help = await at.run(['--help']);
   expect(help).toMatchObject({ exit: 0, err: '' });
-  for (const name of ['init', 'serve', 'import', 'status', 'devices', 'keys', 'audit', 'backup', 'restore', 'doctor'])
+  for (const name of [
+    'init',
+    'serve',
+    'import',
+    'status',
+    'devices',
+    'keys',
+    'audit',
+    'backup',
+    'restore',
+    'doctor',
+  ])
     expect(help.out).toContain(`\n  ${name} `);
   const version = await at.run(['--version']);
   expect(version.out).toMatch(/^\d+\.\d+\.\d+\n$/);

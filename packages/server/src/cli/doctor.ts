@@ -74,7 +74,7 @@ async function findAll(settings: Settings, flags: DoctorFlags): Promise<Finding[
   const look = await lookAtDatabase(data, server, version);
   findings.push(...look.findings, await checkLog(data), checkClock(systemClock.wallMs(), look.newestMs));
   if (config) {
-    findings.push(checkSchema(config.schema, look.collections));
+    findings.push(checkSchema(config.schema, look));
     findings.push(
       server.type === 'found' ? ok('port', `ours: ${server.file.url}`) : await portOf(config, flags),
     );

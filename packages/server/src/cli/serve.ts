@@ -4,9 +4,11 @@ import { existsSync } from 'node:fs';
 import { dirname, join, relative, resolve } from 'node:path';
 import type { Schema } from '@holdfast/core';
 import { protocolMarker } from '@holdfast/core';
+import { unclaimedMax } from '../admin/admin.ts';
 import { composeServer, type Parts, type Started } from '../compose.ts';
 import { type Config, type ConfigFlags, loadConfig, withFlags } from '../config.ts';
-import { facts, type Terminal } from './terminal.ts';
+import { facts, printable, type Terminal } from './terminal.ts';
+import { unclaimedLines } from './unclaimed.ts';
 
 export interface ServeOptions extends ConfigFlags {
   /** Path of the config file. Default `holdfast.config.ts`. */
@@ -33,9 +35,11 @@ export async function serve(
   const interrupt = terminal.catchInterrupt();
   const started = await server.start();
   const { url, urls } = started;
+  const unclaimed = await started.store.read((snapshot) => snapshot.unclaimed(unclaimedMax));
   if (options.json)
-    terminal.print(JSON.stringify({ url, urls, data: config.data, auth: config.auth }, null, 2));
+    terminal.print(JSON.stringify({ url, urls, data: config.data, auth: config.auth, unclaimed }, null, 2));
   else terminal.print(welcome({ config, file, started, cwd: terminal.cwd, named: options }));
+  for (const line of unclaimedLines(unclaimed)) terminal.note(`Not unique: ${printable(line)}.`);
   await interrupted(interrupt);
   terminal.note('Stopping: what was taken is answered first.');
   await server.stop();

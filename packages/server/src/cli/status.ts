@@ -13,6 +13,7 @@ import {
 } from './command.ts';
 import { withAdmin } from './connect.ts';
 import { bytesText, countText, durationText, facts, numberText, table } from './terminal.ts';
+import { unclaimedLines } from './unclaimed.ts';
 
 export const addStatus: AddCommand = (program, context) => {
   withCommonFlags(
@@ -82,6 +83,7 @@ function statusText(given: {
     ['commits', numberText(counts.commits)],
     ['devices', numberText(counts.devices)],
     ['waiting', waits.join(', ')],
+    ...unclaimedLines(status.unclaimed).map((line): [string, string] => ['not unique', line]),
   ]);
   const collections = counts.collections.map(({ collection, records, tombstones }) => [
     collection,

@@ -10,6 +10,7 @@ const byStoreCode: Record<StoreErrorCode, RequestErrorCode> = {
   fsync: 'storage_failed',
   corrupt: 'storage_failed',
   closed: 'stopping',
+  newer: 'storage_failed',
   failed: 'storage_failed',
 };
 

@@ -247,9 +247,18 @@ export interface Store {
   close(): Promise<void>;
 }
 
-export type StoreErrorCode = 'full' | 'busy' | 'readonly' | 'fsync' | 'corrupt' | 'closed' | 'failed';
+/** `newer`: what the database holds was written under a later schema than the one given. */
+export type StoreErrorCode =
+  | 'full'
+  | 'busy'
+  | 'readonly'
+  | 'fsync'
+  | 'corrupt'
+  | 'closed'
+  | 'newer'
+  | 'failed';
 
-/** A fault of the store's health. All but `fsync`, `corrupt` and `closed` may end by themselves. */
+/** A fault of the store's health. All but `fsync`, `corrupt`, `closed` and `newer` may end by themselves. */
 export class StoreError extends Error {
   override readonly name = 'StoreError';
   readonly code: StoreErrorCode;

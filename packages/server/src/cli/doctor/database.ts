@@ -2,16 +2,19 @@
 
 import { existsSync } from 'node:fs';
 import type { Schema } from '@holdfast/core';
-import type { AdminStatus } from '../../admin/admin.ts';
+import { type AdminStatus, unclaimedMax } from '../../admin/admin.ts';
 import { databaseFile } from '../../data-folder.ts';
-import { StoreError } from '../../store/port.ts';
+import { StoreError, type Unclaimed } from '../../store/port.ts';
 import { Connection } from '../../store/sqlite/connection.ts';
-import { readCounts } from '../../store/sqlite/counts.ts';
+import { readCounts, readUnclaimed } from '../../store/sqlite/counts.ts';
 import { lockDataFolder } from '../../store/sqlite/lock.ts';
+import { isCurrent } from '../../store/sqlite/migrate.ts';
+import { servedSchema } from '../../store/sqlite/schema-version.ts';
 import { createAdminClient } from '../admin-client.ts';
 import { type FoundServer, isLocked } from '../connect.ts';
 import { readSizes } from '../status.ts';
 import { bytesText, countText } from '../terminal.ts';
+import { unclaimedHelp, unclaimedLines } from '../unclaimed.ts';
 import { type Finding, ok, problem, warning } from './finding.ts';
 
 export interface DatabaseLook {
@@ -20,6 +23,9 @@ export interface DatabaseLook {
   newestMs: number;
   /** Collections with records; undefined when that is not known. */
   collections?: readonly string[];
+  /** The version of the schema that it is or was served with. */
+  schema?: number | undefined;
+  serves?: boolean;
 }
 
 /** Through the running server, or in the file itself when none runs. */
@@ -64,9 +70,12 @@ async function askServer(
           ? ok('server', `serves at ${serves}`)
           : warning('server', `It serves at ${serves}; this command is version ${version}.`, help),
         ok('database', 'in use by the server; holdfast backup verifies all of it'),
+        checkUnique(status.unclaimed),
       ],
       newestMs: status.scopes.reduce((newest, { stamp }) => Math.max(newest, stamp), 0),
       collections: namesOf(status.counts.collections),
+      schema: status.schema,
+      serves: true,
     };
   } catch (error) {
     const message = error instanceof Error ? error.message : 'unknown';
@@ -97,11 +106,13 @@ function readFile(data: string, server: FoundServer): DatabaseLook {
       .filter((line) => line !== 'ok');
     if (wrong.length > 0) return { findings: [left, damaged(wrong.join(' '))], newestMs: 0 };
     const counts = readCounts(connection);
+    const unique = isCurrent(connection) ? [checkUnique(readUnclaimed(connection, unclaimedMax))] : [];
     const newest = connection.get<{ stamp: number | null }>('SELECT max(stamp) AS stamp FROM hf_scopes');
     return {
-      findings: [left, ok('database', `sound, ${countText(counts.commits, 'commit')}`)],
+      findings: [left, ok('database', `sound, ${countText(counts.commits, 'commit')}`), ...unique],
       newestMs: newest?.stamp ?? 0,
       collections: namesOf(counts.collections),
+      schema: servedSchema(connection),
     };
   } finally {
     connection.close();
@@ -153,8 +164,26 @@ export async function checkLog(data: string): Promise<Finding> {
   );
 }
 
+function checkUnique(unclaimed: readonly Unclaimed[]): Finding {
+  const lines = unclaimedLines(unclaimed);
+  if (lines.length === 0) return ok('unique', 'no value is doubled');
+  return warning('unique', `${lines.join('; ')}.`, unclaimedHelp);
+}
+
 /** Records of a collection that the schema does not declare can be neither changed nor seen in views. */
-export function checkSchema(schema: Schema, collections: readonly string[] | undefined): Finding {
+export function checkSchema(schema: Schema, { collections, schema: served, serves }: DatabaseLook): Finding {
+  if (serves && served !== undefined && served !== schema.version)
+    return warning(
+      'schema',
+      `The server runs with schema version ${served}, and this config has version ${schema.version}.`,
+      'Start the server again, or check that --data and --config belong together.',
+    );
+  if (served !== undefined && served > schema.version)
+    return warning(
+      'schema',
+      `The database was last served with schema version ${served}, and this config has version ${schema.version}.`,
+      'Use the later config; a server starts with this one only if nothing was written under the later version.',
+    );
   const strange = (collections ?? []).filter((name) => !schema.collections.has(name));
   if (strange.length > 0)
     return warning(

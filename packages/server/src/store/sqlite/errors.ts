@@ -25,6 +25,7 @@ const meanings: Readonly<Record<StoreErrorCode, string>> = {
   fsync: 'The disk did not confirm a write; what it holds is uncertain, so the process must end.',
   corrupt: 'The file is damaged, or is no database.',
   closed: 'The store is closed.',
+  newer: 'The database was written under a later schema.',
   failed: 'The database refused or failed.',
 };
 

@@ -44,6 +44,11 @@ export function requireMigrated(connection: Connection): void {
   );
 }
 
+/** Whether no start has to bring it up to date first. */
+export function isCurrent(connection: Connection): boolean {
+  return tablesVersion(connection) === migrations.length;
+}
+
 /** 0: an empty file. */
 function tablesVersion(connection: Connection): number {
   const owner = connection.get<{ application_id: number }>('PRAGMA application_id')?.application_id;

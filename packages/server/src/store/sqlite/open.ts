@@ -6,6 +6,7 @@ import type { Limits, Schema, Sha256, Timer } from '@holdfast/core';
 import { type Life, type Store, StoreError } from '../port.ts';
 import { Connection, type Observe } from './connection.ts';
 import { migrate, requireMigrated, requireOurs } from './migrate.ts';
+import { enterSchema } from './schema-version.ts';
 import { SqliteStore } from './store.ts';
 import { rebuildUnique } from './unique.ts';
 import { refreshViews } from './views.ts';
@@ -87,6 +88,7 @@ function makeReady(options: SqliteStoreOptions): Connection {
     requireOurs(connection);
     configure(connection, options, 'writer');
     step(() => migrate(connection));
+    step(() => enterSchema(connection, schema.version));
     step(() => refreshViews(connection, schema));
     rebuildUnique(connection, { schema, sha256, step });
     step(() => beginLife(connection, options.life));
