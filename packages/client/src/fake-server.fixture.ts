@@ -89,7 +89,10 @@ export class FakeServer {
     const records = page.map(({ record }) => record);
     const more = records.length < behind.length;
     const reached = more ? (page.at(-1)?.at ?? from) : this.writes;
-    const verdicts = this.log(request.replica).filter(({ n }) => n > request.verdictsSeen);
+    const sent = new Set(request.batch?.mutations.map(({ id }) => id));
+    const verdicts = this.log(request.replica).filter(
+      ({ n, mutation }) => n > request.verdictsSeen || sent.has(mutation),
+    );
     const named = new Set(verdicts.map(({ mutation }) => mutation));
     return {
       protocol: protocolMarker,

@@ -504,3 +504,49 @@ test('a refusal settles nothing, whatever its status or words', async () => {
   expect((await shop.sync()).ok).toBe(true);
   expect(server.records.size).toBe(1);
 });
+
+test.each(['applied', 'rejected', 'waiting'] as const)(
+  'a mutation that was put aside before its verdict (%s) came is settled by the repeat of that verdict, though it was seen',
+  async (verdict) => {
+    const { shop, server, storage } = await openBench();
+    server.judge = () => ({ verdict });
+    await shop.items.put({ id: 'a', name: 'a' });
+    server.hooks = [
+      (_, serve) => {
+        serve();
+        throw new Error('The answer is lost.');
+      },
+      (_, serve) => ok({ ...serve(), verdicts: [] }),
+      () => bare(413),
+    ];
+    await shop.sync();
+    await shop.sync();
+    const [item] = await shop.quarantine.list();
+    expect(item).toMatchObject({ code: 'http_413', undecided: true });
+    await shop.items.put({ id: 'b', name: 'b' });
+    await shop.sync();
+    await shop.quarantine.resend(item!.place);
+    expect(await shop.sync()).toMatchObject({ ok: true, pushed: 1, verdicts: { [verdict]: 1 } });
+    expect(server.known.size).toBe(2);
+    expect((await shop.outbox.list()).map(({ state }) => state)).toEqual(
+      verdict === 'waiting' ? ['waiting', 'waiting'] : [],
+    );
+    expect(await shop.quarantine.list()).toHaveLength(verdict === 'rejected' ? 2 : 0);
+    expect(await checkStorage(storage, shopSchema, 'shop-1')).toEqual([]);
+  },
+);
+
+test('a verdict that was seen does nothing to what has one already', async () => {
+  const { shop, server, replica } = await openBench();
+  server.judge = () => ({ verdict: 'waiting' });
+  await shop.items.put({ id: 'a', name: 'a' });
+  await shop.sync();
+  const [entry] = await shop.outbox.list();
+  server.applyKnown(entry!.mutation.id);
+  server.tell(await replica.id(), { mutation: entry!.mutation.id, verdict: 'applied', asOf: server.head });
+  server.hooks = [(_, serve) => ok({ ...serve(), verdicts: server.log(server.requests[0]!.replica) })];
+  expect(await shop.sync()).toMatchObject({ ok: true, verdicts: { applied: 1 } });
+  server.hooks = [(_, serve) => ok({ ...serve(), verdicts: server.log(server.requests[0]!.replica) })];
+  expect(await shop.sync()).toMatchObject({ ok: true, verdicts: {} });
+  expect(await shop.items.list()).toEqual([{ id: 'a', name: 'a' }]);
+});

@@ -5,6 +5,7 @@ import {
   countEntry,
   findEntries,
   isInView,
+  isSendable,
   keysOf,
   type OutboxEntry,
   readEntries,
@@ -15,7 +16,10 @@ import { type QuarantineState, quarantineEntry, type Reason } from './quarantine
 import type { ScopeDeps } from './recompute.ts';
 import type { StorageKey, StorageTransaction } from './storage/port.ts';
 
-/** Applies the verdicts that are new here, in the order of their numbers. Answers those. */
+/**
+ * Applies the verdicts that are new here, in the order of their numbers, and seen ones that still tell something: the mutation
+ * came back into the outbox by the user's word, and its repeat gets the verdict that it had. Answers those.
+ */
 export async function takeVerdicts(
   tx: StorageTransaction,
   deps: ScopeDeps,
@@ -25,13 +29,16 @@ export async function takeVerdicts(
   const { progress } = state;
   const fresh: VerdictEntry[] = [];
   for (const verdict of [...verdicts].sort((a, b) => a.n - b.n)) {
-    if (verdict.n <= progress.verdictsSeen) continue;
     // Read one by one: an earlier verdict of the same answer may have moved the entry, or quarantined it.
     const entry = (await findEntries(tx, deps.scope, [verdict.mutation])).get(verdict.mutation);
+    const isNew = verdict.n > progress.verdictsSeen;
+    if (!isNew && !(entry && isSendable(entry))) continue;
     if (entry) await takeVerdict(tx, deps, { entry, verdict }, state);
     else await settleConflictsOf(tx, deps.scope, verdict.mutation);
-    progress.verdictsSeen = verdict.n;
-    progress.lastVerdict = { n: verdict.n, mutation: verdict.mutation, verdict: verdict.verdict };
+    if (isNew) {
+      progress.verdictsSeen = verdict.n;
+      progress.lastVerdict = { n: verdict.n, mutation: verdict.mutation, verdict: verdict.verdict };
+    }
     fresh.push(verdict);
   }
   return fresh;
