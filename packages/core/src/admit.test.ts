@@ -31,7 +31,7 @@ describe('a well-formed mutation passes', () => {
   test.each([
     put('items', 'i1', { name: 'Tea', price: 1, tags: [{ text: 'a' }] }),
     put('items', 'i1', { name: 'Tea', unknown: { to: ['the', 'schema'] } }),
-    put('items', 'i1', { name: 'Tea' }, { base: 7, replaced: { name: 'Oil', price: null } }),
+    put('items', 'i1', { name: 'Tea' }, { base: 7, replaced: { name: 'Oil', price: null, stock: null } }),
     patch('items', 'i1', { price: 2 }, { unset: ['tags', 'never heard of'] }),
     patch('items', 'i1', {}),
     del('items', 'i1'),
@@ -115,6 +115,18 @@ describe('what is refused, with the code and the field', () => {
       patch('items', 'x', { a: 'x'.repeat(defaultLimits.recordCharsMax) }),
       'record_too_large',
       'set',
+    ],
+    [
+      'a counter that is said to have replaced what is no number',
+      put('items', 'x', { name: 'x', stock: 5 }, { replaced: { stock: '3' } }),
+      'malformed_mutation',
+      'replaced.stock',
+    ],
+    [
+      'the same in a patch',
+      patch('items', 'x', { stock: 5 }, { replaced: { name: 'x', stock: [3] } }),
+      'malformed_mutation',
+      'replaced.stock',
     ],
     [
       'a replaced that is too long',
@@ -213,6 +225,25 @@ describe('a mutation is read by its own version of the schema', () => {
     expect(admit(mutation([put('sales', 'i', {})]), second, defaultLimits).fact).toBe(false);
   });
 
+  test('except for counters, which are numbers in every version', () => {
+    const counting = defineSchema({
+      version: 2,
+      former: [first],
+      collections: {
+        items: { kind: 'fact', fields: z.object({ stock: z.number().nullish() }), counters: { stock: {} } },
+      },
+    });
+    const body = { name: 'x', size: 'L' };
+    const by = (change: Change) => admit(mutation([change], { schema: 1 }), counting, defaultLimits).problem;
+    expect(by(put('items', 'i', { ...body, stock: 'many' }))).toMatchObject({
+      code: 'invalid_record',
+      field: 'changes[0].body.stock',
+    });
+    expect(by(patch('items', 'i', { stock: true }))).toMatchObject({ field: 'changes[0].set.stock' });
+    expect(by(put('items', 'i', { ...body, stock: 3 }))).toBeUndefined();
+    expect(by(put('items', 'i', { ...body, stock: null }))).toBeUndefined();
+  });
+
   test('which must be known', () => {
     expect(() => admit(mutation([del('items', 'i')], { schema: 3 }), second, defaultLimits)).toThrow(
       /version 3/,
@@ -235,6 +266,28 @@ describe('a mutation is read by its own version of the schema', () => {
     const whole = put('items', 'i', { name: 'A', size: 'S' }, { base: 3, replaced: { name: 'z', size: 4 } });
     expect(a.send(mutation([whole], { schema: 1, madeAt: scope.nowMs + 1 })).verdict).toBe('merged');
     expect(scope.body('items', 'i')).toEqual({ name: 'A', size: 'S', note: 'b' });
+  });
+
+  test('so that what is stored may not fit the newest version; nothing stumbles over it', () => {
+    const scope = new TestScope(second);
+    const a = scope.replica('a');
+    const send = (schema: number, ...changes: Change[]) => a.send(mutation(changes, { schema })).verdict;
+    expect(send(1, put('items', 'i', { name: 'x', size: 'L' }))).toBe('applied');
+    // Who writes by the newest version answers for the fields that it changes.
+    expect(send(2, patch('items', 'i', { note: 'new' }, { base: 1 }))).toBe('applied');
+    expect(scope.body('items', 'i')).toEqual({ name: 'x', size: 'L', note: 'new' });
+    expect(send(2, patch('items', 'i', { size: 'S' }, { base: 2 }))).toBe('rejected');
+    expect(send(2, put('items', 'i', { name: 'y', size: 'L' }, { base: 2 }))).toBe('rejected');
+    expect(send(2, patch('items', 'i', { size: 4 }, { base: 2 }))).toBe('applied');
+    expect(send(1, patch('items', 'i', { size: 'S' }, { base: 3 }))).toBe('applied');
+    // Policies are told what is there, and a concurrent write of each version is judged by its own.
+    expect(
+      scope
+        .replica('b')
+        .send(mutation([put('items', 'i', { name: 'z', size: 5 }, { base: 3 })], { schema: 2 })),
+    ).toMatchObject({ verdict: 'merged' });
+    expect(scope.body('items', 'i')).toEqual({ name: 'z', size: 5 });
+    expect(send(2, del('items', 'i', 5))).toBe('applied');
   });
 
   test('and answers only for what it changes itself', () => {

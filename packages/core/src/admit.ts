@@ -100,13 +100,15 @@ function admitChange(change: Change, door: Door): Problem<VerdictCode> | undefin
       return (
         admitValue('body', change.body, door) ??
         admitValue('replaced', change.replaced, door) ??
-        admitBody(written, change.body)
+        admitBody(written, change.body) ??
+        admitCounters(rules, { body: change.body, replaced: change.replaced })
       );
     case 'patch':
       return (
         admitValue('set', change.set, door) ??
         admitValue('replaced', change.replaced, door) ??
-        admitPatch(written, change)
+        admitPatch(written, change) ??
+        admitCounters(rules, { set: change.set, replaced: change.replaced })
       );
     case 'delete':
       return undefined;
@@ -176,6 +178,25 @@ function admitField(
   if (!Object.hasOwn(shape, field)) return undefined;
   const [issue] = issuesOf(shape[field] as Type, value);
   return issue && { field: join(field, pathText(issue.path)), message: issue.message };
+}
+
+/** What is no number could only be counted as 0, in silence. The writer's version may not know the field, or not as a counter. */
+function admitCounters(
+  { counters }: Collection,
+  parts: { readonly [part: string]: JsonObject | undefined },
+): Problem<VerdictCode> | undefined {
+  for (const [part, fields = {}] of Object.entries(parts)) {
+    for (const field of counters.keys()) {
+      const value = valueIn(fields, field) ?? null;
+      if (value === null || typeof value === 'number') continue;
+      return {
+        code: part === 'replaced' ? 'malformed_mutation' : 'invalid_record',
+        field: join(part, field),
+        message: 'A counter is a number.',
+      };
+    }
+  }
+  return undefined;
 }
 
 function admitAdd(

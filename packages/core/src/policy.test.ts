@@ -78,6 +78,19 @@ describe('a field goes', () => {
     ]);
   });
 
+  test('union: compares items by what they are, and keeps each as often as the side that gave it', () => {
+    expect(settled('union', ['a', 'a', 's'], ['a', 'd', 'd'], { base: ['a'] })).toEqual([
+      'a',
+      'a',
+      's',
+      'd',
+      'd',
+    ]);
+    // How often an item stands is not merged: the device's second `a` is nothing that it added.
+    expect(settled('union', ['a', 's'], ['a', 'a'], { base: ['a'] })).toEqual(['a', 's']);
+    expect(settled('union', ['s'], ['a'], { base: ['a', 'a'] })).toEqual(['s']);
+  });
+
   test('union of what is no list: to the side that has one, else to the newer', () => {
     expect(settled('union', ['a'], 'text')).toEqual(['a']);
     expect(settled('union', null, ['d'])).toEqual(['d']);

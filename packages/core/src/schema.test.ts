@@ -285,6 +285,18 @@ describe('a declaration that cannot hold is refused, and says where', () => {
     expect(declare(options)).toThrow(message);
   });
 
+  test('a counter that was no number in a former version', () => {
+    const items = (stock: z.ZodType) => ({ kind: 'request' as const, fields: z.object({ stock }) });
+    const former = [1, 2].map((version) =>
+      defineSchema({ version, collections: { items: items(version === 1 ? z.string() : z.number()) } }),
+    );
+    const next = { items: { ...items(z.number()), counters: { stock: {} } } };
+    expect(() => defineSchema({ version: 3, collections: next, former })).toThrow(
+      'Collection items: the counter stock is no number in version 1.',
+    );
+    expect(() => defineSchema({ version: 3, collections: next, former: former.slice(1) })).not.toThrow();
+  });
+
   test.each(['', '1st', 'a-b', 'a b', 'a/b', 'hf_items', 'HF_items', 'x'.repeat(65), 'ä'])(
     'the collection name %j',
     (name) => {

@@ -101,7 +101,7 @@ export type CollectionName<S extends Schema> =
 /**
  * Declares a schema. Throws a TypeError that names the collection and field when a declaration cannot hold:
  * a zod type that rewrites what it reads (transform, default, coerce, catch, preprocess, pipe), a type that JSON
- * has not, a counter that is no number, a parent or unique field that does not exist.
+ * has not, a counter that is no number (in a former version neither), a parent or unique field that does not exist.
  */
 export function defineSchema<const Collections extends AnyCollections>(options: {
   /** A whole number from 1; raise it whenever the fields change. */
@@ -124,6 +124,7 @@ export function defineSchema<const Collections extends AnyCollections>(options: 
       throw new TypeError(`A former schema must have a lower version than ${options.version}.`);
     }
     versions.set(former.version, former);
+    for (const { name, counters } of collections.values()) assertCountable(counters, name, former);
   }
   versions.set(options.version, schema);
   return schema;
@@ -205,6 +206,18 @@ function readCollection(name: string, declared: CollectionOptions, all: AnyColle
     priority: priority as Collection['priority'],
     history,
   };
+}
+
+/** A value that was no number when it was written could not be counted on. */
+function assertCountable(counters: Collection['counters'], name: string, former: Schema): void {
+  const fields = former.collections.get(name)?.fields;
+  if (!fields) return;
+  for (const field of counters.keys()) {
+    if (Object.hasOwn(fields.shape, field) && !fieldIsNumber(fields, field))
+      throw new TypeError(
+        `Collection ${name}: the counter ${field} is no number in version ${former.version}.`,
+      );
+  }
 }
 
 function definedEntries<Value>(
