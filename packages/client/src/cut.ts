@@ -2,7 +2,8 @@
 //
 // Order among entries that touch the same record never changes, so whatever stands before an entry on one of its records
 // comes with it, and before it. An entry that creates a parent rises with its child. What stands behind an entry that waits
-// or is held stays where it is.
+// or is held stays where it is; but what is sent again after a new replica id goes also behind one that waits: the server may
+// have it already, and if not, lets it wait there.
 
 import { recordKey, type Schema } from '@holdfast/core';
 import { placeKey } from './index-key.ts';
@@ -82,7 +83,9 @@ class Cut {
     const entry = this.#read.get(place);
     if (!entry) return 'taken';
     for (const key of keysOf(entry.mutation)) {
-      const taken = await this.#takeBefore(key, place);
+      const taken = await this.#takeBefore(key, place, entry.again);
+      // The server has it already, and only tells again: it cannot come too early.
+      if (taken === 'blocked' && (entry.state === 'waiting' || entry.state === 'conflict')) continue;
       if (taken === 'blocked') this.#blocked.add(place);
       if (taken !== 'taken') return taken;
     }
@@ -104,8 +107,11 @@ class Cut {
     return 'taken';
   }
 
-  /** Takes what stands before `place` on a record. It is enough to look for the nearest: that one looks for its own. */
-  async #takeBefore(key: string, place: string): Promise<Taken> {
+  /**
+   * Takes what stands before `place` on a record. It is enough to look for the nearest: that one looks for its own.
+   * For what is sent `again` that holds also for one that the server has.
+   */
+  async #takeBefore(key: string, place: string, again = false): Promise<Taken> {
     const { scope } = this.#deps;
     let after: StorageKey = [scope, key, place];
     for (let limit = 1; ; limit = lookBack) {
@@ -114,10 +120,10 @@ class Cut {
       await this.read(places);
       for (const earlier of places) {
         const entry = this.#read.get(earlier);
+        if (entry && isSendable(entry)) return this.take(earlier);
         // Settled, or held by a conflict: the server has it, and what comes later does not depend on the order any more.
-        if (!entry || (!isSendable(entry) && (entry.state === 'settled' || entry.state === 'conflict')))
-          continue;
-        return isSendable(entry) ? this.take(earlier) : 'blocked';
+        if (!entry || (!again && (entry.state === 'settled' || entry.state === 'conflict'))) continue;
+        return again && entry.state !== 'held' ? 'taken' : 'blocked';
       }
       const last = found.at(-1);
       if (!last || found.length < limit) return 'taken';

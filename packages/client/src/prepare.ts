@@ -47,7 +47,10 @@ export async function prepareExchange(
   const identity = await readIdentity(tx);
   if (!identity) throw new TypeError('The replica has no id: it was not opened.');
   const progress = await readProgress(tx, deps.scope);
-  const entries = wish.push && !progress.ended ? await cutBatch(tx, deps, boundsOf(wish, deps.limits)) : [];
+  const bounds = boundsOf(wish, deps.limits);
+  // Until every entry that was sent under a former id is answered, nothing new becomes visible: they all go at once.
+  if (progress.again > 0) bounds.priorityMin = 1;
+  const entries = wish.push && !progress.ended ? await cutBatch(tx, deps, bounds) : [];
   if (entries.length === 0 && !wish.pull) return undefined;
   let batch: Batch | undefined;
   if (entries.length > 0) {

@@ -100,14 +100,80 @@ test('a new id counts in every scope: what was sent there is sent again, too', a
   expect(await checkStorage(storage, shopSchema, 'shop-2')).toEqual([]);
 });
 
-test('what was never sent does not keep a run from becoming visible', async () => {
+test('what looks unsent may have been sent by another life of the storage: its effect is not seen twice', async () => {
+  const { shop, server, storage } = await openBench();
+  server.write('items', 'a', { name: 'a', quantity: 10 });
+  await shop.sync();
+  await shop.items.add('a', { quantity: 1 });
+  const [entry] = await shop.outbox.list();
+  await shop.sales.put({ item: 'a', total: 500 });
+  const { batch: _, ...last } = server.requests.at(-1)!;
+  server.serve({ ...last, batch: { n: 1, mutations: [entry!.mutation] } });
+  const seen: unknown[] = [];
+  const look: Hook = async () => {
+    seen.push((await shop.items.get('a'))?.quantity);
+    return undefined;
+  };
+  const silent: Hook = async (request, serve) => {
+    await look(request, serve);
+    return ok({ ...serve(), verdicts: [] });
+  };
+  server.hooks = [() => refusal(409, 'stale_batch'), silent, silent, look, look];
+  await shop.sync({ minPriority: 9 });
+  await look(last, () => server.serve(last));
+  await shop.sync();
+  expect(new Set(seen)).toEqual(new Set([11]));
+  expect((await shop.items.get('a'))?.quantity).toBe(11);
+  expect(await shop.outbox.list()).toEqual([]);
+  expect(await checkStorage(storage, shopSchema, 'shop-1')).toEqual([]);
+});
+
+test('everything is answered again before a run becomes visible, also what a sync did not ask for', async () => {
   const { shop, server } = await openBench();
   await shop.notes.put({ text: 'low' });
   await shop.sales.put({ item: 'x', total: 500 });
   server.write('items', 'a', { name: 'a' });
   server.hooks = [() => refusal(409, 'stale_batch')];
-  expect(await shop.sync({ minPriority: 9 })).toMatchObject({ ok: true, pushed: 1 });
+  expect(await shop.sync({ minPriority: 9 })).toMatchObject({ ok: true, pushed: 2 });
   expect(await shop.items.get('a')).toMatchObject({ name: 'a' });
+});
+
+test('what stands behind one that waits is sent there, too, so that runs become visible', async () => {
+  const { shop, server, storage } = await openBench();
+  await shop.items.put({ id: 'x', name: 'x' });
+  server.judge = () => ({ verdict: 'waiting' });
+  await shop.sync();
+  await shop.items.patch('x', { name: 'y' });
+  expect(await shop.sync()).toMatchObject({ ok: true, pushed: 0 });
+  await shop.notes.put({ text: 'stale' });
+  server.write('items', 'a', { name: 'a' });
+  // The batch is cut, so that the first one has its answer before the second is sent.
+  server.hooks = [() => refusal(409, 'stale_batch'), () => refusal(413, 'too_large')];
+  await shop.sync();
+  expect((await shop.outbox.list()).map(({ state }) => state)).toEqual(['waiting', 'waiting', 'waiting']);
+  expect(await shop.items.get('a')).toMatchObject({ name: 'a' });
+  expect(await checkStorage(storage, shopSchema, 'shop-1')).toEqual([]);
+});
+
+test('what stands behind a held one stays there, and keeps no run from becoming visible', async () => {
+  const { shop, server, storage } = await openBench();
+  await shop.items.put({ id: 'x', name: 'x' });
+  server.hooks = [
+    ({ batch, ...rest }) => {
+      const [made] = batch!.mutations;
+      const errors = [{ mutation: made!.id, code: 'id_reused', message: 'Used before.' }];
+      return ok({ ...server.serve(rest), errors });
+    },
+  ];
+  await shop.sync();
+  await shop.items.patch('x', { name: 'y' });
+  await shop.notes.put({ text: 'stale' });
+  server.write('items', 'a', { name: 'a' });
+  server.hooks = [() => refusal(409, 'stale_batch')];
+  await shop.sync();
+  expect((await shop.outbox.list()).map(({ state }) => state)).toEqual(['held', 'sent']);
+  expect(await shop.items.get('a')).toMatchObject({ name: 'a' });
+  expect(await checkStorage(storage, shopSchema, 'shop-1')).toEqual([]);
 });
 
 test('an answer to the former id changes nothing', async () => {

@@ -1,14 +1,7 @@
 // A replica takes a new id when the server knows its present one from somebody else: its storage was cloned or restored.
 
 import type { Random } from '@holdfast/core';
-import {
-  countEntry,
-  type OutboxEntry,
-  type OutboxList,
-  placesIn,
-  readEntries,
-  writeEntry,
-} from './outbox.ts';
+import { countEntry, isSettled, keysOf, listEntries, type OutboxEntry, writeEntry } from './outbox.ts';
 import { knownScopes, readIdentity, readProgress, writeIdentity, writeProgress } from './progress.ts';
 import type { StorageTransaction } from './storage/port.ts';
 
@@ -26,8 +19,8 @@ export interface StaleBatch {
 
 /**
  * Reads the storage again; where somebody else advanced it since (another tab), all is well. Else the replica takes a new id,
- * keeps the old one among its former ones, and everything that was ever sent and is not settled is sent again under its
- * own mutation ids, in every scope: the verdict log of the old id is no longer only its own.
+ * keeps the old one among its former ones, and everything that is not settled is sent again under its own mutation ids, in
+ * every scope: the verdict log of the old id is no longer only its own.
  */
 export async function renewIfBehind(
   tx: StorageTransaction,
@@ -49,32 +42,42 @@ export async function renewIfBehind(
 const formerMax = 16;
 const chunk = 500;
 
+/**
+ * Also what looks unsent here: another life of the storage may have sent it, and no page may show its effect beside it.
+ * What stands behind a held entry stays there until a person settles that one, and so is not waited for.
+ */
 async function sendAllAgain(tx: StorageTransaction, scope: string): Promise<void> {
   const progress = await readProgress(tx, scope);
   progress.verdictsSeen = 0;
-  const sent: OutboxEntry[] = [];
-  const lists: OutboxList[] = [
-    ...Array.from({ length: 10 }, (_, at): OutboxList => `send${at}`),
-    'waiting',
-    'conflict',
-  ];
-  for (const list of lists) {
-    let after: string | undefined;
-    for (;;) {
-      const places = await placesIn(tx, scope, list, {
-        limit: chunk,
-        ...(after === undefined ? {} : { after }),
-      });
-      for (const entry of await readEntries(tx, scope, places))
-        if (entry.state !== 'unsent' && !entry.again) sent.push(entry);
-      after = places.at(-1);
-      if (places.length < chunk) break;
+  const behindHeld = new Set<string>();
+  let after: number | undefined;
+  for (;;) {
+    const entries = await listEntries(tx, scope, {
+      limit: chunk,
+      wanted: (entry) => !isSettled(entry),
+      ...(after === undefined ? {} : { after }),
+    });
+    for (const entry of entries) {
+      const renewed = renewedEntry(entry, behindHeld);
+      await writeEntry(tx, scope, renewed, entry);
+      countEntry(progress, entry, renewed);
     }
-  }
-  for (const entry of sent) {
-    const after: OutboxEntry = { ...entry, again: true };
-    await writeEntry(tx, scope, after, entry);
-    countEntry(progress, entry, after);
+    after = entries.at(-1)?.place;
+    if (entries.length < chunk) break;
   }
   await writeProgress(tx, scope, progress);
+}
+
+/** Of no entry is it certain any more that it did not reach the server. Notes in `behindHeld` what can send nothing. */
+function renewedEntry({ unreached: _, ...entry }: OutboxEntry, behindHeld: Set<string>): OutboxEntry {
+  const keys = keysOf(entry.mutation);
+  if (entry.state === 'waiting' || entry.state === 'conflict') {
+    for (const key of keys) behindHeld.delete(key);
+    return { ...entry, again: true };
+  }
+  if (entry.state === 'held' || keys.some((key) => behindHeld.has(key))) {
+    for (const key of keys) behindHeld.add(key);
+    return entry.state === 'held' ? entry : { ...entry, state: 'sent' };
+  }
+  return { ...entry, state: 'sent', again: true };
 }

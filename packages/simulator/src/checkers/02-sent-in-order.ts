@@ -2,7 +2,7 @@
 //
 // Order among the entries of an outbox that touch one record never changes: whatever stands before an entry on one of its records
 // goes with it, and before it, or it does not go. What creates a parent rises with its child. What the server has answered is not
-// sent again, unless the replica took a new id.
+// sent again, unless the replica took a new id; then it also goes behind what waits.
 
 import type { Mutation } from '@holdfast/core';
 import type { DeviceView, MakeChecker, Sent } from '../checker.ts';
@@ -43,7 +43,7 @@ export const sentInOrder: MakeChecker = ({ fail }) => {
     if (!isSendable(entry)) fail(invariant, `${name} sends ${id}, which is ${entry.state}.`);
     for (const key of keysOf(entry.mutation))
       for (const earlier of earlierOn(outbox, key, entry))
-        if (!before.has(earlier.mutation.id))
+        if (!before.has(earlier.mutation.id) && !mayPass(entry, earlier))
           fail(invariant, `${name} sends ${id} before ${earlier.mutation.id}, which is ${earlier.state}.`);
   };
   const checkParents = (event: Sent, outbox: Outbox, entry: Entry, before: ReadonlySet<string>): void => {
@@ -101,6 +101,12 @@ function note(outbox: Outbox, place: string, value: unknown): void {
     const places = outbox.touching.get(key) ?? new Set();
     outbox.touching.set(key, places.add(place));
   }
+}
+
+/** The server may have had it from the former id: then it changes nothing by coming. If not, it waits there. */
+function mayPass({ state, again }: Entry, earlier: Entry): boolean {
+  const isKnown = state === 'waiting' || state === 'conflict';
+  return again === true && !isSendable(earlier) && (isKnown || earlier.state === 'waiting');
 }
 
 /** Entries before this one on a record that are not settled, oldest first. */
