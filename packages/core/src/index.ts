@@ -20,6 +20,7 @@ export { counterIn, editOf } from './edit.ts';
 export type { ErrorEntry, MutationErrorCode, Problem, RequestErrorCode, VerdictCode } from './errors.ts';
 export { mutationErrors, RequestError, requestErrors, verdictCodes } from './errors.ts';
 export { foresee, hiddenReplica, ownReplicas } from './foresee.ts';
+export { holdersCut, holdersMaxOf } from './holders.ts';
 export type { Json, JsonBounds, JsonObject, JsonProblem, JsonProblemCode, JsonResult } from './json.ts';
 export { checkJson, parseJson } from './json.ts';
 export { assertLimits, defaultLimits, integerMax, type Limits } from './limits.ts';

@@ -170,6 +170,20 @@ describe('a value that facts took, too', () => {
     expect(scope.owner('sales', 'number', 'M')).toBe('x29');
   });
 
+  test('finds its next owner when mutations that waited give it up, more than came', () => {
+    const scope = new TestScope();
+    const a = scope.replica('a');
+    const ids = Array.from({ length: 9 }, (_, i) => `i${i}`);
+    for (const id of ids)
+      a.push(put('items', id, { name: 'Tea', code: 'T' }), put('sales', id, { amount: 1 }));
+    for (const [i, id] of ids.slice(0, 6).entries())
+      a.push(put('items', `new-${id}`, { name: 'Oil', shelf: 's1' }), del('items', id, i + 1));
+    expect(scope.stored.held.size).toBe(6);
+    scope.replica('b').push(put('shelves', 's1', { name: 'Top' }));
+    expect(scope.stored.held.size).toBe(0);
+    expect(scope.owner('items', 'code', 'T')).toBe('i6');
+  });
+
   test('finds its next owner in one plan, however many give it up there', () => {
     const scope = new TestScope();
     const a = scope.replica('a');

@@ -7,6 +7,7 @@ import { canonicalJson } from './canonical.ts';
 import { type Change, hashedPart, type Mutation, recordKey } from './change.ts';
 import type { PlanContext } from './draft.ts';
 import { foresee } from './foresee.ts';
+import { holdersCut, holdersMaxOf } from './holders.ts';
 import type { JsonObject } from './json.ts';
 import { defaultLimits, type Limits } from './limits.ts';
 import type { VerdictEntry } from './messages.ts';
@@ -160,10 +161,14 @@ export class TestScope {
   commit(items: readonly PlanItem[]): readonly ItemOutcome[] {
     const context: PlanContext = { schema: this.schema, limits: this.limits, sha256, nowMs: this.nowMs };
     const set = emptyWorkingSet({ ...this.stored.state });
-    const holdersMax = items.reduce((sum, item) => sum + (item.type === 'push' ? changesIn(item) : 2), 1);
+    let holdersMax = holdersMaxOf(items, [set]);
     let needs = foresee(items, context);
     for (this.rounds = 1; this.rounds <= 200; this.rounds++) {
       if (needsAnything(needs)) load(this.stored, needs, set, holdersMax);
+      const cut = holdersCut(set, holdersMax);
+      const grown = holdersMaxOf(items, [set]);
+      if (grown > holdersMax) load(this.stored, cut, set, grown);
+      holdersMax = grown;
       const planned = plan(items, set, context);
       if (planned.type === 'commit') {
         this.lastWrites = planned.writes;
@@ -303,8 +308,4 @@ export function mutation(
 ): Draughted {
   const made = { wall: morning, mono: 0, session: 's', offset: 0, seen: 0 };
   return { id: newId(), schema: 1, made, ...options, changes };
-}
-
-function changesIn(item: PushItem): number {
-  return item.mutations.reduce((sum, { mutation: { changes } }) => sum + changes.length, 0);
 }

@@ -22,7 +22,7 @@ export interface Needs {
   records: Map<string, { collection: string; id: string }>;
   /** versionKey → the record as it was at `base`. */
   versions: Map<string, { collection: string; id: string; base: number }>;
-  /** uniqueKey → the value whose holders are wanted: the owner and the earliest `holdersMax` others. */
+  /** uniqueKey → the value whose holders are wanted: the owner and the earliest `holdersMax` others (holders.ts). */
   unique: Map<string, { collection: string; group: string; value: string }>;
   /** Keys on which held mutations wait. */
   waits: Set<string>;

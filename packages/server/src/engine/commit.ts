@@ -4,6 +4,8 @@ import {
   emptyScope,
   emptyWorkingSet,
   foresee,
+  holdersCut,
+  holdersMaxOf,
   type ItemOutcome,
   needsAnything,
   type PlanContext,
@@ -104,13 +106,13 @@ async function planAll(
   const done = new Map<string, ScopePlan>();
   const kept = new Kept(sets);
   let needs = new Map([...items].map(([scope, list]) => [scope, foresee(list, context)]));
-  const holdersMax = [...items.values()]
-    .flat()
-    .reduce((sum, item) => sum + (item.type === 'push' ? changesOf(item.mutations) : 2), 1);
+  const all = [...items.values()].flat();
+  let holdersMax = holdersMaxOf(all, sets.values());
   for (let round = 0; round < roundsMax; round++) {
     const wanted = new Map([...needs].filter(([, need]) => needsAnything(need)));
     if (wanted.size > 0) await transaction.load(wanted, sets, holdersMax);
     kept.addTo(wanted);
+    holdersMax = await loadCut(transaction, sets, { holdersMax, grown: holdersMaxOf(all, sets.values()) });
     const next = new Map<string, ReturnType<typeof foresee>>();
     for (const scope of needs.keys()) {
       const planned = plan(items.get(scope) ?? [], sets.get(scope) ?? emptyWorkingSet(emptyScope), context);
@@ -124,6 +126,18 @@ async function planAll(
     needs = next;
   }
   throw new Error(`A plan still needed more after ${roundsMax} rounds.`);
+}
+
+/** Held mutations that were loaded just now may take more holders of a unique value away than were loaded before them. */
+async function loadCut(
+  transaction: StoreTransaction,
+  sets: ReadonlyMap<string, WorkingSet>,
+  { holdersMax, grown }: { holdersMax: number; grown: number },
+): Promise<number> {
+  if (grown === holdersMax) return holdersMax;
+  const cut = new Map([...sets].map(([scope, set]) => [scope, holdersCut(set, holdersMax)]));
+  if ([...cut.values()].some(needsAnything)) await transaction.load(cut, sets, grown);
+  return grown;
 }
 
 /** A device's quarantine is one for all scopes: what the plan of one scope keeps, the others of the group must count. */
@@ -154,8 +168,4 @@ class Kept {
     const count = counts?.get(device);
     if (count !== undefined) counts?.set(device, count + more);
   }
-}
-
-function changesOf(mutations: readonly { mutation: { changes: readonly unknown[] } }[]): number {
-  return mutations.reduce((sum, { mutation }) => sum + mutation.changes.length, 0);
 }

@@ -132,6 +132,27 @@ describe('groups', () => {
     expect(rows.filter(({ payload }) => payload !== null)).toHaveLength(2);
   });
 
+  test('more holders of a unique value than changes came are loaded when mutations that waited let go of it', async () => {
+    const t = await startEngine();
+    const ids = ['1', '2', '3', '4', '5', '6', '7', '8'];
+    const doubled = ids.map((id) =>
+      t.mutation([put('items', id, { sku: 'T' }), put('sales', id, { amount: 1 })]),
+    );
+    const waiting = ids
+      .slice(0, 6)
+      .map((id, i) =>
+        t.mutation([
+          put('items', `new-${id}`, { shelf: 's' }),
+          { type: 'delete', collection: 'items', id, base: i + 1 },
+        ]),
+      );
+    await t.push('a', 1, [...doubled, ...waiting]);
+    await t.push('b', 1, [t.mutation([put('shelves', 's', { name: 'Top' })])]);
+    const taker = t.mutation([put('items', 'late', { sku: 'T' })]);
+    expect((await t.push('b', 2, [taker])).verdicts).toMatchObject([{ code: 'unique_taken' }]);
+    await t.close();
+  });
+
   test('a group that fails other than by the store’s health is tried push by push', async () => {
     await t.close();
     let poison = true;
