@@ -16,7 +16,9 @@ import {
   LogController,
 } from 'fastify';
 import type { Logger } from 'pino';
-import { checkMedia, createBodyBudget, parseBody, readBytes } from './body.ts';
+import { boundAnswers } from './answers.ts';
+import { checkMedia, parseBody, readBytes } from './body.ts';
+import { createBudget } from './budget.ts';
 import { checkHost, checkOrigin, checkPeer, type Machine } from './callers.ts';
 import { type ConnectionBounds, capConnections } from './connections.ts';
 import { errorReply, expectedError } from './error-answer.ts';
@@ -54,6 +56,8 @@ export interface HttpBounds extends ConnectionBounds {
   silentMsMax: number;
   /** All bodies that are held at one time. */
   bodiesBytesMax: number;
+  /** All answers that are not sent yet, as far as they are large. */
+  answersBytesMax: number;
 }
 
 export const httpBounds: HttpBounds = {
@@ -66,6 +70,7 @@ export const httpBounds: HttpBounds = {
   connectionsMax: 4_096,
   connectionsPerAddressMax: 512,
   bodiesBytesMax: 64 * 1_048_576,
+  answersBytesMax: 128 * 1_048_576,
 };
 
 export function createApp(deps: AppDeps): FastifyInstance {
@@ -115,6 +120,7 @@ export function createApp(deps: AppDeps): FastifyInstance {
     throw new RequestError('not_found', { field: 'path' });
   });
   readJson(app, deps.limits, bounds);
+  boundAnswers(app, { answersBytesMax: bounds.answersBytesMax, restBytesMax: 8 * deps.limits.bodyBytesMax });
   void app.register(healthRoutes(deps));
   for (const routes of deps.routes) void app.register(routes);
   return app;
@@ -161,19 +167,31 @@ function unknownRoute({ server, url }: FastifyRequest): RequestError {
 
 /** Makes JSON the only content that is read. What a body took of the common budget is given back with its answer. */
 function readJson(app: FastifyInstance, limits: Limits, bounds: HttpBounds): void {
-  const budget = createBodyBudget(Math.max(bounds.bodiesBytesMax, limits.bodyInflatedBytesMax));
-  const releases = new WeakMap<FastifyRequest, () => void>();
+  const budget = createBudget(Math.max(bounds.bodiesBytesMax, limits.bodyInflatedBytesMax));
+  const bodies = new WeakMap<FastifyRequest, { release: () => void; gone: boolean }>();
+  // Given back when the answer is sent, or its peer is gone, which may be before anything was read.
+  app.addHook('onRequest', async (request, reply) => {
+    const body = { release: () => {}, gone: false };
+    bodies.set(request, body);
+    reply.raw.once('close', () => {
+      body.gone = true;
+      body.release();
+    });
+  });
   app.removeAllContentTypeParsers();
   app.addContentTypeParser('*', async (request: FastifyRequest, stream: FastifyRequest['raw']) => {
     const { gzip } = checkMedia(request.headers);
     const announced = request.headers['content-length'];
     const length = announced === undefined ? undefined : Number(announced);
     const { bytes, release } = readBytes({ stream, length, gzip }, limits, budget);
-    releases.set(request, release);
-    return parseBody(await bytes, limits);
+    const body = bodies.get(request);
+    if (body) body.release = release;
+    try {
+      return parseBody(await bytes, limits);
+    } finally {
+      if (body?.gone) release();
+    }
   });
-  app.addHook('onResponse', async (request) => releases.get(request)?.());
-  app.addHook('onRequestAbort', async (request) => releases.get(request)?.());
 }
 
 function sendError(

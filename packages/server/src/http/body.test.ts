@@ -4,10 +4,11 @@ import { PassThrough, Readable } from 'node:stream';
 import { gzipSync } from 'node:zlib';
 import { defaultLimits } from '@holdfast/core';
 import { expect, test } from 'vitest';
-import { type BodyBudget, checkMedia, createBodyBudget, parseBody, readBytes } from './body.ts';
+import { checkMedia, parseBody, readBytes } from './body.ts';
+import { type Budget, createBudget } from './budget.ts';
 
 const bounds = { ...defaultLimits, bodyBytesMax: 1_000, bodyInflatedBytesMax: 5_000 };
-const roomy: BodyBudget = createBodyBudget(1_000_000);
+const roomy: Budget = createBudget(1_000_000);
 
 function inPieces(bytes: Buffer, size: number): Readable {
   const pieces: Buffer[] = [];
@@ -56,7 +57,7 @@ test('the bounds hold to the byte', async () => {
 });
 
 test('what all bodies take together is bounded, and given back', async () => {
-  const budget = createBodyBudget(1_500);
+  const budget = createBudget(1_500);
   const read = () =>
     readBytes(
       { stream: inPieces(Buffer.alloc(1_000, ' '), 100), length: 1_000, gzip: false },

@@ -5,27 +5,7 @@ import type { IncomingHttpHeaders } from 'node:http';
 import type { Readable } from 'node:stream';
 import { createGunzip } from 'node:zlib';
 import { type Json, type Limits, parseJson, RequestError } from '@holdfast/core';
-
-/** What all bodies that are held at one time may take. */
-export interface BodyBudget {
-  /** False: there is no room now. */
-  take(bytes: number): boolean;
-  give(bytes: number): void;
-}
-
-export function createBodyBudget(bytesMax: number): BodyBudget {
-  let used = 0;
-  return {
-    take(bytes) {
-      if (used + bytes > bytesMax) return false;
-      used += bytes;
-      return true;
-    },
-    give(bytes) {
-      used -= bytes;
-    },
-  };
-}
+import type { Budget } from './budget.ts';
 
 export type BodyBounds = Pick<
   Limits,
@@ -78,7 +58,7 @@ const discardFactor = 8;
 export function readBytes(
   source: BodySource,
   bounds: BodyBounds,
-  budget: BodyBudget,
+  budget: Budget,
 ): { bytes: Promise<Buffer>; release: () => void } {
   let taken = 0;
   const release = (): void => {
