@@ -77,7 +77,7 @@ class WatchedDriver implements SyncDriver {
   begin(mode: 'write' | 'durable'): void {
     this.#mode = mode;
     this.#ops = [];
-    this.#disk.driver.begin();
+    this.#disk.begin();
   }
 
   commit(): void {
@@ -92,7 +92,7 @@ class WatchedDriver implements SyncDriver {
   /** Of a process that is gone, the disk has undone all already, and somebody else may write on it. */
   rollback(): void {
     this.#mode = 'read';
-    if (this.#hooks.isAlive()) this.#disk.driver.rollback();
+    if (this.#hooks.isAlive()) this.#disk.rollback();
   }
 
   /** What is on the disk stays there. */

@@ -5,7 +5,6 @@ import {
   createLoopbackTransport,
   createReplica,
   type Replica,
-  ReplicaError,
   StorageError,
   type Transport,
 } from '@holdfast/client';
@@ -14,10 +13,9 @@ import type { DeviceView } from './checker.ts';
 import { openStorage, type StorageMode, type StoragePoint } from './device-storage.ts';
 import { Disk, type DiskOp } from './disk.ts';
 import type { Network } from './network.ts';
-import type { Stream } from './random.ts';
-import { type Business, deviceSchema } from './schema.ts';
+import { Person } from './person.ts';
+import { type Business, deviceSchemas, type SchemaVersion } from './schema.ts';
 import { numberOf } from './trace.ts';
-import { drawAct } from './workload.ts';
 import { epochMs, type World } from './world.ts';
 
 export interface DeviceDeps {
@@ -46,12 +44,15 @@ export class Device implements DeviceView {
   /** How much faster than true time it runs. */
   clockDrift = 0;
   working = true;
+  /** Of the application that is installed on it. */
+  schemaVersion: SchemaVersion = 2;
   readonly #deps: DeviceDeps;
-  readonly #draw: Stream;
+  readonly #person: Person;
   #generation = 0;
   #bootMs = 0;
   #replica: Replica<Business> | undefined;
   #exchanges = 0;
+  #offlineUntilMs = 0;
   /** Stored, and not yet told to the application. */
   #fresh: string[] = [];
   readonly #seenBatches = new Set<string>();
@@ -59,7 +60,7 @@ export class Device implements DeviceView {
   constructor(deps: DeviceDeps) {
     this.#deps = deps;
     this.name = deps.name;
-    this.#draw = deps.world.stream(`workload ${deps.name}`);
+    this.#person = new Person(deps.world, this, deps.scopes);
   }
 
   get isUp(): boolean {
@@ -83,7 +84,7 @@ export class Device implements DeviceView {
     };
     try {
       const replica = await createReplica<Business>({
-        schema: deviceSchema,
+        schema: deviceSchemas[this.schemaVersion],
         storage: openStorage(this.disk, hooks),
         transport: this.#transport(generation),
         device: this.name,
@@ -102,9 +103,10 @@ export class Device implements DeviceView {
       });
       if (generation !== this.#generation) return;
       this.#replica = replica;
+      this.#tellNetwork();
       for (const scope of this.#deps.scopes) replica.scope(scope);
       world.tell.restarted(this);
-      this.#plan(generation);
+      this.#person.begin({ replica, isAlive: hooks.isAlive, fresh: this.#fresh });
     } catch (error) {
       if (generation !== this.#generation) return;
       // It could not open its storage; the person tries again.
@@ -148,38 +150,22 @@ export class Device implements DeviceView {
     this.#replica?.resume();
   }
 
-  #plan(generation: number): void {
-    const { world } = this.#deps;
-    world.timeline.after(this.#draw.around(world.profile.thinkMs), () => {
-      if (generation !== this.#generation || !this.working) return;
-      this.#plan(generation);
-      void this.#act(generation);
-    });
+  /** No network reaches it for so long; its platform knows. */
+  goOffline(forMs: number): void {
+    const { timeline } = this.#deps.world;
+    this.#offlineUntilMs = Math.max(this.#offlineUntilMs, timeline.nowMs + forMs);
+    this.#deps.network.cutOff(this.name, this.#offlineUntilMs);
+    this.#tellNetwork();
+    timeline.after(forMs, () => this.#tellNetwork());
   }
 
-  async #act(generation: number): Promise<void> {
-    const { world, scopes } = this.#deps;
-    const scope = this.#draw.pick(scopes);
-    const act = drawAct(this.#draw, world.profile.records);
-    const replica = this.#replica;
-    if (!replica) return;
-    const number = world.acts;
-    world.acts += 1;
-    if (world.skips(number)) return;
-    world.trace.note(
-      world.timeline.nowMs,
-      [5, number],
-      () => `${this.name} in ${scope}: ${act.name}  [act ${number}]`,
-    );
-    try {
-      await act.run(replica.scope(scope));
-      if (generation !== this.#generation) return;
-      for (const id of this.#fresh.splice(0)) this.accepted.add(id);
-    } catch (error) {
-      if (generation !== this.#generation) return;
-      if (error instanceof ReplicaError || error instanceof StorageError) return;
-      world.fail('fault', `${this.name}: ${act.name}: ${textOf(error)}`);
-    }
+  comeBack(): void {
+    this.#offlineUntilMs = 0;
+    this.#tellNetwork();
+  }
+
+  #tellNetwork(): void {
+    this.#replica?.setOnline(this.#offlineUntilMs <= this.#deps.world.timeline.nowMs);
   }
 
   #transport(generation: number): Transport {

@@ -31,6 +31,8 @@ export class Disk {
   #driver = new MemoryDriver(whole);
   /** How to undo each commit that is not durable yet. */
   #volatile: (readonly Undo<StorageEntry>[])[] = [];
+  #open = false;
+  #stores = 0;
 
   /** For the process that has it open: one at a time. */
   get driver(): MemoryDriver<StorageEntry> {
@@ -46,7 +48,24 @@ export class Disk {
     return this.#driver.scan(table, { ...all, prefix }) as Found<unknown>[] as Found<Value>[];
   }
 
+  /** How many transactions it has committed; undefined while one is open. */
+  get stores(): number | undefined {
+    return this.#open ? undefined : this.#stores;
+  }
+
+  begin(): void {
+    this.#open = true;
+    this.#driver.begin();
+  }
+
+  rollback(): void {
+    this.#open = false;
+    this.#driver.rollback();
+  }
+
   commit(durable: boolean): void {
+    this.#open = false;
+    this.#stores += 1;
     const undo = this.#driver.commit();
     if (durable) this.#volatile = [];
     else this.#volatile.push(undo);
@@ -59,7 +78,7 @@ export class Disk {
 
   /** The process is gone, and with it what it had not committed; a power cut takes the last commits as well. */
   lose(commits: number): void {
-    this.#driver.rollback();
+    this.rollback();
     for (const undo of this.#volatile.splice(this.#volatile.length - commits).reverse())
       this.#driver.undo(undo);
   }

@@ -9,7 +9,7 @@ import { createDatabase } from './memory-store/database.ts';
 import { openMemoryStore } from './memory-store/open.ts';
 import { Network } from './network.ts';
 import { Operator } from './operator.ts';
-import { serverSchema } from './schema.ts';
+import { serverSchemas } from './schema.ts';
 import { ServerProcess } from './server-process.ts';
 import { epochMs, type World } from './world.ts';
 
@@ -59,6 +59,7 @@ export function createFleet(world: World): Fleet {
       network.heal();
       for (const device of devices) {
         device.working = false;
+        device.comeBack();
         void operator?.give(device, profile.scopes);
         device.resume();
         // A refusal that was on its way may still make it pause; the person signs in again.
@@ -98,7 +99,7 @@ function sqliteOpener(world: World): Opener {
       store ??= openSqliteStore({
         file: null,
         life: { id: 'life-1', startedAt: epochMs },
-        schema: serverSchema,
+        schema: serverSchemas[2],
         limits: world.profile.serverLimits,
         sha256,
       });
@@ -132,7 +133,7 @@ function startNemesis(world: World, targets: Targets): void {
     if (world.faults.healed) return;
     world.timeline.after(1_000, tick);
     for (const device of targets.devices) strikeDevice(world, { ...targets, device, copies });
-    if (world.stream('decisions').chance(0.3))
+    if (world.stream('decisions').chance(0.6))
       void targets.operator.decide(world.stream('decisions').pick(targets.servers));
   };
   world.timeline.after(1_000, tick);

@@ -48,6 +48,11 @@ export class Network {
         this.#cut.set(`${device} ${name}`, timeline.nowMs + this.#draw.around(6_000));
   }
 
+  /** No server can be reached from a device until then. */
+  cutOff(device: string, untilMs: number): void {
+    for (const { name } of this.#servers) this.#cut.set(`${device} ${name}`, untilMs);
+  }
+
   heal(): void {
     this.#cut.clear();
   }

@@ -1,6 +1,6 @@
 // The operator: gives keys, ends them, takes scopes away, and answers conflicts that wait for a person.
 
-import type { Grants, Random } from '@holdfast/core';
+import type { Grants, JsonObject, Random, ResolutionAnswer } from '@holdfast/core';
 import { sha256 } from 'holdfast/digest';
 import { addKey } from 'holdfast/identity/keys';
 import type { Store } from 'holdfast/store';
@@ -57,19 +57,27 @@ export class Operator {
     return key?.scopes.includes(scope) === true && atMs <= key.revokedMs ? 'write' : 'none';
   }
 
-  /** Answers one open conflict as a person might. */
+  /** Answers one open conflict as a person might, or takes an answer back. */
   async decide(server: ServerProcess): Promise<void> {
     const { engine } = server;
     const draw = this.#world.stream('decisions');
     const scope = draw.pick(this.#world.profile.scopes);
-    const answer = draw.pick(['server', 'device'] as const);
+    const [type, nth, word] = [draw.pick(answers), draw.below(4), `decided ${draw.below(9)}`];
     if (!engine) return;
     try {
-      const [conflict] = await engine.inspect.conflicts(scope, { state: 'open', max: 1 });
+      const state = type === 'undo' ? 'settled' : 'open';
+      const found = await engine.inspect.conflicts(scope, { state, max: 4 });
+      const conflict = found[nth % found.length];
       if (!conflict) return;
       const [now] = await engine.inspect.history(scope, conflict.collection, conflict.record, 1);
       const caller = { key: null, device: '', actor: 'operator' };
-      await engine.resolve(caller, scope, conflict.id, now?.seq ?? 0, { type: answer });
+      const answer = answerOf(type, { text: now?.body ?? null, word });
+      await engine.resolve(caller, scope, conflict.id, now?.seq ?? 0, answer);
+      this.#world.trace.note(
+        this.#world.timeline.nowMs,
+        [8, conflict.id],
+        () => `the operator answers conflict ${conflict.id} of ${scope} with ${type}`,
+      );
     } catch (error) {
       // The server died, its store failed, or the record moved on: the person will look again.
       if ((error as { code?: string }).code === undefined && server.engine === engine)
@@ -80,4 +88,17 @@ export class Operator {
   #wallMs(): number {
     return Math.floor(epochMs + this.#world.timeline.nowMs);
   }
+}
+
+const answers = ['server', 'device', 'value', 'undo'] as const;
+
+/** A value is the record as it stands with one text changed; where there is none to change, the device's side is taken. */
+function answerOf(
+  type: (typeof answers)[number],
+  { text, word }: { text: string | null; word: string },
+): ResolutionAnswer {
+  if (type !== 'value') return { type };
+  const body: JsonObject = text === null ? {} : JSON.parse(text);
+  const field = Object.keys(body).find((name) => typeof body[name] === 'string');
+  return field === undefined ? { type: 'device' } : { type, body: { ...body, [field]: word } };
 }

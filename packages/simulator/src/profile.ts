@@ -28,10 +28,14 @@ export function drawProfile(draw: Stream, fixed: { store?: StoreKind | undefined
   const scopes = draw.chance(0.35) ? ['north', 'south'] : ['north'];
   const pageRecordsMax = 1 + draw.below(6);
   const batchMutationsMax = 1 + draw.below(6);
+  const recordCharsMax = draw.pick([800, 1_500, 4_000]);
   const serverLimits: Limits = {
     ...defaultLimits,
     pageRecordsMax,
     pageRecordsDefault: pageRecordsMax,
+    recordCharsMax,
+    pageCharsMax: recordCharsMax * (1 + draw.below(4)),
+    bodyBytesMax: draw.chance(0.3) ? 12_000 : 1_048_576,
     answerVerdictsMax: draw.chance(0.5) ? batchMutationsMax + draw.below(4) : 2_000,
     batchMutationsMax,
     waitingPerReplicaMax: 1 + draw.below(8),
@@ -49,9 +53,15 @@ export function drawProfile(draw: Stream, fixed: { store?: StoreKind | undefined
     scopes,
     faultyMs: 15_000 + draw.below(45_000),
     thinkMs: 60 + draw.below(500),
-    records: 2 + draw.below(4),
+    records: draw.chance(0.2) ? 6 + draw.below(20) : 2 + draw.below(4),
     authenticated: draw.chance(0.7),
     serverLimits,
-    deviceLimits: { batchMutationsMax, pageRecordsDefault: pageRecordsMax, pageRecordsMax },
+    deviceLimits: {
+      batchMutationsMax,
+      pageRecordsDefault: pageRecordsMax,
+      pageRecordsMax,
+      // A device may take a little more than its server does.
+      recordCharsMax: recordCharsMax + (draw.chance(0.5) ? 40 : 0),
+    },
   };
 }

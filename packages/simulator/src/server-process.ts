@@ -16,7 +16,7 @@ import type { Engine } from 'holdfast/engine/face';
 import { createIdentity } from 'holdfast/identity';
 import { type NativeDeps, nativeRoutes } from 'holdfast/native';
 import { type Store, StoreError } from 'holdfast/store';
-import { serverSchema } from './schema.ts';
+import { type SchemaVersion, serverSchemas } from './schema.ts';
 import { numberOf } from './trace.ts';
 import { type StorePoint, watchStore } from './watched-store.ts';
 import { epochMs, type World } from './world.ts';
@@ -36,6 +36,7 @@ interface Life {
 
 export class ServerProcess {
   readonly name: string;
+  schemaVersion: SchemaVersion = 2;
   readonly #world: World;
   readonly #options: ServerOptions;
   #generation = 0;
@@ -75,7 +76,7 @@ export class ServerProcess {
       random: random(`server ${this.name}`),
       sha256,
       limits,
-      schema: serverSchema,
+      schema: serverSchemas[this.schemaVersion],
     };
     const engine = createEngine({
       ...deps,
@@ -221,6 +222,7 @@ async function registerExchange(deps: NativeDeps): Promise<Life['exchange']> {
 }
 
 function readBody(body: string, limits: Limits): unknown {
+  if (Buffer.byteLength(body) > limits.bodyBytesMax) throw new RequestError('too_large');
   const read = parseJson(body, {
     depthMax: limits.jsonDepthMax,
     keysMax: limits.jsonKeysMax,

@@ -21,10 +21,17 @@ export const appliedOnce: MakeChecker = ({ history, fail }) => {
       const inThis = new Set(writes.commits.map(({ mutation }) => mutation));
       if (inThis.size !== writes.commits.length)
         fail(invariant, `${scope}: one commit applies a mutation twice.`);
+      const answered = new Set(
+        writes.conflicts.flatMap(({ settlement, mutations }) =>
+          settlement?.by === 'person' ? mutations : [],
+        ),
+      );
       for (const { verdict } of writes.mutations) {
         const id = verdict.mutation;
         const known = before.verdicts.get(id);
-        if (known && final.has(known.verdict) && JSON.stringify(known) !== JSON.stringify(verdict))
+        // A conflict that a person answered is told of once more, with the verdict as it was.
+        const again = known && answered.has(id) ? { ...known, asOf: verdict.asOf } : known;
+        if (known && final.has(known.verdict) && JSON.stringify(again) !== JSON.stringify(verdict))
           fail(
             invariant,
             `${scope}: the final verdict on ${id} changed from ${known.verdict} to ${verdict.verdict}.`,

@@ -10,10 +10,14 @@ interface Entry {
   state: string;
 }
 
+const applied = new Set(['applied', 'merged', 'excepted']);
+
 export const nothingLost: MakeChecker = ({ history, fail }) => {
   const invariant = '6 nothing lost';
   /** Mutations that a conflict took out of the view: their effect is not shown, so it cannot vanish. */
   const inConflict = new Set<string>();
+  /** From which seq on the server's state holds it; a verdict that is told again names a later one. */
+  const firstAsOf = new Map<string, number>();
   const mayLeave = (device: DeviceView, scope: string, id: string): string | undefined => {
     if (device.givenUp.has(id)) return undefined;
     const verdict = history.scope(scope).verdicts.get(id);
@@ -25,12 +29,18 @@ export const nothingLost: MakeChecker = ({ history, fail }) => {
     if (verdict.verdict === 'rejected') return 'rejected, and not kept in the quarantine';
     if (inConflict.has(`${device.name} ${id}`)) return undefined;
     const progress = device.disk.get<{ seq: number; ended: boolean }>('scopes', [scope, 'progress']);
-    if (progress && !progress.ended && progress.seq < verdict.asOf)
-      return `settled as of ${verdict.asOf}, while ${progress.seq} is visible`;
+    const asOf = firstAsOf.get(id) ?? verdict.asOf;
+    if (progress && !progress.ended && progress.seq < asOf)
+      return `settled as of ${asOf}, while ${progress.seq} is visible`;
     return undefined;
   };
   return {
     invariant,
+    committed({ writes }) {
+      for (const { verdict } of writes.mutations)
+        if (applied.has(verdict.verdict) && !firstAsOf.has(verdict.mutation))
+          firstAsOf.set(verdict.mutation, verdict.asOf);
+    },
     stored({ device, ops }) {
       for (const { table, key, value } of ops) {
         if (table === 'outbox' && value !== undefined) {

@@ -6,9 +6,9 @@
 import type { Mutation, StoredRecord } from '@holdfast/core';
 import type { Committed, MakeChecker } from '../checker.ts';
 import { contentOf, type History, type Version } from '../history.ts';
+import { counterFields } from '../schema.ts';
 
 const driftMsMax = 5 * 60_000;
-const counters = new Set(['balance', 'quantity']);
 
 export const clocksDecideNothing: MakeChecker = ({ history, fail }) => {
   const invariant = '8 clocks decide nothing';
@@ -45,7 +45,7 @@ export const clocksDecideNothing: MakeChecker = ({ history, fail }) => {
     if (!before || changes.length !== 1 || change?.type !== 'patch' || change.base !== before.seq) return;
     const body = contentOf(record.body);
     for (const [field, value] of Object.entries(change.set ?? {}))
-      if (!counters.has(field) && JSON.stringify(body[field]) !== JSON.stringify(value))
+      if (!counterFields.has(field) && JSON.stringify(body[field]) !== JSON.stringify(value))
         fail(
           invariant,
           `${made.id} wrote ${field} of ${key} in sight of its newest version, and it did not hold.`,

@@ -6,8 +6,7 @@
 import type { Mutation } from '@holdfast/core';
 import type { Committed, MakeChecker } from '../checker.ts';
 import { type History, sorted, type Version } from '../history.ts';
-
-const counters = new Set(['balance', 'quantity']);
+import { counterFields } from '../schema.ts';
 
 export const resolutionsRecorded: MakeChecker = ({ history, fail }) => {
   const invariant = '9 resolutions recorded';
@@ -20,7 +19,7 @@ export const resolutionsRecorded: MakeChecker = ({ history, fail }) => {
       const all = versionsBefore(history, event, { key, seq });
       for (const [field, value] of Object.entries(change.set ?? {})) {
         const last = lastChange(all, field);
-        if (counters.has(field) || !last || last.version.seq <= (change.base ?? 0)) continue;
+        if (counterFields.has(field) || !last || last.version.seq <= (change.base ?? 0)) continue;
         const foreign = devices.get(last.version.writer) !== history.made.get(made.id)?.device;
         if (foreign && last.value !== JSON.stringify(sorted(value))) return `${field} of ${key}`;
       }
@@ -36,7 +35,9 @@ export const resolutionsRecorded: MakeChecker = ({ history, fail }) => {
         fail(invariant, `${scope}: ${id} is merged, and nothing says how.`);
       for (const { conflict } of merges) {
         const kept = recorded.get(`${scope} ${conflict}`);
-        if (!kept?.mutations.includes(id) || kept.changes === 0)
+        // A person's own changes are in no device's side.
+        const holds = history.made.has(id) ? kept?.mutations.includes(id) === true : kept !== undefined;
+        if (!holds || kept?.changes === 0)
           fail(
             invariant,
             `${scope}: ${id} was merged, and conflict ${conflict} does not hold the device's side.`,

@@ -17,6 +17,7 @@ import { resolutionsRecorded } from './09-resolutions-recorded.ts';
 import { countersExact } from './10-counters-exact.ts';
 import { bounded } from './11-bounded.ts';
 import { countsTrue } from './11-counts-true.ts';
+import { storedAsWritten } from './stored-as-written.ts';
 import { uniqueClaims } from './unique-claims.ts';
 
 export function createCheckers(watched: Watched, limits: Limits): Checker[] {
@@ -36,6 +37,7 @@ export function createCheckers(watched: Watched, limits: Limits): Checker[] {
     countersExact,
     bounded(limits),
     countsTrue,
+    storedAsWritten,
     uniqueClaims,
   ];
   return makers.map((make) => make(watched));

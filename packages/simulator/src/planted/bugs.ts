@@ -241,4 +241,11 @@ export const plantedBugs: readonly PlantedBug[] = [
     find: `    countEntry(state.progress, entry, undefined);\n`,
     replace: ``,
   },
+  {
+    name: 'uniqueNotFollowed',
+    harm: 'a value that its owner gave back is taken, and nobody has it',
+    file: 'packages/core/src/unique.ts',
+    find: `    holder === next ? { ...holder, claimed: true } : holder;`,
+    replace: `    holder === next ? { ...holder, claimed: false } : holder;`,
+  },
 ];

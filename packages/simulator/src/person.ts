@@ -1,0 +1,91 @@
+// Whoever works on a device: does one act after the other, in a scope of its replica, as long as its process runs.
+
+import { type Replica, ReplicaError, type ReplicaScope, StorageError } from '@holdfast/client';
+import type { Hands } from './acts/act.ts';
+import type { Disk } from './disk.ts';
+import type { Stream } from './random.ts';
+import type { Business } from './schema.ts';
+import { drawAct } from './workload.ts';
+import type { World } from './world.ts';
+
+/** The device that the person works on. */
+export interface Desk {
+  readonly name: string;
+  readonly disk: Disk;
+  readonly accepted: Set<string>;
+  readonly givenUp: Set<string>;
+  /** Acts may begin. */
+  readonly working: boolean;
+  goOffline(forMs: number): void;
+}
+
+/** A process of the device, from its start to its end. */
+export interface Process {
+  replica: Replica<Business>;
+  isAlive(): boolean;
+  /** Stored, and not yet told to the application. */
+  fresh: string[];
+}
+
+export class Person {
+  readonly #world: World;
+  readonly #desk: Desk;
+  readonly #scopes: readonly string[];
+  readonly #draw: Stream;
+
+  constructor(world: World, desk: Desk, scopes: readonly string[]) {
+    this.#world = world;
+    this.#desk = desk;
+    this.#scopes = scopes;
+    this.#draw = world.stream(`workload ${desk.name}`);
+  }
+
+  /** Works with this process until it ends. */
+  begin(process: Process): void {
+    const { timeline, profile } = this.#world;
+    timeline.after(this.#draw.around(profile.thinkMs), () => {
+      if (!process.isAlive() || !this.#desk.working) return;
+      this.begin(process);
+      void this.#act(process);
+    });
+  }
+
+  async #act(process: Process): Promise<void> {
+    const { timeline, trace, profile } = this.#world;
+    const { name, accepted } = this.#desk;
+    const scope = this.#draw.pick(this.#scopes);
+    const { records, serverLimits } = profile;
+    const { pageRecordsMax, recordCharsMax } = serverLimits;
+    const act = drawAct({ draw: this.#draw, records, pageRecordsMax, recordCharsMax });
+    const number = this.#world.acts;
+    this.#world.acts += 1;
+    if (this.#world.skips(number)) return;
+    trace.note(timeline.nowMs, [5, number], () => `${name} in ${scope}: ${act.name}  [act ${number}]`);
+    try {
+      await act.run(this.#hands(process, process.replica.scope(scope)));
+      if (process.isAlive()) for (const id of process.fresh.splice(0)) accepted.add(id);
+    } catch (error) {
+      if (!process.isAlive() || error instanceof ReplicaError || error instanceof StorageError) return;
+      this.#world.fail('fault', `${name}: ${act.name}: ${textOf(error)}`);
+    }
+  }
+
+  #hands(process: Process, scope: ReplicaScope<Business>): Hands {
+    const { name, disk, givenUp } = this.#desk;
+    return {
+      scope,
+      disk,
+      stores: () => disk.stores,
+      giveUp: (id) => givenUp.add(id),
+      // What a process did as it died may have been done.
+      keep: (id) => process.isAlive() && givenUp.delete(id),
+      goOffline: (forMs) => this.#desk.goOffline(forMs),
+      after: (delayMs, run) => this.#world.timeline.after(delayMs, run),
+      complain: (message) => process.isAlive() && this.#world.fail('reads true', `${name}: ${message}`),
+    };
+  }
+}
+
+function textOf(error: unknown): string {
+  return error instanceof Error ? (error.stack ?? error.message) : String(error);
+}
