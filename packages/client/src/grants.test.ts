@@ -1,7 +1,7 @@
 // Grants: they end only by the list in a marked 200, and then the scope's records go and its unsent work is kept aside.
 
 import { expect, test } from 'vitest';
-import { bare, refusal } from './fake-server.fixture.ts';
+import { bare, type Hook, refusal } from './fake-server.fixture.ts';
 import { openBench, shopSchema } from './replica.fixture.ts';
 import { checkStorage } from './storage-check.fixture.ts';
 
@@ -61,11 +61,54 @@ test('what may have reached the server before the grant ended stays in the outbo
   expect(server.requests.map(({ batch }) => batch)).toEqual([undefined]);
   server.grants = both;
   await replica.scope('shop-2').sync();
-  expect((await shop.items.list()).map(({ id }) => id)).toEqual(['a']);
+  expect(await shop.items.list()).toEqual([]);
   expect(await checkStorage(storage, shopSchema, 'shop-1')).toEqual([]);
   expect(await shop.sync()).toMatchObject({ ok: true });
   expect(await shop.outbox.list()).toEqual([]);
   expect((await shop.items.list()).map(({ id }) => id)).toEqual(['a']);
+});
+
+test('what waited in a scope that was taken away and given again is visible whole, on top of what the server has', async () => {
+  const { shop, server, replica, storage } = await openBench();
+  server.grants = both;
+  for (const id of ['a', 'b', 'c', 'd']) server.write('items', id, { name: id, quantity: 5 });
+  await shop.sync();
+  await shop.mutate(async (tx) => {
+    await tx.items.put({ id: 'new', name: 'new', quantity: 2 });
+    await tx.items.add('a', { quantity: -2 });
+  });
+  server.hooks = [
+    () => {
+      throw new Error('cut');
+    },
+  ];
+  await shop.sync();
+  server.grants = [{ scope: 'shop-2', right: 'write' }];
+  await replica.scope('shop-2').sync();
+  server.grants = both;
+  await replica.scope('shop-2').sync();
+  // Written anew while nothing has been read yet: that is seen at once.
+  await shop.items.put({ id: 'own', name: 'own', quantity: 0 });
+  server.pageRecords = 1;
+  server.judge = () => ({ verdict: 'waiting' });
+  const seen: [string, number | undefined][][] = [];
+  const look: Hook = async () => {
+    seen.push((await shop.items.list()).map(({ id, quantity }) => [id, quantity]));
+    return undefined;
+  };
+  server.hooks = [look, look, look];
+  expect(await shop.sync()).toMatchObject({ ok: true });
+  expect(seen).toEqual([[['own', 0]], [['own', 0]], [['own', 0]]]);
+  await look(server.requests[0]!, () => server.serve(server.requests[0]!));
+  expect(seen.at(-1)).toEqual([
+    ['a', 3],
+    ['b', 5],
+    ['c', 5],
+    ['d', 5],
+    ['new', 2],
+    ['own', 0],
+  ]);
+  expect(await checkStorage(storage, shopSchema, 'shop-1')).toEqual([]);
 });
 
 test('what lies in the quarantine of an ended scope is not sent again', async () => {

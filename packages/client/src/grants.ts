@@ -1,11 +1,12 @@
 // What the server's list of grants does to the scopes on this device. A grant ends only by that list in a marked 200.
 
 import type { Grants } from '@holdfast/core';
-import { type OutboxEntry, placesIn, readEntries } from './outbox.ts';
+import { type OutboxEntry, placesIn, readEntries, recordOfKey } from './outbox.ts';
 import { knownScopes, type Progress, readProgress, writeProgress } from './progress.ts';
 import { type QuarantineState, quarantineEntry } from './quarantine-entry.ts';
 import { recompute, type ScopeDeps } from './recompute.ts';
-import type { StorageKey, StorageTransaction } from './storage/port.ts';
+import type { StorageTransaction } from './storage/port.ts';
+import { drawVeil, touchedRecords } from './veil.ts';
 
 /**
  * Ends the scopes that the list does not name and opens again those that it names anew. `own` is the scope of the exchange,
@@ -23,7 +24,7 @@ export async function takeGrants(
     const progress = scope === deps.scope ? own.progress : await readProgress(tx, scope);
     if (granted === !progress.ended) continue;
     const state = scope === deps.scope ? own : { progress, dirty: new Set<string>(), wallMs: own.wallMs };
-    if (granted) await reopenScope(tx, { ...deps, scope }, state);
+    if (granted) await reopenScope(tx, { ...deps, scope }, progress);
     else await endScope(tx, { ...deps, scope }, state);
     if (scope === deps.scope) continue;
     await recompute(tx, { ...deps, scope }, state.dirty);
@@ -52,33 +53,14 @@ async function endScope(tx: StorageTransaction, deps: ScopeDeps, state: Quaranti
   progress.ended = true;
 }
 
-/** The scope is read afresh from nothing; what waited in the outbox is visible again. */
-async function reopenScope(
-  tx: StorageTransaction,
-  deps: ScopeDeps,
-  { progress, dirty }: QuarantineState,
-): Promise<void> {
+/** The scope is read afresh from nothing; then what waits in the outbox is visible again. */
+async function reopenScope(tx: StorageTransaction, deps: ScopeDeps, progress: Progress): Promise<void> {
   forgetPages(progress);
   progress.ended = false;
-  let after: StorageKey | undefined;
-  for (;;) {
-    const found = await tx.scan('touches', {
-      prefix: [deps.scope],
-      limit: chunk,
-      ...(after ? { after } : {}),
-    });
-    for (const { key } of found) {
-      const record = key[1] ?? '';
-      if (dirty.has(record)) continue;
-      dirty.add(record);
-      const at = record.indexOf('/');
-      await tx.put('shadows', [deps.scope, record.slice(0, at), record.slice(at + 1)], {
-        version: 0,
-        body: null,
-      });
-    }
-    after = found.at(-1)?.key;
-    if (found.length < chunk) return;
+  await drawVeil(tx, deps.scope, progress.place);
+  for (const record of await touchedRecords(tx, deps.scope)) {
+    const { collection, id } = recordOfKey(record);
+    await tx.put('shadows', [deps.scope, collection, id], { version: 0, body: null });
   }
 }
 

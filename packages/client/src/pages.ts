@@ -17,6 +17,7 @@ import {
   writeVisible,
 } from './recompute.ts';
 import type { StorageKey, StorageTransaction } from './storage/port.ts';
+import { liftVeil } from './veil.ts';
 
 /** `dropped`: the page does not continue what this replica has read; it must pull again. */
 export type PageOutcome = 'visible' | 'staged' | 'dropped';
@@ -57,6 +58,7 @@ export async function takePage(
     if (sweeps) await removeUndelivered(tx, deps, dirty);
     await unstage(tx, deps, dirty);
   }
+  if (!progress.opened) await liftVeil(tx, deps.scope, dirty);
   progress.staged = null;
   progress.checkpoint = page.checkpoint;
   progress.seq = page.head;

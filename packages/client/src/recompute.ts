@@ -9,6 +9,7 @@ import { type ChangedRecord, type Json, type JsonObject, recordKey, type Schema 
 import { indexChanges } from './index-key.ts';
 import { changesOf, isInView, placesTouching, readEntries, recordOfKey } from './outbox.ts';
 import type { StorageEntry, StorageKey, StorageTransaction } from './storage/port.ts';
+import { readVeil } from './veil.ts';
 import { foldChanges, type Written } from './view.ts';
 
 export interface ScopeDeps {
@@ -138,7 +139,8 @@ export async function recompute(
   deps: ScopeDeps,
   keys: Iterable<string>,
 ): Promise<void> {
-  for (const key of keys) await recomputeOne(tx, deps, key);
+  const veil = await readVeil(tx, deps.scope);
+  for (const key of keys) await recomputeOne(tx, deps, { key, veil });
 }
 
 /** Brings the index entries of some records in line with how they changed. */
@@ -164,12 +166,17 @@ export async function writeIndexes(
   if (puts.length > 0) await tx.putMany('indexes', puts);
 }
 
-async function recomputeOne(tx: StorageTransaction, deps: ScopeDeps, key: string): Promise<void> {
+async function recomputeOne(
+  tx: StorageTransaction,
+  deps: ScopeDeps,
+  { key, veil }: { key: string; veil: string | undefined },
+): Promise<void> {
   const { collection, id } = recordOfKey(key);
   const stood = await readStood(tx, deps, collection, id);
   if (!stood.shadow) return;
   const places = await placesTouching(tx, deps.scope, key);
-  const body = foldChanges(deps.schema, stood.shadow.body, await writesOf(tx, deps, key, places));
+  const seen = veil === undefined ? places : places.filter((place) => place > veil);
+  const body = foldChanges(deps.schema, stood.shadow.body, await writesOf(tx, deps, key, seen));
   const after = body === null ? undefined : { version: stood.shadow.version, body };
   await writeVisible(tx, deps, { collection, id, before: stood.visible, after });
   if (places.length === 0) await tx.delete('shadows', [deps.scope, collection, id]);

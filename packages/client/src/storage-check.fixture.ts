@@ -6,6 +6,7 @@ import { changesOf, isInView, isSettled, keysOf, type OutboxEntry, recordOfKey, 
 import type { Progress } from './progress.ts';
 import type { Shadow, VisibleRecord } from './recompute.ts';
 import type { Storage, StorageEntry, StorageTable } from './storage/port.ts';
+import { readVeil } from './veil.ts';
 import { foldChanges } from './view.ts';
 
 export async function checkStorage(storage: Storage, schema: Schema, scope: string): Promise<string[]> {
@@ -23,8 +24,9 @@ export async function checkStorage(storage: Storage, schema: Schema, scope: stri
         value as unknown as VisibleRecord,
       ]),
     );
+    const veil = (await readVeil(tx, scope)) ?? '';
     return [
-      ...checkView(schema, { entries, shadows, records, ended: progress.ended }),
+      ...checkView(schema, { entries, veil, shadows, records, ended: progress.ended }),
       ...same(
         'touches',
         await all('touches'),
@@ -49,11 +51,13 @@ function checkView(
   schema: Schema,
   {
     entries,
+    veil,
     shadows,
     records,
     ended,
   }: {
     entries: OutboxEntry[];
+    veil: string;
     shadows: Map<string, Shadow>;
     records: Map<string, VisibleRecord>;
     ended: boolean;
@@ -71,7 +75,7 @@ function checkView(
       continue;
     }
     const writes = entries
-      .filter(isInView)
+      .filter((entry) => isInView(entry) && placeKey(entry.place) > veil)
       .flatMap(({ mutation }) =>
         changesOf(mutation, key).map((change) => ({ change, schema: mutation.schema })),
       );
