@@ -4,6 +4,7 @@
 // 1. Verdict, record and logged fields are what the oracle says, for every policy, field policy, put and patch.
 // 2. Without a concurrent write neither policy nor time is consulted: the record becomes what the device wanted.
 // 3. Increments count under every policy.
+// 4. What carries the values that it replaced is judged alike when history is lost.
 
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
@@ -66,7 +67,9 @@ test('1. verdict, record and log are what the oracle says', () => {
   const told: fc.Arbitrary<Told> = fc.record({ rules, base: fields, others, device });
   fc.assert(
     fc.property(told, (story) => {
-      expect(play(story)).toEqual(oracle(story));
+      const { base, ...seen } = play(story);
+      expect(seen).toEqual(oracle(story));
+      expect(Object.keys(base).sort()).toEqual(expect.arrayContaining([...seen.fields]));
     }),
     { numRuns: 800 },
   );
@@ -108,6 +111,20 @@ test('3. increments count under every policy', () => {
   );
 });
 
+test('4. what carries the values that it replaced is judged alike when history is lost', () => {
+  const told: fc.Arbitrary<Told> = fc.record({ rules, base: fields, others, device });
+  fc.assert(
+    fc.property(told, (story) => {
+      const { base: known, ...found } = play(story);
+      const { base: carried, ...lost } = play(story, 'lost');
+      expect(lost).toEqual(found);
+      // Of the base nothing is missing but what the change does not name.
+      expect(known).toMatchObject(carried);
+    }),
+    { numRuns: 200 },
+  );
+});
+
 // ── what happens ──
 
 interface Seen {
@@ -116,14 +133,24 @@ interface Seen {
   fields: readonly string[];
 }
 
-function play({ rules: given, base, others: writes, device: own }: Told): Seen {
+function play(
+  { rules: given, base, others: writes, device: own }: Told,
+  history: 'kept' | 'lost' = 'kept',
+): Seen & { base: object } {
   const scope = new TestScope(schemaOf(given), { laws: false });
   scope.replica('z').push(put('things', 'r', base as never));
   for (const { writer, edit: change, madeAt } of writes) write(scope, writer, change, madeAt);
+  if (history === 'lost') scope.loseHistory();
   const { verdict } = scope
     .replica('a')
     .send(mutation([changeOf(own, base, 1)], { madeAt: morning + own.madeAt }));
-  return { verdict, body: scope.body('things', 'r'), fields: scope.conflicts()[0]?.fields ?? [] };
+  const [conflict] = scope.conflicts();
+  return {
+    verdict,
+    body: scope.body('things', 'r'),
+    fields: conflict?.fields ?? [],
+    base: conflict?.base ?? {},
+  };
 }
 
 /** Somebody who has seen all that came before. */

@@ -271,6 +271,33 @@ describe('besides the table', () => {
     expect(asked).toEqual([]);
   });
 
+  test('nobody is asked when nothing is concurrent: neither a function, nor a person, nor the clocks', () => {
+    const never: RecordPolicy = () => {
+      throw new Error('It was not meant to be asked.');
+    };
+    for (const policy of [never, 'ask', 'server', 'newest'] as const) {
+      const fields = z.object({ name: z.string(), note: z.string().optional() });
+      const scope = new TestScope(
+        defineSchema({ version: 1, collections: { things: { kind: 'request', fields, policy } } }),
+      );
+      scope.replica('z').push(put('things', 'r', { name: 'N0' }));
+      scope.replica('b').push(patch('things', 'r', { name: 'NB' }, { base: 1 }));
+      const a = scope.replica('a');
+      // In sight of all; on what it wrote itself; to the value that another gave.
+      for (const change of [
+        patch('things', 'r', { name: 'NA' }, { base: 2 }),
+        patch('things', 'r', { name: 'NA2', note: 'O' }, { base: 2 }),
+        patch('things', 'r', { note: 'OA' }, { base: 2 }),
+      ])
+        expect(a.send(mutation([change], { madeAt: 1 })).verdict).toBe('applied');
+      expect(scope.replica('b').push(patch('things', 'r', { name: 'NA2' }, { base: 5 })).verdict).toBe(
+        'applied',
+      );
+      expect(scope.replica('c').push(del('things', 'r', 5)).verdict).toBe('applied');
+      expect(scope.conflicts()).toEqual([]);
+    }
+  });
+
   test('what history has lost is missing from the base, and all else is as always', () => {
     const scope = merge();
     scope.replica('z').push(put('things', 'r', { name: 'N0', note: 'O0' }));

@@ -165,6 +165,24 @@ describe('a conflict never holds a fact', () => {
     expect(scope.body('shelves', 's1')).toEqual({ name: 'A', load: 9, note: 'full' });
   });
 
+  test('what is folded is applied as it came: patch over patch, increments summed', () => {
+    const { scope } = inConflict();
+    const a = scope.replica('a');
+    for (const change of [
+      add('shelves', 's1', { load: 2 }, 1),
+      patch('shelves', 's1', { name: 'A2', note: 'full' }, { base: 1 }),
+      add('shelves', 's1', { load: 0.5 }, 1),
+      patch('shelves', 's1', { name: 'A3' }, { base: 1 }),
+    ])
+      a.push(put('sales', 'x2', { amount: 1 }), change);
+    expect(scope.conflicts('open')).toHaveLength(1);
+    // Increments conflict with nothing; the 4 that came with the name wait with it.
+    expect(scope.body('shelves', 's1')).toEqual({ name: 'B', load: 7.5 });
+    scope.resolve(1, 'device');
+    expect(scope.body('shelves', 's1')).toEqual({ name: 'A3', note: 'full', load: 11.5 });
+  });
+  });
+
   test('beyond the bounds it is logged as settled for the server’s side, and a person may still decide otherwise', () => {
     const scope = new TestScope(undefined, { limits: { conflictMutationsMax: 2, conflictsOpenMax: 1 } });
     scope.replica('z').push(put('shelves', 's1', { name: 'Top' }), put('shelves', 's2', { name: 'Low' }));
