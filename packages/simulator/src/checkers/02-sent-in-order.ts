@@ -41,6 +41,8 @@ export const sentInOrder: MakeChecker = ({ fail }) => {
   const checkEntry = (name: string, outbox: Outbox, entry: Entry, before: ReadonlySet<string>): void => {
     const { id } = entry.mutation;
     if (!isSendable(entry)) fail(invariant, `${name} sends ${id}, which is ${entry.state}.`);
+    // The server has it already, and only tells again: it cannot come too early.
+    if (entry.state === 'waiting' || entry.state === 'conflict') return;
     for (const key of keysOf(entry.mutation))
       for (const earlier of earlierOn(outbox, key, entry))
         if (!before.has(earlier.mutation.id) && !mayPass(entry, earlier))
@@ -110,12 +112,15 @@ function mayPass({ state, again }: Entry, earlier: Entry): boolean {
 }
 
 /** Entries before this one on a record that are not settled, oldest first. */
-function earlierOn({ entries, touching }: Outbox, key: string, { place }: Entry): Entry[] {
+function earlierOn({ entries, touching }: Outbox, key: string, { place, again }: Entry): Entry[] {
   const found: Entry[] = [];
   for (const other of touching.get(key) ?? []) {
     const entry = entries.get(other);
-    const over = !entry || (!isSendable(entry) && (entry.state === 'settled' || entry.state === 'conflict'));
-    if (!over && entry.place < place) found.push(entry);
+    if (!entry || entry.place >= place) continue;
+    // What the server has answered keeps nothing back that is only to be told again.
+    const answered = entry.state === 'settled' || entry.state === 'conflict';
+    const waits = entry.state === 'waiting' && !again;
+    if (isSendable(entry) || waits || (!answered && entry.state !== 'waiting')) found.push(entry);
   }
   return found.sort((a, b) => a.place - b.place);
 }

@@ -231,7 +231,7 @@ export const plantedBugs: readonly PlantedBug[] = [
     name: 'orderSwapped',
     harm: 'a later change of a record is sent before an earlier one, which then wins',
     file: 'packages/client/src/cut.ts',
-    find: `const taken = await this.#takeBefore(key, place);`,
+    find: `const taken = await this.#takeBefore(key, place, entry.again);`,
     replace: `const taken: Taken = key === '' ? 'blocked' : 'taken';`,
   },
   {
