@@ -5,12 +5,12 @@ import { type Mutation, mutationKey, recordKey } from './change.ts';
 import type { Draft, PlanContext } from './draft.ts';
 import { valueIn } from './edit.ts';
 import type { PlanItem } from './plan-item.ts';
-import type { HeldMutation } from './stored.ts';
+import type { HeldMutation, ScopeState } from './stored.ts';
 import { uniqueValue } from './unique.ts';
 import { type Needs, noNeeds, uniqueKey } from './working-set.ts';
 
-/** What the items will ask for first. */
-export function foresee(items: readonly PlanItem[], context: PlanContext): Needs {
+/** What the items will ask for first, in a scope that stands so. */
+export function foresee(items: readonly PlanItem[], scope: ScopeState, context: PlanContext): Needs {
   const needs = noNeeds();
   for (const item of items) {
     if (item.type === 'resolve') needs.conflicts.add(item.conflict);
@@ -25,7 +25,18 @@ export function foresee(items: readonly PlanItem[], context: PlanContext): Needs
     for (const { mutation, problem } of item.mutations) {
       needs.mutations.add(mutation.id);
       needs.mutations.add(refusedAs(item.device, mutation.id));
-      if (!problem && item.right === 'write') foreseeMutation(mutation, needs, context);
+      if (problem || item.right !== 'write') {
+        // It will be refused, and its payload kept.
+        needs.quarantine.add(item.device);
+        continue;
+      }
+      foreseeMutation(mutation, needs, context);
+      for (const { type, collection, id } of mutation.changes) {
+        const key = recordKey(collection, id);
+        if (scope.conflictsOpen > 0) needs.conflictsOpen.set(key, { collection, id });
+        // What waits for the record is judged again when there is one.
+        if (scope.held > 0 && type === 'put') needs.waits.add(key);
+      }
     }
   }
   return needs;

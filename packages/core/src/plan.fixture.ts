@@ -162,7 +162,7 @@ export class TestScope {
     const context: PlanContext = { schema: this.schema, limits: this.limits, sha256, nowMs: this.nowMs };
     const set = emptyWorkingSet({ ...this.stored.state });
     let holdersMax = holdersMaxOf(items, [set]);
-    let needs = foresee(items, context);
+    let needs = foresee(items, set.scope, context);
     for (this.rounds = 1; this.rounds <= 200; this.rounds++) {
       if (needsAnything(needs)) load(this.stored, needs, set, holdersMax);
       const cut = holdersCut(set, holdersMax);

@@ -1,6 +1,6 @@
-// SHA-256 by Node, as core asks for it.
+// SHA-256 by Node, as core asks for it. In one call, which takes half the time of a Hash object for texts as short as ours.
 
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import type { Sha256 } from '@holdfast/core';
 
-export const sha256: Sha256 = (text) => createHash('sha256').update(text, 'utf8').digest('hex');
+export const sha256: Sha256 = (text) => hash('sha256', text, 'hex');

@@ -12,6 +12,7 @@ import {
   type PlanItem,
   plan,
   RequestError,
+  type ScopeState,
   type WorkingSet,
   type Writes,
 } from '@holdfast/core';
@@ -105,7 +106,9 @@ async function planAll(
   const items = new Map([...taken].map(([scope, jobs]) => [scope, jobs.map(({ item }) => item)]));
   const done = new Map<string, ScopePlan>();
   const kept = new Kept(sets);
-  let needs = new Map([...items].map(([scope, list]) => [scope, foresee(list, context)]));
+  let needs = new Map(
+    [...items].map(([scope, list]) => [scope, foresee(list, stateOf(sets, scope), context)]),
+  );
   const all = [...items.values()].flat();
   let holdersMax = holdersMaxOf(all, sets.values());
   for (let round = 0; round < roundsMax; round++) {
@@ -168,4 +171,8 @@ class Kept {
     const count = counts?.get(device);
     if (count !== undefined) counts?.set(device, count + more);
   }
+}
+
+function stateOf(sets: ReadonlyMap<string, WorkingSet>, scope: string): ScopeState {
+  return sets.get(scope)?.scope ?? emptyScope;
 }

@@ -81,7 +81,7 @@ export function push(
   return store.commit(async (transaction) => {
     const state = (await transaction.scopes([scope])).get(scope) ?? emptyScope;
     const set = emptyWorkingSet({ ...state });
-    for (let needs = foresee([item], context); ; ) {
+    for (let needs = foresee([item], set.scope, context); ; ) {
       if (needsAnything(needs)) await transaction.load(new Map([[scope, needs]]), new Map([[scope, set]]), 2);
       const planned = plan([item], set, context);
       if (planned.type === 'commit') {

@@ -3,24 +3,31 @@
 // Both directions: what is said to be merged has its conflict in the log, and a patch of a field that another device has changed
 // since, to another value, is never just applied.
 
-import type { Mutation } from '@holdfast/core';
+import type { Mutation, StoredRecord } from '@holdfast/core';
 import type { Committed, MakeChecker } from '../checker.ts';
-import { type History, sorted, type Version } from '../history.ts';
+import { contentOf, sorted } from '../history.ts';
 import { counterFields } from '../schema.ts';
 
 export const resolutionsRecorded: MakeChecker = ({ history, fail }) => {
   const invariant = '9 resolutions recorded';
   const recorded = new Map<string, { mutations: readonly string[]; changes: number }>();
   const devices = new Map<string, string>();
-  const overwritten = (event: Committed, made: Mutation, seq: number): string | undefined => {
+  /** `scope key` → field → who gave it its value. */
+  const records = new Map<string, Map<string, Last>>();
+  const lastsOf = (scope: string, key: string): Map<string, Last> => {
+    const lasts = records.get(`${scope} ${key}`) ?? new Map<string, Last>();
+    records.set(`${scope} ${key}`, lasts);
+    return lasts;
+  };
+  const overwritten = (scope: string, made: Mutation): string | undefined => {
     for (const change of made.changes) {
       if (change.type !== 'patch') continue;
       const key = `${change.collection}/${change.id}`;
-      const all = versionsBefore(history, event, { key, seq });
+      const lasts = lastsOf(scope, key);
       for (const [field, value] of Object.entries(change.set ?? {})) {
-        const last = lastChange(all, field);
-        if (counterFields.has(field) || !last || last.version.seq <= (change.base ?? 0)) continue;
-        const foreign = devices.get(last.version.writer) !== history.made.get(made.id)?.device;
+        const last = lasts.get(field);
+        if (counterFields.has(field) || !last || last.seq <= (change.base ?? 0)) continue;
+        const foreign = devices.get(last.writer) !== history.made.get(made.id)?.device;
         if (foreign && last.value !== JSON.stringify(sorted(value))) return `${field} of ${key}`;
       }
     }
@@ -56,49 +63,37 @@ export const resolutionsRecorded: MakeChecker = ({ history, fail }) => {
           fail(invariant, `${scope}: conflict ${id} is kept without base or server's side.`);
       }
       checkMerges(scope, writes);
-      for (const { verdict } of writes.mutations) {
-        const id = verdict.mutation;
+      const verdicts = new Map(writes.mutations.map(({ verdict }) => [verdict.mutation, verdict]));
+      const versions = [...writes.history.map(({ record }) => record), ...writes.records];
+      for (const { seq, mutation: id } of writes.commits) {
         const made = history.made.get(id)?.mutation;
         const asked = history.scope(scope).verdicts.get(id)?.verdict === 'conflict';
-        if (!made || asked || verdict.verdict !== 'applied' || verdict.seq === undefined) continue;
-        const field = overwritten(event, made, verdict.seq);
+        const field =
+          made && !asked && verdicts.get(id)?.verdict === 'applied' ? overwritten(scope, made) : undefined;
         if (field !== undefined)
           fail(invariant, `${scope}: ${id} was applied over another device's ${field}, and nobody was told.`);
+        for (const record of versions)
+          if (record.seq === seq) fold(lastsOf(scope, `${record.collection}/${record.id}`), record);
       }
     },
   };
 };
 
-/** The versions of a record before a seq, those of the same commit included. */
-function versionsBefore(
-  history: History,
-  { scope, writes }: Committed,
-  { key, seq }: { key: string; seq: number },
-): Version[] {
-  const known = (history.scope(scope).versions.get(key) ?? []).filter((version) => version.seq < seq);
-  const seen = new Set(known.map((version) => version.seq));
-  const fresh = [...writes.history.map(({ record }) => record), ...writes.records]
-    .filter((it) => `${it.collection}/${it.id}` === key && it.seq < seq && !seen.has(it.seq))
-    .sort((a, b) => a.seq - b.seq);
-  return [...known, ...fresh.map((it) => ({ ...it, mutation: '' }))];
+/** The last version that gave a field another value while the record lived, and that value; undefined: it took it away. */
+interface Last {
+  seq: number;
+  writer: string;
+  value: string | undefined;
 }
 
-/** The last version that gave a field another value, while the record lived; undefined also when it was deleted since. */
-function lastChange(
-  versions: readonly Version[],
-  field: string,
-): { version: Version; value: string | undefined } | undefined {
-  let last: { version: Version; value: string | undefined } | undefined;
-  let before: string | undefined;
-  for (const version of versions) {
-    if (version.body === null) {
-      last = undefined;
-      before = undefined;
-      continue;
-    }
-    const value = JSON.stringify(sorted(JSON.parse(version.body)[field]));
-    if (value !== before) last = { version, value };
-    before = value;
+function fold(lasts: Map<string, Last>, { seq, writer, body }: StoredRecord): void {
+  if (body === null) {
+    lasts.clear();
+    return;
   }
-  return last;
+  const content = contentOf(body);
+  for (const field of new Set([...lasts.keys(), ...Object.keys(content)])) {
+    const value = JSON.stringify(sorted(content[field]));
+    if (value !== lasts.get(field)?.value) lasts.set(field, { seq, writer, value });
+  }
 }

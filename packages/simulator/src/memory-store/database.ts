@@ -31,6 +31,8 @@ export interface ScopeData {
   unique: Map<string, Map<string, UniqueHolder>>;
   held: Map<string, { held: HeldMutation; place: number }>;
   conflicts: Map<number, StoredConflict>;
+  /** Record key → its open conflicts. */
+  conflictsOpen: Map<string, Map<number, StoredConflict>>;
   /** Place of a life → the first seq committed in it. */
   lineage: Map<number, number>;
 }
@@ -43,6 +45,8 @@ export interface Database {
   codes: Map<string, EnrolmentCode>;
   reads: Map<string, ReadPosition>;
   quarantine: { place: number; scope: string | null; entry: Quarantined }[];
+  /** Device → how many of its payloads are kept there. */
+  payloads: Map<string, number>;
   audit: AuditEntry[];
   places: number;
   lock: Lock;
@@ -57,6 +61,7 @@ export function createDatabase(): Database {
     codes: new Map(),
     reads: new Map(),
     quarantine: [],
+    payloads: new Map(),
     audit: [],
     places: 0,
     lock: new Lock(),
@@ -77,6 +82,7 @@ export function scopeOf(database: Database, scope: string): ScopeData {
       unique: new Map(),
       held: new Map(),
       conflicts: new Map(),
+      conflictsOpen: new Map(),
       lineage: new Map(),
     };
     database.scopes.set(scope, data);

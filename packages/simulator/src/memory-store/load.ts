@@ -1,6 +1,6 @@
 // Fills working sets from the store in memory.
 
-import { bodyOf, type Needs, type StoredRecord, type UniqueHolder, type WorkingSet } from '@holdfast/core';
+import { bodyOf, type Needs, type UniqueHolder, type WorkingSet } from '@holdfast/core';
 import { type Database, type ScopeData, scopeOf } from './database.ts';
 
 export function loadScope(
@@ -27,31 +27,22 @@ export function loadScope(
       heldIds(data, (held) => held.waitsFor.length > 0 && held.replicas.includes(replica)),
     );
   for (const id of needs.held) set.held.set(id, data.held.get(id)?.held ?? null);
-  for (const [key, { collection, id }] of needs.conflictsOpen) {
-    const open = [...data.conflicts.values()].filter(
-      (it) => it.state === 'open' && it.collection === collection && it.record === id,
-    );
+  for (const key of needs.conflictsOpen.keys()) {
+    const open = [...(data.conflictsOpen.get(key)?.values() ?? [])];
     set.conflictsOpen.set(
       key,
       open.sort((a, b) => a.id - b.id),
     );
   }
   for (const id of needs.conflicts) set.conflicts.set(id, data.conflicts.get(id) ?? null);
-  for (const device of needs.quarantine) {
-    const kept = database.quarantine.filter(({ entry }) => entry.device === device && entry.payload !== null);
-    set.quarantine.set(device, kept.length);
-  }
+  for (const device of needs.quarantine) set.quarantine.set(device, database.payloads.get(device) ?? 0);
 }
 
 function versionAt(data: ScopeData, key: string, base: number): ReturnType<typeof bodyOf> {
   const now = data.records.get(key);
   if (!now) return null;
   if (now.seq <= base) return bodyOf(now);
-  const before = (data.history.get(key) ?? []).filter(({ seq }) => seq <= base);
-  const found = before.reduce<StoredRecord | undefined>(
-    (last, version) => (last && last.seq > version.seq ? last : version),
-    undefined,
-  );
+  const found = data.history.get(key)?.findLast(({ seq }) => seq <= base);
   return found ? bodyOf(found) : null;
 }
 

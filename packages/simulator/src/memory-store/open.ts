@@ -105,11 +105,13 @@ function watchEnd<Face extends object>(face: Face, staged: Staged): Face {
       throw error;
     }
   };
-  const methods = Object.entries(face).map(([name, method]) => [
-    name,
-    (...args: never[]) => call(method as (...args: never[]) => unknown, args),
-  ]);
-  return Object.fromEntries(methods) as Face;
+  return new Proxy(face, {
+    get: (target, name) => {
+      const method: unknown = Reflect.get(target, name);
+      if (typeof method !== 'function') return method;
+      return (...args: never[]) => call(method as (...args: never[]) => unknown, args);
+    },
+  });
 }
 
 /** Reads what was committed; what is written is staged until the commit, which nothing else can come before. */

@@ -20,9 +20,12 @@ export function createSnapshot(database: Database): StoreSnapshot {
     verdicts: async (scope, replica, after, max) =>
       readVerdicts(scoped(scope).verdicts.get(replica) ?? new Map(), after, max),
     async conflicts(scope, { ids, state, after = 0, max }) {
-      const wanted = ids && new Set(ids);
-      return [...scoped(scope).conflicts.values()]
-        .filter((it) => it.id > after && (!state || it.state === state) && (!wanted || wanted.has(it.id)))
+      const { conflicts } = scoped(scope);
+      const asked = ids
+        ? [...new Set(ids)].flatMap((id) => conflicts.get(id) ?? [])
+        : [...conflicts.values()];
+      return asked
+        .filter((it) => it.id > after && (!state || it.state === state))
         .sort((a, b) => a.id - b.id)
         .slice(0, max);
     },
@@ -101,7 +104,12 @@ function readVerdicts(
   after: number,
   max: number,
 ): { verdicts: readonly LoggedVerdict[]; leftOutAsOf: number | null } {
-  const rest = [...log.values()].filter(({ n }) => n > after).sort((a, b) => a.n - b.n);
+  // The numbers rise by one, from 1.
+  const rest: LoggedVerdict[] = [];
+  for (let n = Math.max(0, after) + 1; n <= log.size; n += 1) {
+    const logged = log.get(n);
+    if (logged) rest.push(logged);
+  }
   const left = rest.slice(max);
   const leftOutAsOf = left.length > 0 ? Math.min(...left.map(({ verdict }) => verdict.asOf)) : null;
   return { verdicts: rest.slice(0, max), leftOutAsOf };

@@ -1,7 +1,8 @@
 // Writes what a plan decided into the store in memory. Each write names the whole new state.
 
-import { type StoredRecord, uniqueKey, type Writes } from '@holdfast/core';
+import { recordKey, type StoredConflict, type StoredRecord, uniqueKey, type Writes } from '@holdfast/core';
 import { type Life, StoreError } from 'holdfast/store';
+import { keptOf } from '../kept.ts';
 import { type Database, type ScopeData, scopeOf } from './database.ts';
 
 export function writeScope(
@@ -28,22 +29,28 @@ export function writeScope(
   for (const held of writes.held.put) {
     database.places += 1;
     const place = data.held.get(held.mutation.id)?.place ?? database.places;
-    data.held.set(held.mutation.id, { held: copyOf(held), place });
+    data.held.set(held.mutation.id, { held: keptOf(held), place });
   }
-  for (const conflict of writes.conflicts) data.conflicts.set(conflict.id, copyOf(conflict));
+  for (const conflict of writes.conflicts) writeConflict(data, keptOf(conflict));
   for (const entry of writes.quarantine) {
     database.places += 1;
     database.quarantine.push({
       place: database.places,
       scope: entry.inScope ? scope : null,
-      entry: copyOf(entry),
+      entry: keptOf(entry),
     });
+    if (entry.payload !== null)
+      database.payloads.set(entry.device, (database.payloads.get(entry.device) ?? 0) + 1);
   }
 }
 
-/** What is handed in must not change in here when the caller changes it, and what is handed out is not to be changed. */
-function copyOf<Value>(value: Value): Value {
-  return JSON.parse(JSON.stringify(value)) as Value;
+function writeConflict(data: ScopeData, conflict: StoredConflict): void {
+  data.conflicts.set(conflict.id, conflict);
+  const key = recordKey(conflict.collection, conflict.record);
+  const open = data.conflictsOpen.get(key) ?? new Map<number, StoredConflict>();
+  data.conflictsOpen.set(key, open);
+  if (conflict.state === 'open') open.set(conflict.id, conflict);
+  else open.delete(conflict.id);
 }
 
 function writeLineage(database: Database, data: ScopeData, { commits }: Writes, life: Life): void {
@@ -66,8 +73,11 @@ function writeRecords(data: ScopeData, { records, history, commits }: Writes): v
   }
   for (const { record } of history) {
     const key = `${record.collection}/${record.id}`;
-    const versions = (data.history.get(key) ?? []).filter(({ seq }) => seq !== record.seq);
-    data.history.set(key, [...versions, { ...record }]);
+    const versions = data.history.get(key) ?? [];
+    data.history.set(key, versions);
+    // Written again, it stands for the one that was there.
+    if (versions.at(-1)?.seq === record.seq) versions.pop();
+    versions.push({ ...record });
     see(record);
   }
   for (const commit of commits) {
