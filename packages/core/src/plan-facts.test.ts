@@ -181,7 +181,6 @@ describe('a conflict never holds a fact', () => {
     scope.resolve(1, 'device');
     expect(scope.body('shelves', 's1')).toEqual({ name: 'A3', note: 'full', load: 11.5 });
   });
-  });
 
   test('beyond the bounds it is logged as settled for the server’s side, and a person may still decide otherwise', () => {
     const scope = new TestScope(undefined, { limits: { conflictMutationsMax: 2, conflictsOpenMax: 1 } });
