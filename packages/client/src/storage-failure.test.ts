@@ -166,20 +166,31 @@ test('a sync that meets a full disk at any point reports it, half-applies nothin
   throw new Error('The sync never came through.');
 });
 
-test('a replica that syncs by itself resumes by itself when the storage has room again', async () => {
-  const storage = failingStorage();
-  const { shop, server, time } = await openBench({ storage, automatic: { everyMs: 600_000 } });
-  await settle();
-  server.write('items', 'a', { name: 'a' });
-  storage.failCommits('busy');
-  await shop.sync();
-  expect(await shop.status()).toMatchObject({ state: 'storageFailed', reason: { code: 'storage_busy' } });
-  await time.pass(10_000);
-  expect(await shop.items.list()).toEqual([]);
-  storage.failCommits(undefined);
-  await time.pass(60_000);
-  expect((await shop.items.list()).length).toBe(1);
-});
+test.each([
+  ['busy', 'storageFailed'],
+  ['full', 'storageFull'],
+] as const)(
+  'a replica that syncs by itself goes on by itself when the storage is no longer %s',
+  async (code, state) => {
+    const storage = failingStorage();
+    const { shop, server, time } = await openBench({ storage, automatic: { everyMs: 600_000 } });
+    await settle();
+    server.write('items', 'a', { name: 'a' });
+    storage.failCommits(code);
+    expect(await shop.sync()).toMatchObject({ ok: false, reason: { code: `storage_${code}` } });
+    expect(await shop.status()).toMatchObject({ state, reason: { code: `storage_${code}` } });
+    await expect(shop.items.put({ id: 'b', name: 'b' })).rejects.toMatchObject({
+      name: 'StorageError',
+      code,
+    });
+    await time.pass(10_000);
+    expect(await shop.items.list()).toEqual([]);
+    storage.failCommits(undefined);
+    await time.pass(60_000);
+    expect((await shop.items.list()).map(({ id }) => id)).toEqual(['a']);
+    expect((await shop.status()).state).toBe('idle');
+  },
+);
 
 test('an id that could not be stored is not used: the replica does not open', async () => {
   const storage = failingStorage();
