@@ -1,7 +1,7 @@
 // The data folder: whom it lets in (mode 0700), how commands find the running server (server.json) and prove that they may
 // speak to it (admin.token, mode 0600). Whoever can read the token can read the database beside it.
 
-import { chmod, mkdir, open, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { lstat, mkdir, open, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { Random } from '@holdfast/core';
 import { StartError } from './start-error.ts';
@@ -16,14 +16,17 @@ export const databaseFile = (data: string): string => join(data, 'holdfast.db');
 const serverFile = (data: string): string => join(data, 'server.json');
 const tokenFile = (data: string): string => join(data, 'admin.token');
 
-/** Makes the folder, for its owner alone, and sees that a file can be made in it. Throws a StartError. */
+/** Makes the folder, for its owner alone, and sees that a file can be made in it, by whom it should. Throws a StartError. */
 export async function makeDataFolder(data: string): Promise<void> {
   try {
     await makeFolder(data);
     const trial = join(data, '.trial');
-    await writeFile(trial, '', { mode: 0o600 });
     await rm(trial, { force: true });
+    await writeFile(trial, '', { mode: 0o600, flag: 'wx' });
+    await rm(trial, { force: true });
+    await refuseOpenFolder(data);
   } catch (error) {
+    if (error instanceof StartError) throw error;
     const reason = (error as NodeJS.ErrnoException).code ?? 'unknown';
     throw new StartError('data_unusable', {
       message: `The data folder ${data} cannot be written (${reason}).`,
@@ -31,6 +34,15 @@ export async function makeDataFolder(data: string): Promise<void> {
       cause: error,
     });
   }
+}
+
+/** Whoever may write there could put a token or a database of his own in it, before the server makes them. */
+async function refuseOpenFolder(data: string): Promise<void> {
+  if (process.getuid === undefined || ((await stat(data)).mode & 0o002) === 0) return;
+  throw new StartError('data_unusable', {
+    message: `Every user of this machine may write in the data folder ${data}.`,
+    help: `Run chmod 700 ${data} if what lies in it is yours, or name another folder with --data.`,
+  });
 }
 
 /** Not by mkdir's own `recursive`: it never comes back where a folder refuses to hold another (/proc; Node 26.10). */
@@ -44,18 +56,22 @@ async function makeFolder(path: string): Promise<void> {
   });
 }
 
-/** The token by which commands prove themselves to the running server; made once, from 256 random bits. */
+/** The token by which commands prove themselves to the running server: 256 random bits, made anew when others may know it. */
 export async function ensureAdminToken(data: string, random: Random): Promise<string> {
   const file = tokenFile(data);
   const known = await readAdminToken(data);
-  if (known !== undefined) {
-    // Somebody may have copied the folder with wider rights.
-    if (((await stat(file)).mode & 0o077) !== 0) await chmod(file, 0o600);
-    return known;
-  }
+  if (known !== undefined && (await isOwn(file))) return known;
   const token = Buffer.from(random.bytes(32)).toString('base64url');
   await writeWhole(file, `${token}\n`);
   return token;
+}
+
+/** Whether nobody else can have read or written it: others know a token that came with wider rights, or by another's hand. */
+async function isOwn(file: string): Promise<boolean> {
+  const { getuid } = process;
+  if (getuid === undefined) return true;
+  const found = await lstat(file);
+  return found.isFile() && found.uid === getuid() && (found.mode & 0o077) === 0;
 }
 
 /** Undefined when there is none, or none that was written whole. */

@@ -9,6 +9,7 @@ import {
   type CommandContext,
   type CommonFlags,
   describeCommand,
+  keepFilesPrivate,
   readWhole,
   withCommonFlags,
 } from './command.ts';
@@ -38,6 +39,7 @@ export const addDoctor: AddCommand = (program, context) => {
 
 async function examine(context: CommandContext, flags: DoctorFlags): Promise<void> {
   const { terminal } = context;
+  keepFilesPrivate();
   terminal.progress('Looking…');
   const findings = await findAll(createSettings(terminal, flags), flags);
   terminal.progress('');

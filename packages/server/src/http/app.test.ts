@@ -149,6 +149,16 @@ test('what does not exist is not found, whatever its body', async () => {
     { method: 'POST', url: '/v1/exchange/', headers: { 'content-type': 'text/plain' }, payload: 'x' },
     { method: 'POST', url: '/ECHO', headers: json, payload: '{' },
     { method: 'GET', url: '/%zz' },
+    ...['/metrics', '/debug', '/debug/pprof', '/.git/config', '/.env', '/server-status', '/v0/exchange'].map(
+      (url) => ({ method: 'GET' as const, url }),
+    ),
+    ...[
+      '/v1/exchange/..;/admin/keys',
+      '/v1/../../etc/passwd',
+      '/v1/%00',
+      '/\u00e9',
+      `/${'a'.repeat(10_000)}`,
+    ].map((url) => ({ method: 'GET' as const, url })),
   ] as const;
   for (const request of asked)
     expect(readError(await app.inject(request))).toEqual({ status: 404, code: 'not_found', field: 'path' });

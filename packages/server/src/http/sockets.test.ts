@@ -120,6 +120,12 @@ test.each([
     'method_refused',
   ],
   [
+    'a socket of another kind',
+    'GET /v1/live HTTP/1.1\r\nHost: localhost\r\nconnection: upgrade, close\r\nupgrade: websocket\r\nsec-websocket-version: 13\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\nsec-websocket-extensions: constructor\r\n\r\n',
+    404,
+    'not_found',
+  ],
+  [
     'a question to all paths',
     'OPTIONS * HTTP/1.1\r\nHost: localhost\r\nconnection: close\r\n\r\n',
     404,
