@@ -21,5 +21,12 @@ export function nodeTimer(): Timer {
   };
 }
 
+/** Resolves when everything else that is due has had its turn. */
+export function nodeTurn(): Promise<void> {
+  return new Promise((resolve) => {
+    setImmediate(resolve);
+  });
+}
+
 /** Beyond it setTimeout fires at once (a signed 32-bit number of milliseconds). */
 const delayMsMax = 2 ** 31 - 1;

@@ -289,6 +289,19 @@ describe('the file', () => {
     expect(seen).toEqual(['1', '2', '2', '1']);
   });
 
+  test('a program that writes in a loop does not keep the event loop from turning', async () => {
+    const storage = await open();
+    let turns = 0;
+    const count = (): void => {
+      turns += 1;
+      counting = setImmediate(count);
+    };
+    let counting = setImmediate(count);
+    for (let at = 0; at < 20; at += 1) await put(storage, String(at), at);
+    clearImmediate(counting);
+    expect(turns).toBeGreaterThanOrEqual(19);
+  });
+
   test('its WAL is cut again after a transaction that made it long', async () => {
     const storage = await open();
     const value = 'x'.repeat(1_000);

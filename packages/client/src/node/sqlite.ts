@@ -6,6 +6,7 @@ import { DatabaseSync } from 'node:sqlite';
 import type { Schema } from '@holdfast/core';
 import { type Storage, StorageError } from '../storage/port.ts';
 import { createSyncStorage } from '../storage/sync-storage.ts';
+import { nodeTurn } from './clock.ts';
 import { SqliteDriver } from './sqlite-driver.ts';
 import { storageFault } from './sqlite-fault.ts';
 import { homeOf, settleHome } from './sqlite-home.ts';
@@ -41,7 +42,7 @@ export async function openSqliteStorage(options: SqliteOptions): Promise<Storage
     settleHome(db, path);
     configure(db, fileBytesMax);
     if (schema) syncViews(db, schema);
-    return createSyncStorage(new SqliteDriver(db, lock));
+    return createSyncStorage(new SqliteDriver(db, lock), nodeTurn);
   } catch (error) {
     if (db?.isOpen) db.close();
     lock?.release();

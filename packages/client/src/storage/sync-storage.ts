@@ -31,14 +31,20 @@ export interface SyncDriver {
   close(): void;
 }
 
-export function createSyncStorage(driver: SyncDriver): Storage {
+/**
+ * `turn`: one turn of the event loop, taken after each write. A driver that answers at once would otherwise keep a program that
+ * writes in a loop from its timers, sockets and screen until the loop ends, and the sync would wait all the while.
+ */
+export function createSyncStorage(driver: SyncDriver, turn?: () => Promise<void>): Storage {
   const turns = createTurns();
   let closing: Promise<void> | undefined;
   return {
     async transaction(mode, work) {
       if (closing !== undefined) throw new StorageError('closed', 'The storage was closed.');
       if (mode === 'read') return turns.take('shared', () => read(driver, work));
-      return turns.take('alone', () => write(driver, mode, work));
+      const result = await turns.take('alone', () => write(driver, mode, work));
+      await turn?.();
+      return result;
     },
     close() {
       closing ??= turns.take('alone', async () => driver.close());
