@@ -386,6 +386,19 @@ function testFaults(open: OpenStore, outlives: boolean): void {
     await store.probe();
   });
 
+  test('a probe asks for as much room as the last commit did not find, until a commit finds some', async () => {
+    const { store } = await open({ sizeBytesMax: 1_000_000 });
+    await store.probe();
+    const held = heldMutation('large', { hash: 'x'.repeat(1_500_000) });
+    await expect(
+      write(store, writesOf({ scope: { held: 1 }, held: { put: [held], remove: [] } })),
+    ).rejects.toMatchObject({ code: 'full' });
+    await expect(store.probe()).rejects.toMatchObject({ code: 'full' });
+    await expect(store.probe()).rejects.toMatchObject({ code: 'full' });
+    await write(store, series(1, 1));
+    await store.probe();
+  });
+
   test('a probe leaves nothing behind', async () => {
     const { store } = await open();
     await write(store, series(1, 1));

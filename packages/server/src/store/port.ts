@@ -240,7 +240,10 @@ export interface Store {
   readonly identity: IdentityStore;
   commit<Result>(work: (transaction: StoreTransaction) => Promise<Result>): Promise<Result>;
   read<Result>(work: (snapshot: StoreSnapshot) => Promise<Result>): Promise<Result>;
-  /** Resolves when a write that needs room has become durable and was taken back; rejects with a StoreError when none can. */
+  /**
+   * Resolves when a write that needs room has become durable and was taken back; rejects with a StoreError when none can. When
+   * the last commit found no room, it needs as much as that one.
+   */
   probe(): Promise<void>;
   /** Copies one state of the database to a new file while the store goes on. */
   backup(file: string): Promise<{ bytes: number }>;

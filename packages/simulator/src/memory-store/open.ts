@@ -27,6 +27,7 @@ export function openMemoryStore(options: MemoryStoreOptions): Store {
   else if (database.lives.at(-1)?.id !== life.id)
     throw new StoreError('failed', 'A life’s id is used once; this one began before another.');
   let closed = false;
+  let wantedChars = probeChars;
   const locked = <Result>(work: () => Promise<Result>): Promise<Result> =>
     closed ? Promise.reject(closedError()) : database.lock.take(work);
   return {
@@ -40,8 +41,11 @@ export function openMemoryStore(options: MemoryStoreOptions): Store {
         try {
           const result = await work(watchEnd(createTransaction(options, staged), staged));
           staged.end();
-          if (sizeBytesMax !== undefined && sizeOf(database) + staged.chars > sizeBytesMax && !staged.frees)
+          if (sizeBytesMax !== undefined && sizeOf(database) + staged.chars > sizeBytesMax && !staged.frees) {
+            wantedChars = Math.max(wantedChars, staged.chars);
             throw new StoreError('full', 'The store has reached its bound.');
+          }
+          wantedChars = probeChars;
           for (const apply of staged.writes) apply();
           return result;
         } catch (error) {
@@ -62,7 +66,7 @@ export function openMemoryStore(options: MemoryStoreOptions): Store {
       }),
     probe: () =>
       locked(async () => {
-        if (sizeBytesMax !== undefined && sizeOf(database) + probeChars > sizeBytesMax)
+        if (sizeBytesMax !== undefined && sizeOf(database) + wantedChars > sizeBytesMax)
           throw new StoreError('full', 'The store has reached its bound.');
       }),
     backup: () =>

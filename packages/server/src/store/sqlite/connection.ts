@@ -21,6 +21,7 @@ export class Connection {
   readonly #busyMsMax: number;
   readonly #observe: Observe | undefined;
   readonly #statements = new Map<string, StatementSync>();
+  #bulkChars = 0;
 
   constructor(options: ConnectionOptions) {
     this.#busyMsMax = options.busyMsMax;
@@ -37,6 +38,11 @@ export class Connection {
   /** For node:sqlite's own functions, such as its backup. */
   get database(): DatabaseSync {
     return this.#database;
+  }
+
+  /** Of all texts that were given to `bulk`. */
+  get bulkChars(): number {
+    return this.#bulkChars;
   }
 
   get inTransaction(): boolean {
@@ -86,7 +92,10 @@ export class Connection {
    */
   bulk(sql: string, rows: readonly (readonly unknown[])[], ...values: SQLInputValue[]): number {
     let changes = 0;
-    for (const text of jsonTexts(rows)) changes += this.run(sql, text, ...values);
+    for (const text of jsonTexts(rows)) {
+      this.#bulkChars += text.length;
+      changes += this.run(sql, text, ...values);
+    }
     return changes;
   }
 

@@ -22,7 +22,10 @@ import { Wal, type WalBounds } from './wal.ts';
 
 const probeKey = 'probe';
 /** Takes pages of its own: a row that is changed in its place can be written when nothing else can. */
-const probeText = 'x'.repeat(65_536);
+const probeCharsMin = 65_536;
+const probeCharsMax = 8_388_608;
+/** What a commit takes of the file and its log, over what it was given. */
+const probeFactor = 2;
 
 export interface SqliteStoreDeps {
   life: Life;
@@ -46,6 +49,8 @@ export class SqliteStore implements Store {
   readonly #wal: Wal | undefined;
   #writer: Connection | undefined;
   #reader: Connection | undefined;
+  /** How much room a probe asks for. */
+  #probeChars = probeCharsMin;
   /** Why nothing more is taken. */
   #end: StoreError | undefined;
 
@@ -91,7 +96,8 @@ export class SqliteStore implements Store {
 
   async probe(): Promise<void> {
     // Two commits: what is written and removed in one needs no room.
-    await this.#commit(async (connection) => writeMeta(connection, probeKey, probeText));
+    const text = 'x'.repeat(this.#probeChars);
+    await this.#commit(async (connection) => writeMeta(connection, probeKey, text));
     await this.#commit(async (connection) => connection.run('DELETE FROM hf_meta WHERE key = ?', probeKey));
   }
 
@@ -124,9 +130,19 @@ export class SqliteStore implements Store {
   #commit<Result>(work: (connection: Connection) => Promise<Result>): Promise<Result> {
     if (this.#end) return Promise.reject(this.#end);
     return this.#writes.take(async () => {
-      const result = await this.#within('BEGIN IMMEDIATE', 'writer', work);
-      this.#tend((connection) => this.#wal?.tend(connection));
-      return result;
+      const before = this.#writer?.bulkChars ?? 0;
+      try {
+        const result = await this.#within('BEGIN IMMEDIATE', 'writer', work);
+        this.#probeChars = probeCharsMin;
+        this.#tend((connection) => this.#wal?.tend(connection));
+        return result;
+      } catch (error) {
+        if (error instanceof StoreError && error.code === 'full') {
+          const wanted = ((this.#writer?.bulkChars ?? 0) - before) * probeFactor;
+          this.#probeChars = Math.min(probeCharsMax, Math.max(this.#probeChars, wanted));
+        }
+        throw error;
+      }
     });
   }
 
