@@ -31,6 +31,10 @@ const states: Record<FaultKind, readonly string[]> = {
   clock_jump: ['up', 'down'],
   revoke_key: ['up', 'down'],
   end_scope: ['up', 'down'],
+  old_device: ['start'],
+  upgrade_device: ['up', 'down'],
+  old_server: ['start'],
+  upgrade_server: ['up', 'down'],
   set_back: ['up', 'down'],
 };
 

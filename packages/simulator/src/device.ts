@@ -145,6 +145,12 @@ export class Device implements DeviceView {
     this.disk.setTo(copy);
   }
 
+  /** The application is installed anew, with the newer schema, on the storage as it is. */
+  upgrade(): void {
+    this.schemaVersion = 2;
+    if (this.isUp) this.crash(false);
+  }
+
   /** The application has new credentials. */
   resume(): void {
     this.#replica?.resume();

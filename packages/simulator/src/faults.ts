@@ -34,6 +34,11 @@ const rates = {
   // Rights, per tick.
   revoke_key: 0.02,
   end_scope: 0.03,
+  // Versions of the schema: when a device or the servers are made, and per tick.
+  old_device: 0.4,
+  upgrade_device: 0.06,
+  old_server: 0.4,
+  upgrade_server: 0.06,
   // A device whose storage is set back to an older copy, per tick.
   set_back: 0.02,
 } as const;

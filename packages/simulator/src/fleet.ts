@@ -46,9 +46,11 @@ export function createFleet(world: World): Fleet {
     devices,
     async start() {
       operator = new Operator(world, await opener.open());
+      if (world.faults.strikes('old_server', 'start')) for (const server of servers) server.schemaVersion = 1;
       for (const server of servers) await server.start();
       for (const device of devices) {
         setClock(world, device);
+        if (world.faults.strikes('old_device', 'start')) device.schemaVersion = 1;
         await operator.give(device, profile.scopes);
         await device.start();
       }
@@ -57,6 +59,7 @@ export function createFleet(world: World): Fleet {
     heal() {
       world.faults.heal();
       network.heal();
+      upgradeServers(servers);
       for (const device of devices) {
         device.working = false;
         device.comeBack();
@@ -119,6 +122,12 @@ function setClock(world: World, device: Device): void {
   if (world.faults.strikes('clock_drift', 'start')) device.clockDrift = drift;
 }
 
+/** All at once: a server of the old schema does not work beside one of the new. */
+function upgradeServers(servers: readonly ServerProcess[]): void {
+  if (servers.every(({ schemaVersion }) => schemaVersion === 2)) return;
+  for (const server of servers) server.upgrade();
+}
+
 interface Targets {
   devices: readonly Device[];
   servers: readonly ServerProcess[];
@@ -133,6 +142,9 @@ function startNemesis(world: World, targets: Targets): void {
     if (world.faults.healed) return;
     world.timeline.after(1_000, tick);
     for (const device of targets.devices) strikeDevice(world, { ...targets, device, copies });
+    const state = targets.servers.every(({ isUp }) => isUp) ? 'up' : 'down';
+    const old = targets.servers.some(({ schemaVersion }) => schemaVersion === 1);
+    if (old && world.faults.strikes('upgrade_server', state)) upgradeServers(targets.servers);
     if (world.stream('decisions').chance(0.6))
       void targets.operator.decide(world.stream('decisions').pick(targets.servers));
   };
@@ -166,6 +178,7 @@ function strikeDevice(
     );
     timeline.after(restoreMs, () => void operator.give(device, profile.scopes));
   }
+  if (device.schemaVersion === 1 && faults.strikes('upgrade_device', state)) device.upgrade();
   if (keep && device.isUp && !copies.has(device)) copies.set(device, device.disk.copy());
   const copy = copies.get(device);
   if (copy && faults.strikes('set_back', state)) {

@@ -90,6 +90,16 @@ export class ServerProcess {
     if (generation === this.#generation) this.#life = { engine, exchange };
   }
 
+  get isUp(): boolean {
+    return this.#life !== undefined;
+  }
+
+  /** Comes back with the newer schema. */
+  upgrade(): void {
+    this.schemaVersion = 2;
+    if (this.isUp) this.crash();
+  }
+
   /** The process is gone: its promises settle for nobody, its timers never fire, its connections break. */
   crash(): void {
     this.#generation += 1;

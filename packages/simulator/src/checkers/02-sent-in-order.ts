@@ -117,10 +117,9 @@ function earlierOn({ entries, touching }: Outbox, key: string, { place, again }:
   for (const other of touching.get(key) ?? []) {
     const entry = entries.get(other);
     if (!entry || entry.place >= place) continue;
-    // What the server has answered keeps nothing back that is only to be told again.
-    const answered = entry.state === 'settled' || entry.state === 'conflict';
+    // What the server lets wait keeps nothing back that is only to be told again.
     const waits = entry.state === 'waiting' && !again;
-    if (isSendable(entry) || waits || (!answered && entry.state !== 'waiting')) found.push(entry);
+    if (isSendable(entry) || waits || entry.state === 'held') found.push(entry);
   }
   return found.sort((a, b) => a.place - b.place);
 }

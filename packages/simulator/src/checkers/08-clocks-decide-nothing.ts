@@ -28,7 +28,7 @@ export const clocksDecideNothing: MakeChecker = ({ history, fail }) => {
       fail(invariant, `${scope}: ${key} is dated ${record.madeAt - serverMs} ms after its arrival.`);
     const made = history.made.get(id)?.mutation;
     // Without one it is the server's own: a person's decision.
-    if (!made || decidedByPerson(event, record)) return;
+    if (!made || decidedByPerson(event, id)) return;
     const resurrects =
       before?.body === null && record.body !== null && !isSameDevice(before.writer, record.writer);
     if (resurrects && !sawDelete(made, key, before.seq))
@@ -73,8 +73,10 @@ export const clocksDecideNothing: MakeChecker = ({ history, fail }) => {
   };
 };
 
-function decidedByPerson({ writes }: Committed, { seq }: StoredRecord): boolean {
-  return writes.conflicts.some(({ settlement }) => settlement?.by === 'person' && settlement.seq === seq);
+function decidedByPerson({ writes }: Committed, mutation: string): boolean {
+  return writes.conflicts.some(
+    ({ settlement, mutations }) => settlement?.by === 'person' && mutations.includes(mutation),
+  );
 }
 
 function lastOf(history: History, scope: string, key: string): Version | undefined {
