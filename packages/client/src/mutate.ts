@@ -15,6 +15,7 @@ import {
   type TimerHandle,
 } from '@holdfast/core';
 import { v7 as uuidv7 } from 'uuid';
+import { assertName } from './assert-name.ts';
 import { ReplicaError } from './errors.ts';
 import type { Inside } from './inside.ts';
 import { makeChange, type Wish } from './make-change.ts';
@@ -148,6 +149,7 @@ export class MutationDraft {
   #entry(server: { offset: number; seen: number }): OutboxEntry {
     const { clock, session, schema } = this.#deps;
     const actor = this.#deps.actor();
+    if (actor !== undefined) assertName('The actor', actor, this.#deps.limits.idCharsMax);
     this.progress.place += 1;
     const mutation: Mutation = {
       id: this.id,

@@ -532,10 +532,22 @@ test('contradicting limits are refused at the opening', async () => {
   await expect(openBench({ limits: { mutationChangesMax: 0 } })).rejects.toThrow(RangeError);
 });
 
-test('a scope’s name is a text of some length', async () => {
-  const { replica } = await openBench();
-  for (const name of ['', 'x'.repeat(201), '\ud800', 'a\0'])
+test.each(['', 'x'.repeat(201), '\ud800', 'a\0', 5 as never])(
+  'a name that the server would refuse is refused at once: %j',
+  async (name) => {
+    const { replica } = await openBench();
     expect(() => replica.scope(name)).toThrow(TypeError);
+    await expect(openBench({ device: name })).rejects.toThrow(TypeError);
+    if (typeof name === 'string') await expect(openBench({ actor: name })).rejects.toThrow(TypeError);
+    const { shop } = await openBench({ actor: () => name });
+    await expect(shop.items.put({ id: 'a', name: 'a' })).rejects.toThrow(TypeError);
+    expect(await shop.items.list()).toEqual([]);
+  },
+);
+
+test.each([0, 11, Number.NaN])('there is no priority %d', async (minPriority) => {
+  const { shop } = await openBench();
+  await expect(shop.sync({ minPriority })).rejects.toThrow(RangeError);
 });
 
 /** A storage in memory that can be opened again. */

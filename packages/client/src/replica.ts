@@ -10,6 +10,7 @@ import {
   type Schema,
   type Timer,
 } from '@holdfast/core';
+import { assertName } from './assert-name.ts';
 import { type CycleOptions, noTally } from './cycle/state.ts';
 import { ReplicaError } from './errors.ts';
 import { type AsyncVariable, createInside, type Inside } from './inside.ts';
@@ -35,7 +36,7 @@ export interface ReplicaOptions<S extends Schema> {
   timer: Timer;
   /** Absent: a mutation that awaits the replica itself ends only after 30 seconds. */
   asyncVariable?: AsyncVariable;
-  /** The person acting; a function is asked for each mutation. */
+  /** The person acting, as a text of at most 200 characters; a function is asked for each mutation. */
   actor?: string | (() => string | undefined);
   limits?: Partial<Limits>;
   /** The replica syncs by itself: after writes, after failures, and so often when idle. Absent: only on `sync()`. */
@@ -79,6 +80,8 @@ export interface ReplicaStatus {
 /** Opens a replica on a storage. The replica takes the storage over and closes it. */
 export async function createReplica<S extends Schema>(options: ReplicaOptions<S>): Promise<Replica<S>> {
   const limits = assertLimits({ ...defaultLimits, ...options.limits });
+  assertName('The device’s id', options.device, limits.idCharsMax);
+  if (typeof options.actor === 'string') assertName('The actor', options.actor, limits.idCharsMax);
   const clock = soundClock(options.clock);
   await options.storage.transaction('durable', async (tx) => {
     if (!(await readIdentity(tx))) await writeIdentity(tx, { id: randomId(options.random), former: [] });
@@ -130,14 +133,7 @@ class OpenReplica<S extends Schema> implements Replica<S> {
     this.#assertOpen();
     const known = this.#scopes.get(name);
     if (known) return known;
-    if (
-      name.length === 0 ||
-      name.length > this.#limits.idCharsMax ||
-      !name.isWellFormed() ||
-      name.includes('\0')
-    ) {
-      throw new TypeError(`A scope's name is a text of 1 to ${this.#limits.idCharsMax} characters.`);
-    }
+    assertName('A scope’s name', name, this.#limits.idCharsMax);
     const { schema, clock, random, timer, actor } = this.#options;
     const scope = createScope<S>({
       deps: {
@@ -150,7 +146,7 @@ class OpenReplica<S extends Schema> implements Replica<S> {
         limits: this.#limits,
         session: this.#session,
         inside: this.#inside,
-        actor: () => (typeof actor === 'function' ? actor() : actor),
+        actor: typeof actor === 'function' ? actor : () => actor,
       },
       written: () => this.#runners.get(name)?.dispatch({ type: 'write' }),
       sync: (options) => this.#syncScope(name, options),
@@ -216,6 +212,7 @@ class OpenReplica<S extends Schema> implements Replica<S> {
 
   async #syncScope(name: string, options?: SyncOptions): Promise<SyncResult> {
     this.#assertCallable();
+    assertPriority(options?.minPriority);
     const runner = this.#runner(name);
     const reason = { code: 'no_transport', message: 'The replica was opened without a transport.' };
     const result = runner ? await runner.sync(options) : { ok: false, ...noTally(), reason };
@@ -273,4 +270,8 @@ class OpenReplica<S extends Schema> implements Replica<S> {
       batchMutationsMax: this.#limits.batchMutationsMax,
     };
   }
+}
+
+function assertPriority(priority = 1): void {
+  if (!(priority >= 1 && priority <= 10)) throw new RangeError('minPriority is a number from 1 to 10.');
 }

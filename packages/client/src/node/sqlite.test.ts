@@ -245,6 +245,9 @@ describe('faults', () => {
   test('a folder that is not there, a newer file and another program’s file are refused in words', async () => {
     const opening = (path: string): Promise<Storage> => openSqliteStorage({ path });
     await expect(opening(join(folder, 'nowhere', 'a.db'))).rejects.toThrow(/no folder/);
+    await expect(opening(folder)).rejects.toThrow(/is a folder/);
+    symlinkSync(newPath(), join(folder, 'dangling.db'));
+    await expect(opening(join(folder, 'dangling.db'))).rejects.toThrow(/not there/);
     const storage = await open();
     await storage.close();
     const newer = new DatabaseSync(lastPath());

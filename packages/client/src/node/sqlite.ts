@@ -1,6 +1,6 @@
 // A replica's storage in an SQLite file.
 
-import { realpathSync } from 'node:fs';
+import { lstatSync, realpathSync, statSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import type { Schema } from '@holdfast/core';
@@ -74,11 +74,11 @@ const walBytesKept = 8 * 1_048_576;
 
 /** The lock and the WAL lie beside the file itself, whatever link it is opened by; else two links would be two databases. */
 function realPath(path: string): string {
-  try {
-    return realpathSync(path);
-  } catch {
-    // It is not there yet.
-  }
+  const found = statSync(path, { throwIfNoEntry: false });
+  if (found?.isDirectory()) throw new StorageError('failed', `${path} is a folder, not a replica’s file.`);
+  if (found) return realpathSync(path);
+  if (lstatSync(path, { throwIfNoEntry: false }))
+    throw new StorageError('failed', `${path} is a link to a file that is not there.`);
   try {
     return join(realpathSync(dirname(path)), basename(path));
   } catch (error) {
