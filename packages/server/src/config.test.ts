@@ -45,6 +45,16 @@ test('what is given is kept', () => {
   expect(config.sizeBytesMax).toBe(10_000_000);
 });
 
+test('a limit that only has to stay within another follows it', () => {
+  const { limits } = defineConfig({ schema, limits: { devicesMax: 10 } });
+  expect(limits).toMatchObject({ devicesMax: 10, devicesPerKeyMax: 10 });
+  const given = { batchMutationsMax: 9_000, answerVerdictsMax: 9_000, groupChangesMax: 9_000 };
+  expect(defineConfig({ schema, limits: given }).limits.refusalsPerDeviceMax).toBe(9_000);
+  expect(() => defineConfig({ schema, limits: { devicesMax: 10, devicesPerKeyMax: 20 } })).toThrow(
+    'devicesMax',
+  );
+});
+
 test.each<[string, object, string]>([
   ['no schema', { schema: undefined }, 'schema'],
   ['a schema of one’s own', { schema: { version: 1 } }, 'schema'],
@@ -108,7 +118,8 @@ test('a file is read with its types, and its data folder lies beside it', async 
 
 test.each([
   ['missing', undefined, 'config_missing', undefined, /no config file/],
-  ['a syntax error', 'export default {', 'config_broken', undefined, /./],
+  ['a syntax error', 'export default {\n  port: ;\n};\n', 'config_broken', undefined, /config\.ts, line 2: /],
+  ['nothing that is exported', 'const port = 1;\nvoid port;\n', 'config_broken', undefined, /default export/],
   ['no default export', `${head}export const config = 1;`, 'config_broken', undefined, /default export/],
   [
     'a wrong option',
@@ -129,7 +140,7 @@ test.each([
     `import { defineSchema } from ${core};\nexport default defineSchema({ version: 0, collections: {} });`,
     'config_broken',
     undefined,
-    /version/,
+    /config\.ts, line 2: .*version/,
   ],
   [
     'an unknown module',

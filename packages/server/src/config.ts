@@ -111,9 +111,10 @@ export async function loadConfig(path: string): Promise<Config> {
     });
   }
   const module = (await import(pathToFileURL(file).href).catch((error: unknown) => {
-    throw brokenFile(path, error);
+    throw brokenFile({ path, file }, error);
   })) as { default?: ConfigOptions };
-  if (module.default === undefined) {
+  // A file without an export counts as CommonJS, which always exports an object.
+  if (module.default === undefined || Object.keys(module.default).length === 0) {
     throw new ConfigError('config_broken', {
       message: `${path} has no default export.`,
       help: 'End it with `export default defineConfig({ … })`.',
@@ -229,7 +230,7 @@ function readLimits(given: Given): Limits {
       fail(`limits.${name}`, 'it is a whole number above 0.');
   }
   const limits = {
-    ...defaultLimits,
+    ...fitting(partial as Partial<Limits>),
     ...(partial as Partial<Limits>),
     ...(drift === undefined ? {} : { clockDriftMsMax: drift }),
   };
@@ -240,9 +241,19 @@ function readLimits(given: Given): Limits {
   }
 }
 
+/** The defaults; where one is only there to stay within another, it follows that one. */
+function fitting(given: Partial<Limits>): Limits {
+  const { devicesPerKeyMax, refusalsPerDeviceMax } = defaultLimits;
+  return {
+    ...defaultLimits,
+    devicesPerKeyMax: Math.min(devicesPerKeyMax, given.devicesMax ?? devicesPerKeyMax),
+    refusalsPerDeviceMax: Math.max(refusalsPerDeviceMax, given.batchMutationsMax ?? refusalsPerDeviceMax),
+  };
+}
+
 /** Whatever importing the file threw, in one line. A ConfigError keeps its field; it may come from another copy of this module. */
-function brokenFile(path: string, error: unknown): ConfigError {
-  const { name, message, code, field, help } = error as Partial<Omit<ConfigError, 'code'>> & {
+function brokenFile({ path, file }: { path: string; file: string }, error: unknown): ConfigError {
+  const { name, message, code, field, help, stack } = error as Partial<Omit<ConfigError, 'code'>> & {
     code?: string;
   };
   if (name === 'ConfigError')
@@ -253,8 +264,9 @@ function brokenFile(path: string, error: unknown): ConfigError {
     });
   const line =
     (message ?? String(error)).split('\n').find((part) => part.trim() !== '') ?? 'it cannot be read.';
+  const at = new RegExp(`${RegExp.escape(file)}:(\\d+)`).exec(stack ?? '')?.[1];
   return new ConfigError('config_broken', {
-    message: `${path}: ${line.trim().slice(0, 300)}`,
+    message: `${path}${at === undefined ? '' : `, line ${at}`}: ${line.trim().slice(0, 300)}`,
     help: code === 'ERR_MODULE_NOT_FOUND' ? 'Run `npm install` in its folder.' : 'Mend the file.',
   });
 }
