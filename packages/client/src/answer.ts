@@ -1,12 +1,13 @@
 // Applies an answer of the server: its verdicts and its records in one transaction, so that an effect is never seen twice
 // and never vanishes between the two.
 
-import type { ExchangeAnswer, ExchangeRequest, VerdictEntry } from '@holdfast/core';
+import type { ExchangeAnswer, ExchangeRequest, Random, VerdictEntry } from '@holdfast/core';
 import { takeGrants } from './grants.ts';
 import { type PageOutcome, takePage } from './pages.ts';
 import { readIdentity, readProgress, readServerClock, writeProgress, writeServerClock } from './progress.ts';
 import type { QuarantineState } from './quarantine-entry.ts';
 import { recompute, type ScopeDeps } from './recompute.ts';
+import { isCopied, renew } from './renewal.ts';
 import type { StorageTransaction } from './storage/port.ts';
 import { releaseSettled, takeConflicts, takeErrors, takeVerdicts } from './verdicts.ts';
 
@@ -31,15 +32,22 @@ export interface AnswerOutcome {
   progressed: boolean;
 }
 
-/** The answer must be to a request of this replica; an answer to its former id changes nothing. */
+/**
+ * The answer must be to a request of this replica; an answer to its former id changes nothing. Nor does one that shows that a
+ * copy of the storage goes by its id: the replica takes a new one, and asks again.
+ */
 export async function applyAnswer(
   tx: StorageTransaction,
-  deps: ScopeDeps,
+  deps: ScopeDeps & { random: Random },
   received: Received,
 ): Promise<AnswerOutcome> {
   const { request, answer } = received;
   const identity = await readIdentity(tx);
   if (identity?.id !== request.replica) return ignored;
+  if (await isCopied(tx, request, answer.verdicts)) {
+    await renew(tx, deps.random, identity);
+    return ignored;
+  }
   const clock = await readServerClock(tx);
   await writeServerClock(tx, {
     offset: Math.round(received.offsetMs),

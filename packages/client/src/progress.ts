@@ -1,13 +1,12 @@
 // The facts that a replica keeps about itself and about each of its scopes. They are read from the storage in every
 // transaction and never kept in memory: another tab may have changed them, and after a fault memory is worth nothing.
 
-import type { Json } from '@holdfast/core';
+import type { Former, Json } from '@holdfast/core';
 import type { StorageTransaction } from './storage/port.ts';
 
-/** Who the replica is. `former` holds the ids that it had before, newest first. */
+/** Who the replica is. */
 export interface Identity {
   id: string;
-  former: readonly string[];
 }
 
 /** What the replica knows of the server's clock. */
@@ -34,6 +33,10 @@ export interface Progress {
   batch: number;
   /** The number of the last verdict that is applied here. */
   verdictsSeen: number;
+  /** The highest seq among the verdicts that were applied here under the present id. */
+  seqSeen: number;
+  /** The ids that it had before in this scope, newest first, each with the `seqSeen` that it then had. */
+  former: readonly Former[];
   /** Of the visible state; null before the first run became visible. */
   checkpoint: string | null;
   /** The scope's seq that the visible state shows. */
@@ -56,6 +59,8 @@ const noProgress: Progress = {
   place: 0,
   batch: 0,
   verdictsSeen: 0,
+  seqSeen: 0,
+  former: [],
   checkpoint: null,
   seq: 0,
   head: 0,
@@ -97,7 +102,7 @@ export async function readIdentity(tx: StorageTransaction): Promise<Identity | u
 }
 
 export async function writeIdentity(tx: StorageTransaction, identity: Identity): Promise<void> {
-  await tx.put('meta', ['replica'], { id: identity.id, former: [...identity.former] });
+  await tx.put('meta', ['replica'], { ...identity });
 }
 
 export async function readServerClock(tx: StorageTransaction): Promise<ServerClock> {

@@ -17,7 +17,7 @@ test('stale_batch: the replica takes a new id, names the old one, and sends ever
   expect(renewed).not.toBe(old);
   expect(renewed).toMatch(/^[0-9a-f]{32}$/);
   const last = server.requests.at(-1)!;
-  expect(last).toMatchObject({ replica: renewed, former: [old], batch: { n: 2 } });
+  expect(last).toMatchObject({ replica: renewed, former: [{ id: old, seqSeen: 0 }], batch: { n: 2 } });
   expect(last.batch!.mutations.map(({ id }) => id)).toEqual(ids);
   expect(server.requests.at(-1)!.verdictsSeen).toBe(0);
   expect(await checkStorage(storage, shopSchema, 'shop-1')).toEqual([]);
@@ -183,9 +183,7 @@ test('an answer to the former id changes nothing', async () => {
   server.hooks = [
     async (_, serve) => {
       const answer = serve();
-      await storage.transaction('durable', (tx) =>
-        tx.put('meta', ['replica'], { id: 'f'.repeat(32), former: [] }),
-      );
+      await storage.transaction('durable', (tx) => tx.put('meta', ['replica'], { id: 'f'.repeat(32) }));
       return ok(answer);
     },
     () => bare(503),

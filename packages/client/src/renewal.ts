@@ -1,8 +1,23 @@
 // A replica takes a new id when the server knows its present one from somebody else: its storage was cloned or restored.
 
-import type { Random } from '@holdfast/core';
-import { countEntry, isSettled, keysOf, listEntries, type OutboxEntry, writeEntry } from './outbox.ts';
-import { knownScopes, readIdentity, readProgress, writeIdentity, writeProgress } from './progress.ts';
+import { type ExchangeRequest, formerMax, type Random, type VerdictEntry } from '@holdfast/core';
+import {
+  countEntry,
+  findEntries,
+  isSettled,
+  keysOf,
+  listEntries,
+  type OutboxEntry,
+  writeEntry,
+} from './outbox.ts';
+import {
+  type Identity,
+  knownScopes,
+  readIdentity,
+  readProgress,
+  writeIdentity,
+  writeProgress,
+} from './progress.ts';
 import type { StorageTransaction } from './storage/port.ts';
 
 /** 128 random bits as 32 hex digits. */
@@ -30,25 +45,45 @@ export async function renewIfBehind(
   const identity = await readIdentity(tx);
   if (identity?.id !== stale.replica) return 'advanced';
   if ((await readProgress(tx, stale.scope)).batch > stale.n) return 'advanced';
-  await writeIdentity(tx, {
-    id: randomId(random),
-    former: [identity.id, ...identity.former].slice(0, formerMax),
-  });
-  for (const scope of await knownScopes(tx)) await sendAllAgain(tx, scope);
+  await renew(tx, random, identity);
   return 'renewed';
 }
 
-/** What a request may name (exchangeMessage). */
-const formerMax = 16;
+/**
+ * Whether the log holds a new commit of a mutation that this replica does not have: a mutation stays in the outbox until its
+ * verdict comes. Somebody else sent it under the same id, so the storage was copied, or set back. (Or the user dropped it in
+ * the meantime; then a new id costs no more than to ask again.)
+ */
+export async function isCopied(
+  tx: StorageTransaction,
+  request: ExchangeRequest,
+  verdicts: readonly VerdictEntry[],
+): Promise<boolean> {
+  const { verdictsSeen, seqSeen } = await readProgress(tx, request.scope);
+  const sent = new Set(request.batch?.mutations.map(({ id }) => id));
+  const unsent = verdicts
+    .filter(({ n, seq = 0, mutation }) => n > verdictsSeen && seq > seqSeen && !sent.has(mutation))
+    .map(({ mutation }) => mutation);
+  const known = await findEntries(tx, request.scope, unsent);
+  return unsent.some((mutation) => !known.has(mutation));
+}
+
+export async function renew(tx: StorageTransaction, random: Random, { id }: Identity): Promise<void> {
+  await writeIdentity(tx, { id: randomId(random) });
+  for (const scope of await knownScopes(tx)) await sendAllAgain(tx, scope, id);
+}
+
 const chunk = 500;
 
 /**
  * Also what looks unsent here: another life of the storage may have sent it, and no page may show its effect beside it.
  * What stands behind a held entry stays there until a person settles that one, and so is not waited for.
  */
-async function sendAllAgain(tx: StorageTransaction, scope: string): Promise<void> {
+async function sendAllAgain(tx: StorageTransaction, scope: string, id: string): Promise<void> {
   const progress = await readProgress(tx, scope);
+  progress.former = [{ id, seqSeen: progress.seqSeen }, ...progress.former].slice(0, formerMax);
   progress.verdictsSeen = 0;
+  progress.seqSeen = 0;
   const behindHeld = new Set<string>();
   let after: number | undefined;
   for (;;) {

@@ -84,7 +84,7 @@ export async function createReplica<S extends Schema>(options: ReplicaOptions<S>
   if (typeof options.actor === 'string') assertName('The actor', options.actor, limits.idCharsMax);
   const clock = soundClock(options.clock);
   await options.storage.transaction('durable', async (tx) => {
-    if (!(await readIdentity(tx))) await writeIdentity(tx, { id: randomId(options.random), former: [] });
+    if (!(await readIdentity(tx))) await writeIdentity(tx, { id: randomId(options.random) });
     await rebuildIndexes(tx, options.schema);
   });
   const replica = new OpenReplica<S>({ ...options, clock }, limits);

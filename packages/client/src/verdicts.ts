@@ -37,6 +37,7 @@ export async function takeVerdicts(
     else await settleConflictsOf(tx, deps.scope, verdict.mutation);
     if (isNew) {
       progress.verdictsSeen = verdict.n;
+      progress.seqSeen = Math.max(progress.seqSeen, verdict.seq ?? 0);
       progress.lastVerdict = { n: verdict.n, mutation: verdict.mutation, verdict: verdict.verdict };
     }
     fresh.push(verdict);

@@ -3,6 +3,7 @@
 import { recordKey } from './change.ts';
 import type { Draft, Live } from './draft.ts';
 import type { Settlement, StoredConflict } from './stored.ts';
+import { isIdOf, type Own } from './touched.ts';
 import type { CaseConflict } from './trial.ts';
 import type { Merge } from './verdict.ts';
 
@@ -10,8 +11,7 @@ import type { Merge } from './verdict.ts';
 export interface Claimant {
   mutation: string;
   device: string;
-  /** Its writer, first, then every id that counts as the same. */
-  own: readonly string[];
+  own: Own;
 }
 
 /** What became of the mutation whose changes were in conflict. */
@@ -89,7 +89,7 @@ export function isRoomFor(draft: Draft, claimant: Claimant, conflicts: readonly 
 /** The open conflict of the claimant about the record; one opened a moment ago by the same mutation included. */
 function openOf(draft: Draft, { own }: Claimant, { change, into }: CaseConflict): StoredConflict | undefined {
   const open = draft.openConflicts(change.collection, change.id) ?? [];
-  return open.find((other) => (into === null ? own.includes(other.writer) : other.id === into));
+  return open.find((other) => (into === null ? isIdOf(own, other.writer) : other.id === into));
 }
 
 function isFull(draft: Draft, { mutation }: Claimant, mine: StoredConflict | undefined): boolean {
@@ -115,11 +115,10 @@ function logged(
   claimant: Claimant,
   { change, found, before }: CaseConflict,
 ): Omit<StoredConflict, 'id' | 'state' | 'settlement'> {
-  const [writer = ''] = claimant.own;
   return {
     collection: change.collection,
     record: change.id,
-    writer,
+    writer: claimant.own.writer,
     device: claimant.device,
     at: draft.context.nowMs,
     fields: found.fields,

@@ -21,7 +21,7 @@ export function foresee(items: readonly PlanItem[], scope: ScopeState, context: 
       }
     if (item.type !== 'push') continue;
     needs.replicas.add(item.replica);
-    for (const former of item.former) needs.replicas.add(former);
+    for (const { id } of item.former) needs.replicas.add(id);
     for (const { mutation, problem } of item.mutations) {
       needs.mutations.add(mutation.id);
       needs.mutations.add(refusedAs(item.device, mutation.id));

@@ -43,6 +43,7 @@ export {
   enrolMessage,
   errorMessage,
   exchangeMessage,
+  formerMax,
   mutationMessage,
   protocolMarker,
 } from './messages.ts';
@@ -90,7 +91,7 @@ export type {
   UniqueHolder,
 } from './stored.ts';
 export { bodyOf } from './stored.ts';
-export { serverWriter } from './touched.ts';
+export { type Former, type Own, serverWriter } from './touched.ts';
 export { uniqueValue } from './unique.ts';
 export type { Exception, Merge, Verdict, VerdictName } from './verdict.ts';
 export { isFinal } from './verdict.ts';

@@ -53,12 +53,11 @@ export function judge(draft: Draft, given: Case): Judgement {
 
 /** Keys of the replica's own mutations that wait and touch the same records: what comes after them stands behind them. */
 function predecessors(draft: Draft, given: Case): readonly string[] | undefined {
-  const [replica] = given.own;
-  if (replica === undefined) return [];
+  const { writer } = given.own;
   const keys = new Set(given.mutation.changes.map((change) => recordKey(change.collection, change.id)));
   const found = new Set<string>();
   for (const key of keys) {
-    const last = draft.lastWaiting(replica, key);
+    const last = draft.lastWaiting(writer, key);
     if (last === undefined) return undefined;
     for (const id of last) if (id !== given.mutation.id) found.add(mutationKey(id));
   }

@@ -45,8 +45,8 @@ export interface Limits {
   refusalsPerDeviceMax: number;
   /** Replicas by which one device is known in a scope that it may not write. */
   replicasPerDeviceMax: number;
-  /** Former ids that count as one replica's own. */
-  formerMax: number;
+  /** Commits of which is kept that a replica repeated their mutations under a new id; older ones count as another's. */
+  repeatedMax: number;
   /** Devices of one scope whose reading position is kept. */
   readersPerScopeMax: number;
   /** A device's clock may be this far ahead of the server's before its times are cut to the arrival. */
@@ -82,7 +82,7 @@ export const defaultLimits: Limits = {
   devicesPerKeyMax: 1_000,
   refusalsPerDeviceMax: 5_000,
   replicasPerDeviceMax: 20,
-  formerMax: 100,
+  repeatedMax: 1_000,
   readersPerScopeMax: 10_000,
   clockDriftMsMax: 5 * 60_000,
   groupPushesMax: 256,

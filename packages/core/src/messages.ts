@@ -10,6 +10,9 @@ import { defaultLimits, integerMax } from './limits.ts';
 /** Marks every answer. An answer without it did not come from a Holdfast server. */
 export const protocolMarker = 'holdfast/1';
 
+/** Former ids that an exchange may name. */
+export const formerMax = 16;
+
 const whole = z.number().int().min(0).max(integerMax);
 const id = z.string().min(1).max(defaultLimits.idCharsMax);
 const milliseconds = z.number().min(-integerMax).max(integerMax);
@@ -65,8 +68,11 @@ export const exchangeMessage = z.object({
   protocol: z.literal(protocolMarker),
   device: id,
   replica: id,
-  /** The ids that this replica had before, newest first; their writes count as its own. */
-  former: z.array(id).max(16).exactOptional(),
+  /** The ids that this replica had before in this scope, newest first, each with the `seqSeen` that it then had. */
+  former: z
+    .array(z.object({ id, seqSeen: whole }))
+    .max(formerMax)
+    .exactOptional(),
   scope: id,
   /** Null before the first page. */
   checkpoint: z.string().max(200).nullable(),
@@ -74,6 +80,8 @@ export const exchangeMessage = z.object({
   clock: clockMessage,
   /** The number of the last verdict that the replica holds; 0 when none. */
   verdictsSeen: whole,
+  /** The highest `seq` among the verdicts that the replica holds under this id; 0 when none. */
+  seqSeen: whole,
   /** Records of the page at most. 0 asks for verdicts alone. */
   limit: whole.exactOptional(),
   batch: batchMessage.exactOptional(),

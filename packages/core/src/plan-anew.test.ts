@@ -181,7 +181,7 @@ describe('what is meant for the record that began anew', () => {
     scope
       .replica('a', { device })
       .push(del('things', 'r', 1), put('things', 'r', { name: 'N1' }, { base: 1 }));
-    const renewed = scope.replica('a2', { device, former: ['a'] });
+    const renewed = scope.replica('a2', { device, former: { a: 2 } });
     expect(renewed.push(patch('things', 'r', { note: 'O1' }, { base: 1 })).verdict).toBe('applied');
   });
 

@@ -3,6 +3,7 @@
 import type { Mutation } from './change.ts';
 import type { Problem, VerdictCode } from './errors.ts';
 import type { JsonObject } from './json.ts';
+import type { Former } from './touched.ts';
 
 export type PlanItem = PushItem | Resolution | ExpireItem;
 
@@ -21,13 +22,15 @@ export interface PushItem {
   device: string;
   replica: string;
   /** Ids that the replica says it had; those of another device are not believed. */
-  former: readonly string[];
+  former: readonly Former[];
   right: 'write' | 'read' | 'none';
   /** What may be remembered of one without the right to write: refused mutations, and replicas that are new to the scope. */
   room: { refusals: number; replicas: number };
   /** Absent for protocols that number no batches. */
   n?: number;
   verdictsSeen: number;
+  /** The highest seq among its verdicts that it holds. Absent for protocols that know of none: then all under its id is its own. */
+  seqSeen?: number;
   mutations: readonly Arrived[];
 }
 

@@ -119,7 +119,7 @@ describe('an open conflict', () => {
 
   test('takes the changes of the replica’s new id', () => {
     const { scope } = inConflict();
-    const renewed = scope.replica('a2', { device: 'device-a', former: ['a'] });
+    const renewed = scope.replica('a2', { device: 'device-a', former: { a: 1 } });
     expect(renewed.push(patch('shelves', 's1', { note: 'x' }, { base: 1 })).conflicts).toEqual([1]);
   });
 

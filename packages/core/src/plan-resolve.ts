@@ -17,7 +17,7 @@ import type { Resolution } from './plan-item.ts';
 import { changesOf, heldOf } from './resolution-changes.ts';
 import { accept, reject, type Sender, senderOf, settleWoken } from './settle.ts';
 import type { HeldMutation, Settlement, StoredConflict, StoredRecord } from './stored.ts';
-import { serverWriter } from './touched.ts';
+import { ownOf, serverWriter } from './touched.ts';
 import type { Verdict } from './verdict.ts';
 
 export type ResolveOutcome =
@@ -169,7 +169,7 @@ function judgeOwn(
 function ownSender(draft: Draft, mutation: Mutation): Sender {
   const { nowMs, sha256 } = draft.context;
   const hash = sha256(canonicalJson(hashedPart(mutation)));
-  return { mutation, hash, madeAt: nowMs, device: '', replicas: [], own: [serverWriter] };
+  return { mutation, hash, madeAt: nowMs, device: '', replicas: [], own: ownOf(serverWriter) };
 }
 
 function caseOf({ mutation, madeAt, own }: Sender): Omit<Parameters<typeof judge>[1], 'forced'> {

@@ -59,9 +59,9 @@ test.each(['read', 'none'] as const)(
     const before = structuredClone(scope.stored);
     const full = { right, room: { refusals: 0, replicas: 0 } };
     expect(a.tryBatch([first, oil()], full)).toMatchObject(withoutRight);
-    expect(scope.replica('a2', { device: 'device-a', former: ['a'] }).tryBatch([first], full)).toMatchObject(
-      withoutRight,
-    );
+    expect(
+      scope.replica('a2', { device: 'device-a', former: { a: 1 } }).tryBatch([first], full),
+    ).toMatchObject(withoutRight);
     expect(scope.stored).toEqual(before);
     // What is remembered already is answered.
     expect(a.batch([first], full).verdicts).toMatchObject([{ verdict: 'rejected', code: 'no_grant' }]);

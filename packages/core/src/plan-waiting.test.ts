@@ -274,7 +274,7 @@ describe('what comes behind a waiting mutation', () => {
     const scope = new TestScope();
     const made = mutation([orphan()]);
     scope.replica('a').send(made);
-    const renewed = scope.replica('a2', { device: 'device-a', former: ['a'] });
+    const renewed = scope.replica('a2', { device: 'device-a', former: { a: 1 } });
     renewed.send(made);
     const later = renewed.push(patch('items', 'i1', { note: 'x' }));
     expect(later.verdict).toBe('waiting');
@@ -287,9 +287,9 @@ describe('what comes behind a waiting mutation', () => {
     const scope = new TestScope();
     const made = mutation([orphan()]);
     scope.replica('a').send(made);
-    const renewed = scope.replica('a2', { device: 'device-a', former: ['a'] });
+    const renewed = scope.replica('a2', { device: 'device-a', former: { a: 1 } });
     renewed.batch([made, mutation([patch('items', 'i1', { note: 'x' })])]);
-    const third = scope.replica('a3', { device: 'device-a', former: ['a2'] });
+    const third = scope.replica('a3', { device: 'device-a', former: { a2: 2, a: 1 } });
     const ids = [...scope.stored.held.values()].map((held): Draughted => held.mutation);
     const { verdicts } = third.batch([...ids, mutation([patch('items', 'i1', { note: 'y' })])]);
     expect(scope.stored.held.get(verdicts[2]?.mutation ?? '')?.waitsFor).toEqual([

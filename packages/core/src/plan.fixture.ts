@@ -74,11 +74,13 @@ export type Draughted = Mutation & { madeAt?: number };
 
 export interface PushOptions {
   n?: number | null;
-  former?: readonly string[];
+  /** Former id → the seq up to which it had heard of its commits. */
+  former?: Readonly<Record<string, number>>;
   device?: string;
   right?: PushItem['right'];
   room?: PushItem['room'];
   seen?: number;
+  seqSeen?: number;
 }
 
 export class TestScope {
@@ -107,7 +109,8 @@ export class TestScope {
 
   /** One push as an item of a plan; its batch takes the replica's next number unless told otherwise (null: none). */
   pushItem(replica: string, mutations: readonly Draughted[], options: PushOptions = {}): PushItem {
-    const { former = [], device = `device-${replica}`, right = 'write', seen = 0 } = options;
+    const { device = `device-${replica}`, right = 'write', seen = 0, seqSeen } = options;
+    const former = Object.entries(options.former ?? {}).map(([id, heard]) => ({ id, seqSeen: heard }));
     const { room = { refusals: 1_000, replicas: 1_000 } } = options;
     const n = options.n === undefined ? (this.#batches.get(replica) ?? 0) + 1 : options.n;
     if (n !== null) this.#batches.set(replica, Math.max(n, this.#batches.get(replica) ?? 0));
@@ -120,6 +123,7 @@ export class TestScope {
       room,
       ...(n === null ? {} : { n }),
       verdictsSeen: seen,
+      ...(seqSeen === undefined ? {} : { seqSeen }),
       mutations: mutations.map(({ madeAt = this.nowMs, ...mutation }) => {
         const { problem } = admit(mutation, this.schema, this.limits);
         const hash = sha256(canonicalJson(hashedPart(mutation)));

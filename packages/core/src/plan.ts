@@ -12,8 +12,9 @@ import { hiddenReplica, refusedAs } from './foresee.ts';
 import type { VerdictEntry } from './messages.ts';
 import type { Arrived, ExpireItem, PlanItem, PushItem } from './plan-item.ts';
 import { type ResolveOutcome, resolveConflict } from './plan-resolve.ts';
-import { reject, type Sender, senderOf, settle, settleWoken } from './settle.ts';
+import { noteRepeated, reject, type Sender, senderOf, settle, settleWoken } from './settle.ts';
 import type { ReplicaState, StoredMutation } from './stored.ts';
+import type { Former, Own } from './touched.ts';
 import { isFinal } from './verdict.ts';
 import { type Needs, needsAnything, type WorkingSet, type Writes } from './working-set.ts';
 
@@ -69,10 +70,10 @@ function takePush(draft: Draft, given: PushItem): PushOutcome | undefined {
       message: 'This replica belongs to another device.',
     };
   }
-  const former = formerOf(draft, item, before);
+  const former = formerOf(draft, item);
   if (!former) return undefined;
-  const own = [item.replica, ...former];
-  const keys = item.mutations.map(({ mutation }) => keyOf(draft, item, mutation.id, own));
+  const ids = [item.replica, ...former.map(({ id }) => id)];
+  const keys = item.mutations.map(({ mutation }) => keyOf(draft, item, mutation.id, ids));
   const known = keys.map((key) => (key === undefined ? undefined : draft.mutation(key)));
   if (known.includes(undefined)) return undefined;
   const fresh = known.filter((mutation) => mutation === null).length;
@@ -81,26 +82,20 @@ function takePush(draft: Draft, given: PushItem): PushOutcome | undefined {
   const state: ReplicaState = before ?? {
     replica: item.replica,
     device: item.device,
-    former: [],
+    repeated: [],
     batch: 0,
     verdicts: 0,
     verdictsSeen: 0,
     waiting: 0,
   };
-  if (item.n !== undefined && item.n <= state.batch && fresh > 0) {
-    return {
-      type: 'refused',
-      code: 'stale_batch',
-      field: 'batch.n',
-      message: `The last batch of this replica was ${state.batch}, and this one holds mutations that are not known.`,
-    };
-  }
+  const stale = fresh > 0 ? staleOf(item, state) : undefined;
+  if (stale) return stale;
   draft.setReplica({
     ...state,
-    former,
     batch: Math.max(state.batch, item.n ?? 0),
     verdictsSeen: Math.max(state.verdictsSeen, Math.min(item.verdictsSeen, state.verdicts)),
   });
+  const own = ownIn(draft, item, former, known);
   const errors: { mutation: string; code: MutationErrorCode; message: string }[] = [];
   const answered: string[] = [];
   for (const [place, arrived] of item.mutations.entries()) {
@@ -125,42 +120,68 @@ function withOwnReplica(draft: Draft, item: PushItem): PushItem | undefined {
   return hidden ? { ...item, replica: hiddenReplica(item.device, item.replica) } : item;
 }
 
+/** The sender is not as far as the replica was: its storage was set back, or it is a copy of one that went on. */
+function staleOf({ n, verdictsSeen }: PushItem, state: ReplicaState): PushOutcome | undefined {
+  const stale = { type: 'refused' as const, code: 'stale_batch' as const };
+  if (n === undefined) return undefined;
+  if (n <= state.batch) {
+    const message = `The last batch of this replica was ${state.batch}, and this one holds mutations that are not known.`;
+    return { ...stale, field: 'batch.n', message };
+  }
+  if (verdictsSeen >= state.verdictsSeen) return undefined;
+  return { ...stale, field: 'verdictsSeen', message: `This replica has seen verdict ${state.verdictsSeen}.` };
+}
+
 /** Without the right to write, and beyond what is remembered of one who has none: nothing is kept. */
 function withoutRight(): PushOutcome {
   return { type: 'refused', code: 'forbidden', field: 'scope', message: requestErrors.forbidden.meaning };
 }
 
-/** Former ids that belong to the same device, the replica's known ones included. */
-function formerOf(draft: Draft, item: PushItem, before: ReplicaState | null): readonly string[] | undefined {
-  const former = new Set(before?.former ?? []);
-  for (const id of item.former) {
-    const state = draft.replica(id);
-    if (state === undefined) return undefined;
-    if (state?.device === item.device && id !== item.replica)
-      for (const own of [id, ...state.former]) former.add(own);
-  }
-  return [...former].slice(0, draft.context.limits.formerMax);
+/** Former ids that belong to the same device. */
+function formerOf(draft: Draft, item: PushItem): readonly Former[] | undefined {
+  const states = item.former.map(({ id }) => draft.replica(id));
+  if (states.includes(undefined)) return undefined;
+  return item.former.filter(({ id }, place) => states[place]?.device === item.device && id !== item.replica);
+}
+
+/** Which writes are the sender's own. Notes for later what it repeats that came under former ids. `known`: by place in the push. */
+function ownIn(
+  draft: Draft,
+  item: PushItem,
+  former: readonly Former[],
+  known: readonly (StoredMutation | null | undefined)[],
+): Own {
+  const repeats = known.filter((one, place) => one && one.hash === item.mutations[place]?.hash);
+  const seqsOf = (under: 'this' | 'former'): number[] =>
+    repeats.flatMap((one) => {
+      const isLogged = one && Object.hasOwn(one.logged, item.replica);
+      return (isLogged ? 'this' : 'former') === under ? (one?.verdict.seq ?? []) : [];
+    });
+  const inherited = former.flatMap(({ id }) => draft.replica(id)?.repeated ?? []);
+  if (former.length > 0) noteRepeated(draft, item.replica, [...inherited, ...seqsOf('former')]);
+  const until = item.seqSeen === undefined ? 0 : draft.scope.head;
+  return { writer: item.replica, seen: item.seqSeen ?? 0, until, former, repeated: seqsOf('this') };
 }
 
 /**
  * Under which a mutation is remembered: its id. One that came without the right to write is remembered for its device
  * alone: it must neither decide for others nor learn what they sent. For that device the refusal stands.
  */
-function keyOf(draft: Draft, item: PushItem, id: string, own: readonly string[]): string | undefined {
+function keyOf(draft: Draft, item: PushItem, id: string, ids: readonly string[]): string | undefined {
   const refusedKey = refusedAs(item.device, id);
   const known = draft.mutation(id);
   const refused = draft.mutation(refusedKey);
   if (known === undefined || refused === undefined) return undefined;
   if (refused) return refusedKey;
   if (item.right === 'write') return id;
-  return known && own.some((replica) => Object.hasOwn(known.logged, replica)) ? id : refusedKey;
+  return known && ids.some((replica) => Object.hasOwn(known.logged, replica)) ? id : refusedKey;
 }
 
 function takeMutation(
   draft: Draft,
   item: PushItem,
   arrived: Arrived & { key: string },
-  own: readonly string[],
+  own: Own,
 ): 'id_reused' | 'taken' {
   const { mutation, hash } = arrived;
   const known = draft.mutation(arrived.key);

@@ -7,6 +7,7 @@ import { type Problem, type VerdictCode, verdictCodes } from './errors.ts';
 import { foreseeChain } from './foresee.ts';
 import { type Judgement, judge } from './judge.ts';
 import type { HeldMutation } from './stored.ts';
+import type { Own } from './touched.ts';
 import type { CaseConflict } from './trial.ts';
 import { type Exception, isFinal, type Verdict } from './verdict.ts';
 
@@ -18,7 +19,7 @@ export interface Sender {
   device: string;
   /** The replicas that are told, the sending one first. Empty for what a person decides at the server. */
   replicas: readonly string[];
-  own: readonly string[];
+  own: Own;
   /** Under which it is remembered, when that is not its own id. */
   rememberedAs?: string;
 }
@@ -60,7 +61,10 @@ export function accept(
   { held, known = new Map() }: { held?: HeldMutation | undefined; known?: ReadonlyMap<string, number> } = {},
 ): Verdict {
   const commit = accepted.records.length === 0 ? null : draft.commit(accepted.records, commitOf(sender));
-  if (commit && held) draft.letGo.add(commit.seq);
+  if (commit && held) {
+    draft.letGo.add(commit.seq);
+    for (const replica of sender.replicas.slice(1)) noteRepeated(draft, replica, [commit.seq]);
+  }
   for (const entry of accepted.unique.entries) draft.setHolders(entry);
   const claimant = claimantOf(sender);
   const live = (commit?.records ?? []).map(
@@ -141,6 +145,14 @@ export function settleWoken(draft: Draft): void {
       else settle(draft, senderOf(held), held);
     }
   }
+}
+
+/** Notes commits under other ids whose mutations a replica repeated. Beyond the bound the oldest are forgotten, and not its own. */
+export function noteRepeated(draft: Draft, replica: string, seqs: readonly number[]): void {
+  const state = draft.replica(replica);
+  if (!state || seqs.length === 0) return;
+  const repeated = [...new Set([...state.repeated, ...seqs])].sort((a, b) => a - b);
+  draft.setReplica({ ...state, repeated: repeated.slice(-draft.context.limits.repeatedMax) });
 }
 
 export function senderOf(held: HeldMutation): Sender {

@@ -4,6 +4,7 @@ import { canonicalJson } from './canonical.ts';
 import type { Change, Mutation } from './change.ts';
 import type { Json, JsonObject } from './json.ts';
 import type { Sha256 } from './ports.ts';
+import type { Own } from './touched.ts';
 import type { Verdict } from './verdict.ts';
 
 /** One version of a record. `body` is JSON text without the id; null on a tombstone. */
@@ -47,8 +48,8 @@ export interface ScopeState {
 export interface ReplicaState {
   replica: string;
   device: string;
-  /** Ids that count as this replica's own. */
-  former: readonly string[];
+  /** Seqs of commits that were another id's, whose mutations it repeated: the highest `repeatedMax`, rising. */
+  repeated: readonly number[];
   /** Number of its last batch. */
   batch: number;
   /** Number of its last verdict, and of the last one that it says it holds. */
@@ -107,8 +108,8 @@ export interface HeldMutation {
   device: string;
   /** Who gets the later verdict: every replica that sent it. */
   replicas: readonly string[];
-  /** Whose writes count as its own. */
-  own: readonly string[];
+  /** Which writes count as its own. */
+  own: Own;
   at: number;
   /** Record keys of missing parents, or `mutation:<id>` of one that it stands behind; empty when conflicts hold it. */
   waitsFor: readonly string[];

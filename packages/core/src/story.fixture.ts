@@ -209,7 +209,10 @@ export interface Telling {
 interface Device {
   device: string;
   replica: string;
-  former: string[];
+  /** Former id → what it had heard of its commits. */
+  former: Record<string, number>;
+  /** The highest seq among its verdicts. */
+  heard: number;
   /** The seq up to which it has read. */
   seen: number;
 }
@@ -228,7 +231,7 @@ export function tell(
 ): Telling {
   const scope = new TestScope(storySchema, { ...options.limits, nowMs: morning });
   const devices = ['a', 'b', 'c'].map(
-    (name): Device => ({ device: name, replica: `${name}1`, former: [], seen: 0 }),
+    (name): Device => ({ device: name, replica: `${name}1`, former: {}, heard: 0, seen: 0 }),
   );
   const played: Played[] = [];
   const sent: Draughted[] = [];
@@ -237,6 +240,7 @@ export function tell(
     if (items.length === 0) continue;
     const before = { head: scope.stored.state.head, records: new Map(scope.stored.records) };
     scope.commit(items);
+    if ('who' in step) hear(scope, devices[step.who]);
     played.push({ items, nowMs: scope.nowMs });
     options.watch?.(before, items, scope);
   }
@@ -295,17 +299,23 @@ function beginItem(
   return [scope.pushItem('first', [made])];
 }
 
+/** The answer comes, with all that is in the log. */
+function hear(scope: TestScope, device: Device | undefined): void {
+  if (device) device.heard = Math.max(0, ...scope.log(device.replica).map(({ verdict }) => verdict.seq ?? 0));
+}
+
 function renew(device: Device): void {
-  device.former = [device.replica, ...device.former];
-  device.replica = `${device.device}${device.former.length + 1}`;
+  device.former = { ...device.former, [device.replica]: device.heard };
+  device.replica = `${device.device}${Object.keys(device.former).length + 1}`;
+  device.heard = 0;
 }
 
 function pushItem(
   scope: TestScope,
-  { device, replica, former }: Device,
+  { device, replica, former, heard }: Device,
   mutations: readonly Draughted[],
 ): PushItem {
-  return scope.pushItem(replica, mutations, { device, former });
+  return scope.pushItem(replica, mutations, { device, former, seqSeen: heard });
 }
 
 function resolveItem(scope: TestScope, step: Extract<Step, { type: 'resolve' }>): PlanItem[] {

@@ -27,6 +27,50 @@ export interface Owner {
   has(writer: string, seq: number): boolean;
 }
 
+/**
+ * Which writes are a replica's own. An id alone does not tell: a copy of its storage writes under the same. But of what it has
+ * heard it knows whether it made it, and what it repeats it had; a write that is neither may be the copy's.
+ */
+export interface Own {
+  /** The id that its writes are recorded under. */
+  writer: string;
+  /** Commits of this id behind `seen` and up to `until` are its own only if it repeated them. */
+  seen: number;
+  until: number;
+  former: readonly Former[];
+  /** Seqs of commits whose mutations it repeated. */
+  repeated: readonly number[];
+}
+
+/** An id that a replica had before, and the highest seq of its commits of which it had heard when it gave the id up. */
+export interface Former {
+  id: string;
+  seqSeen: number;
+}
+
+/** All that was written under `writer`, which nobody else bears. */
+export function ownOf(writer: string): Own {
+  return { writer, seen: 0, until: 0, former: [], repeated: [] };
+}
+
+/** Whether it is one of the replica's ids, whoever bears it. */
+export function isIdOf({ writer, former }: Own, id: string): boolean {
+  return id === writer || former.some((one) => one.id === id);
+}
+
+/** `repeated`: what it has repeated since. */
+export function ownerOf(own: Own, repeated: readonly number[]): Owner {
+  const former = new Map(own.former.map(({ id, seqSeen }) => [id, seqSeen]));
+  const seqs = new Set([...own.repeated, ...repeated]);
+  return {
+    has(writer, seq) {
+      if (writer === own.writer) return seq <= own.seen || seq > own.until || seqs.has(seq);
+      const seen = former.get(writer);
+      return seen !== undefined && (seq <= seen || seqs.has(seq));
+    },
+  };
+}
+
 const restKey = '*';
 const tombstoneKey = '*tombstone';
 const nobody: Touch = [0, 0, null];

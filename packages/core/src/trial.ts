@@ -10,9 +10,11 @@ import { type Problem, type VerdictCode, verdictCodes } from './errors.ts';
 import type { Collection, Schema } from './schema.ts';
 import type { StoredConflict, StoredRecord } from './stored.ts';
 import {
+  isIdOf,
+  type Own,
   type Owner,
+  ownerOf,
   readTouched,
-  serverWriter,
   type Touch,
   touchedAgain,
   touchedAnew,
@@ -23,8 +25,7 @@ import type { Exception } from './verdict.ts';
 export interface Case {
   mutation: Mutation;
   madeAt: number;
-  /** The writer that its writes are recorded under, first, then every id that counts as the same. */
-  own: readonly string[];
+  own: Own;
   /** A person's answers: recordKey → whose side. */
   forced: ReadonlyMap<string, 'server' | 'device'>;
   /** False once it was held: then it stands behind nothing, and only waits for parents that are still missing. */
@@ -72,7 +73,7 @@ export class Trial {
   constructor(draft: Draft, given: Case) {
     this.#draft = draft;
     this.#given = given;
-    this.#own = ownerOf(draft, given);
+    this.#own = ownerNow(draft, given);
     this.#schema = draft.context.schema.versions.get(given.mutation.schema) ?? draft.context.schema;
     this.fact = given.mutation.changes.some((change) => this.rules(change.collection)?.kind === 'fact');
   }
@@ -143,7 +144,7 @@ export class Trial {
   #ownConflict(change: Change): StoredConflict | null | undefined {
     if (this.#given.forced.has(recordKey(change.collection, change.id))) return null;
     const open = this.#draft.openConflicts(change.collection, change.id);
-    return open && (open.find((conflict) => this.#given.own.includes(conflict.writer)) ?? null);
+    return open && (open.find((conflict) => isIdOf(this.#given.own, conflict.writer)) ?? null);
   }
 
   /** Whether it goes where earlier changes of the record went: into a conflict whose other side its writer has not seen. */
@@ -228,9 +229,9 @@ export class Trial {
     decision: Extract<Decision, { type: 'write' }>,
   ): StoredRecord {
     const { body } = decision;
-    const { madeAt, own, mutation } = this.#given;
+    const { madeAt, mutation } = this.#given;
+    const { writer } = this.#given.own;
     const seq = this.#draft.scope.head + 1;
-    const [writer = serverWriter] = own;
     return {
       collection: change.collection,
       id: change.id,
@@ -268,8 +269,10 @@ export class Trial {
  * Server order decides: what a replica wrote while a mutation of its lay before a person is concurrent with that, although its own.
  * Not so what lay there, too, and was let go a moment ago, in the order in which it had come.
  */
-function ownerOf(draft: Draft, { own, askedAt }: Case): Owner {
-  const writers = new Set(own);
-  if (askedAt === undefined) return writers;
-  return { has: (writer, seq) => writers.has(writer) && (seq <= askedAt || draft.letGo.has(seq)) };
+function ownerNow(draft: Draft, { own, askedAt }: Case): Owner {
+  // What stood before a held mutation may have been let go, and so committed, under a former id.
+  const { repeated = [] } = (own.former.length > 0 && draft.replica(own.writer)) || {};
+  const owner = ownerOf(own, repeated);
+  if (askedAt === undefined) return owner;
+  return { has: (writer, seq) => owner.has(writer, seq) && (seq <= askedAt || draft.letGo.has(seq)) };
 }

@@ -27,6 +27,7 @@ export const exchangeRequest: ExchangeRequest = {
   schema: 1,
   clock: { wall: 1, mono: 2, session: 's' },
   verdictsSeen: 0,
+  seqSeen: 0,
 };
 
 export const exchangeAnswer: ExchangeAnswer = {

@@ -43,6 +43,7 @@ test('a request whose reply is cut counts once, however often it comes again', a
     schema: 1,
     checkpoint: null,
     verdictsSeen: 0,
+    seqSeen: 0,
     clock: { wall: 0, mono: 0, session: 's' },
     batch,
   });

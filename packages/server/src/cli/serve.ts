@@ -103,6 +103,7 @@ function tryNext(given: Welcome): string[] {
     schema: config.schema.version,
     clock: { wall: 0, mono: 0, session: 'curl' },
     verdictsSeen: 0,
+    seqSeen: 0,
   };
   const key = config.auth === 'keys' ? " -H 'authorization: Bearer KEY'" : '';
   return [

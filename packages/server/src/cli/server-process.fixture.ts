@@ -98,6 +98,7 @@ export async function exchange(
     schema: 1,
     checkpoint: null,
     verdictsSeen: 0,
+    seqSeen: 0,
     clock: { wall: Date.now(), mono: 0, session: 's' },
     ...request,
   });

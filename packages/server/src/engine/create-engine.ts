@@ -143,7 +143,7 @@ async function runGroup(deps: EngineDeps, commit: CommitDeps, group: readonly Co
 }
 
 function pushJob(caller: Caller, scope: string, request: PushRequest): Omit<CommitJob, 'resolve' | 'reject'> {
-  const { replica, former, n, verdictsSeen, mutations } = request;
+  const { replica, former, n, verdictsSeen, seqSeen, mutations } = request;
   // The server's own replicas count as those of another device: the sender takes a new id.
   if (caller.device !== '' && replica.startsWith(ownReplicas))
     throw new RequestError('forbidden', { field: 'replica' });
@@ -162,6 +162,7 @@ function pushJob(caller: Caller, scope: string, request: PushRequest): Omit<Comm
       verdictsSeen,
       mutations,
       ...(n === undefined ? {} : { n }),
+      ...(seqSeen === undefined ? {} : { seqSeen }),
     }),
   };
 }

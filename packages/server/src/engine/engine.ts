@@ -4,6 +4,7 @@
 import type {
   Arrived,
   ConflictEntry,
+  Former,
   Grants,
   ResolutionAnswer,
   StoredConflict,
@@ -27,10 +28,12 @@ export const operator: Caller = { key: null, device: '', actor: 'operator' };
 
 export interface PushRequest {
   replica: string;
-  former: readonly string[];
+  former: readonly Former[];
   /** Absent for protocols that number no batches. */
   n?: number;
   verdictsSeen: number;
+  /** As in PushItem. */
+  seqSeen?: number;
   /** The sender's checkpoint: a batch made on a state that was rolled back is not taken. Null before its first page. */
   checkpoint: string | null;
   mutations: readonly Arrived[];

@@ -59,7 +59,7 @@ function testStanding(open: OpenStore): void {
   test('replicas, mutations and records come back as they were written, the latest write of each', async () => {
     const { store } = await open();
     const replica = replicaState('replica-1', {
-      former: ['replica-0'],
+      repeated: [3, 5],
       batch: 7,
       verdicts: 9,
       verdictsSeen: 8,

@@ -181,7 +181,7 @@ function testSingle(open: OpenStore): void {
     const versions = [1, 2, 3].map((seq) =>
       record(seq, { id: 'a', number: 1, body: seq === 2 ? null : '{"n":1}' }),
     );
-    const replica = replicaState('r', { former: ['q'] });
+    const replica = replicaState('r', { repeated: [4] });
     await write(
       store,
       writesOf({

@@ -93,7 +93,7 @@ export function replicaState(replica: string, more: Partial<ReplicaState> = {}):
   return {
     replica,
     device: 'device-1',
-    former: [],
+    repeated: [],
     batch: 1,
     verdicts: 1,
     verdictsSeen: 0,
@@ -119,7 +119,13 @@ export function heldMutation(id: string, more: Partial<HeldMutation> = {}): Held
     madeAt: stampBase,
     device: 'device-1',
     replicas: ['replica-1'],
-    own: ['replica-1', 'replica-0'],
+    own: {
+      writer: 'replica-1',
+      seen: 3,
+      until: 7,
+      former: [{ id: 'replica-0', seqSeen: 2 }],
+      repeated: [5],
+    },
     at: stampBase,
     waitsFor: [],
     conflicts: [],

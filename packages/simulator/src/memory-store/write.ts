@@ -87,7 +87,7 @@ function writeRecords(data: ScopeData, { records, history, commits }: Writes): v
 }
 
 function writeAnswers(data: ScopeData, { replicas, mutations, verdicts }: Writes): void {
-  for (const state of replicas) data.replicas.set(state.replica, { ...state, former: [...state.former] });
+  for (const state of replicas) data.replicas.set(state.replica, { ...state, repeated: [...state.repeated] });
   for (const mutation of mutations)
     data.mutations.set(mutation.id, { ...mutation, logged: { ...mutation.logged } });
   for (const logged of verdicts) {

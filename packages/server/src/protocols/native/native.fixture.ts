@@ -145,6 +145,7 @@ export function exchangeOf(parts: Record<string, unknown> = {}): Record<string, 
     schema: 2,
     clock: { wall: 1_700_000_000_000, mono: 10, session: 's1' },
     verdictsSeen: 0,
+    seqSeen: 0,
     ...parts,
   };
 }

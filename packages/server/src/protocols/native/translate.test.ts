@@ -31,14 +31,16 @@ test('a push carries what the engine asks for', () => {
   const request = requestOf({
     checkpoint: 'c',
     verdictsSeen: 4,
-    former: ['r0'],
+    seqSeen: 9,
+    former: [{ id: 'r0', seqSeen: 5 }],
     batch: { n: 7, mutations: [mutationOf(1, put)] },
   });
   expect(pushOf(request, context)).toMatchObject({
     replica: 'r1',
-    former: ['r0'],
+    former: [{ id: 'r0', seqSeen: 5 }],
     n: 7,
     verdictsSeen: 4,
+    seqSeen: 9,
     checkpoint: 'c',
   });
 });
@@ -46,7 +48,10 @@ test('a push carries what the engine asks for', () => {
 test('the hash covers the mutation and nothing of the envelope', () => {
   const { hash } = arrivedOf(mutationOf(1, put));
   expect(
-    arrivedOf(mutationOf(1, put), { replica: 'r2', device: 'd2', former: ['r1'], checkpoint: 'c' }).hash,
+    arrivedOf(mutationOf(1, put), {
+      ...{ replica: 'r2', device: 'd2', checkpoint: 'c', seqSeen: 3 },
+      former: [{ id: 'r1', seqSeen: 2 }],
+    }).hash,
   ).toBe(hash);
   const swapped = { ...put, body: { price: 2, name: 'a' } };
   expect(arrivedOf(mutationOf(1, swapped)).hash).toBe(hash);

@@ -26,13 +26,14 @@ export interface ArrivalContext {
 
 /** Undefined when the request brings no batch. The request's schema versions are known. */
 export function pushOf(request: ExchangeRequest, context: ArrivalContext): PushRequest | undefined {
-  const { batch, replica, verdictsSeen, checkpoint } = request;
+  const { batch, replica, verdictsSeen, seqSeen, checkpoint } = request;
   if (!batch) return undefined;
   return {
     replica,
     former: request.former ?? [],
     n: batch.n,
     verdictsSeen,
+    seqSeen,
     checkpoint,
     mutations: batch.mutations.map((mutation) => arrivedOf(mutation, request, context)),
   };

@@ -36,10 +36,21 @@ test.each<[string, unknown, string, string]>([
   ['true as device', exchangeOf({ device: true }), 'malformed', 'device'],
   ['a list as replica', exchangeOf({ replica: ['r1'] }), 'malformed', 'replica'],
   ['a long device', exchangeOf({ device: 'd'.repeat(21) }), 'malformed', 'device'],
-  ['a long former replica', exchangeOf({ former: ['r0', 'r'.repeat(21)] }), 'malformed', 'former[1]'],
+  [
+    'a long former replica',
+    exchangeOf({
+      former: [
+        { id: 'r0', seqSeen: 1 },
+        { id: 'r'.repeat(21), seqSeen: 0 },
+      ],
+    }),
+    'malformed',
+    'former[1].id',
+  ],
   ['a very long scope', exchangeOf({ scope: 's'.repeat(201) }), 'malformed', 'scope'],
   ['a number as checkpoint', exchangeOf({ checkpoint: 7 }), 'malformed', 'checkpoint'],
   ['a text as verdictsSeen', exchangeOf({ verdictsSeen: '1' }), 'malformed', 'verdictsSeen'],
+  ['no seqSeen', exchangeOf({ seqSeen: undefined }), 'malformed', 'seqSeen'],
   ['a negative limit', exchangeOf({ limit: -1 }), 'malformed', 'limit'],
   ['half a limit', exchangeOf({ limit: 1.5 }), 'malformed', 'limit'],
   ['a clock without session', exchangeOf({ clock: { wall: 1, mono: 1 } }), 'malformed', 'clock.session'],

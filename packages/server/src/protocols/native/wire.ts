@@ -59,7 +59,7 @@ function checkLengths(request: ExchangeRequest, limits: Limits): void {
   checkId('device', request.device, limits);
   checkId('replica', request.replica, limits);
   checkId('scope', request.scope, limits);
-  for (const [place, id] of (request.former ?? []).entries()) checkId(`former[${place}]`, id, limits);
+  for (const [place, { id }] of (request.former ?? []).entries()) checkId(`former[${place}].id`, id, limits);
   const mutations = request.batch?.mutations ?? [];
   if (mutations.length > limits.batchMutationsMax) {
     throw new RequestError('too_large', {

@@ -113,7 +113,7 @@ CREATE TABLE hf_replicas (
   scope TEXT NOT NULL,
   replica TEXT NOT NULL,
   device TEXT NOT NULL,
-  former TEXT NOT NULL,
+  repeated TEXT NOT NULL,
   batch INTEGER NOT NULL,
   verdicts INTEGER NOT NULL,
   verdicts_seen INTEGER NOT NULL,

@@ -114,7 +114,7 @@ function writeAnswers(connection: Connection, writes: ScopeWrites): void {
       writes,
       ({ replicas }) => replicas,
       (state) => [
-        ...[state.replica, state.device, JSON.stringify(state.former), state.batch],
+        ...[state.replica, state.device, JSON.stringify(state.repeated), state.batch],
         ...[state.verdicts, state.verdictsSeen, state.waiting],
       ],
     ),

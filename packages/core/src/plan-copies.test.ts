@@ -1,0 +1,128 @@
+// Two copies of one storage, which go by the same id: what one of them wrote is not the other's own.
+
+import { describe, expect, test } from 'vitest';
+import { mutation, patch, put, type TestReplica, TestScope } from './plan.fixture.ts';
+
+const device = 'till';
+
+/** Both copies know of the commit 1, which made one record of each policy. */
+function copied(limits: ConstructorParameters<typeof TestScope>[1] = {}): TestScope {
+  const scope = new TestScope(undefined, limits);
+  const first = [put('shelves', 's1', { name: 'Top' }), put('items', 'i1', { name: 'Tea' })];
+  scope.replica('a', { device }).push(...first);
+  return scope;
+}
+
+const named = (name: string) => mutation([patch('shelves', 's1', { name }, { base: 1 })]);
+const renamed = (name: string) =>
+  mutation([patch('items', 'i1', { name }, { base: 1, replaced: { name: 'Tea' } })]);
+
+/** The other copy has written both records. */
+function otherWrote(scope: TestScope): void {
+  const other = scope.replica('a', { device, seqSeen: 1 });
+  expect(other.batch([named('Other'), renamed('Other')], { n: 2 }).verdicts).toMatchObject([
+    { verdict: 'applied', seq: 2 },
+    { verdict: 'applied', seq: 3 },
+  ]);
+}
+
+describe('what the other copy wrote is in conflict with what this one writes', () => {
+  test.each([
+    ['under a new id', (scope: TestScope) => scope.replica('a2', { device, former: { a: 1 } })],
+    ['under the same id', (scope: TestScope) => scope.replica('a', { device, seqSeen: 1 })],
+  ])('%s', (_how, replicaIn) => {
+    const scope = copied();
+    otherWrote(scope);
+    const verdicts = replicaIn(scope).batch([named('Mine'), renamed('Mine')], { n: 9 }).verdicts;
+    expect(verdicts).toMatchObject([
+      { verdict: 'conflict', conflicts: [1] },
+      { verdict: 'merged', merged: [{ fields: ['name'], conflict: 2 }] },
+    ]);
+    expect(scope.body('shelves', 's1')).toEqual({ name: 'Other' });
+  });
+
+  test('for the one that goes on under the old id, too', () => {
+    const scope = copied();
+    scope.replica('a2', { device, former: { a: 1 } }).send(named('Mine'));
+    expect(scope.replica('a', { device, seqSeen: 1 }).send(named('Other')).verdict).toBe('conflict');
+  });
+});
+
+describe('what a replica wrote itself is its own', () => {
+  test('as soon as it has heard of it', () => {
+    const scope = copied();
+    otherWrote(scope);
+    expect(scope.replica('a', { device, seqSeen: 3 }).send(named('Mine')).verdict).toBe('applied');
+    const renewed = scope.replica('a2', { device, former: { a: 3 } });
+    expect(renewed.send(renamed('Mine')).verdict).toBe('applied');
+  });
+
+  test('in the push that it came in, and in one that repeats it when the answer was lost', () => {
+    const scope = copied();
+    const a = scope.replica('a', { device, seqSeen: 1 });
+    const mine = [named('One'), named('Two'), named('Three')];
+    expect(a.batch(mine.slice(0, 2)).verdicts).toMatchObject([{ seq: 2 }, { seq: 3 }]);
+    expect(a.batch(mine).verdicts).toMatchObject([{ seq: 2 }, { seq: 3 }, { seq: 4 }]);
+  });
+
+  function lost(scope: TestScope): TestReplica {
+    const made = [named('One'), renamed('One')];
+    scope.replica('a', { device, seqSeen: 1 }).batch(made);
+    const renewed = scope.replica('a2', { device, former: { a: 1 }, seqSeen: 0 });
+    expect(renewed.batch(made).verdicts).toMatchObject([{ seq: 2 }, { seq: 3 }]);
+    return renewed;
+  }
+
+  test('when it repeated it under a new id, also later and under the next id', () => {
+    const scope = copied();
+    const renewed = lost(scope);
+    expect(renewed.batch([named('Two')], { seqSeen: 3 }).verdicts).toMatchObject([{ seq: 4 }]);
+    const third = scope.replica('a3', { device, former: { a2: 4, a: 1 }, seqSeen: 0 });
+    expect(third.batch([renamed('Three')]).verdicts).toMatchObject([{ seq: 5 }]);
+  });
+
+  test('as far as that is remembered: what is forgotten counts as another’s', () => {
+    const scope = copied({ limits: { repeatedMax: 1 } });
+    const renewed = lost(scope);
+    expect(scope.stored.replicas.get('a2')?.repeated).toEqual([3]);
+    expect(renewed.send(renamed('Two')).verdict).toBe('applied');
+    expect(renewed.send(named('Two')).verdict).toBe('conflict');
+  });
+
+  test('when it waited and was let go under the former id', () => {
+    const scope = new TestScope();
+    const made = mutation([
+      put('shelves', 's2', { name: 'Low' }),
+      put('items', 'i1', { name: 'Tea', shelf: 's1' }),
+    ]);
+    scope.replica('a', { device, seqSeen: 0 }).send(made);
+    const renewed = scope.replica('a2', { device, former: { a: 0 }, seqSeen: 0 });
+    renewed.send(made);
+    scope.replica('b').push(put('shelves', 's1', { name: 'Top' }));
+    expect(renewed.push(patch('shelves', 's2', { name: 'Lower' })).verdict).toBe('applied');
+  });
+});
+
+describe('a copy that is behind', () => {
+  test('is told when the other one has said that it knows more', () => {
+    const scope = copied();
+    scope.replica('a', { device, seqSeen: 1 }).batch([named('Other')], { n: 2, seen: 1 });
+    const before = structuredClone(scope.stored);
+    const behind = scope.replica('a', { device, seqSeen: 0, seen: 0 });
+    expect(behind.tryBatch([named('Mine')], { n: 9 })).toMatchObject({
+      type: 'refused',
+      code: 'stale_batch',
+      field: 'verdictsSeen',
+    });
+    expect(scope.stored).toEqual(before);
+  });
+
+  test('gets its verdicts all the same', () => {
+    const scope = copied();
+    const made = named('Other');
+    scope.replica('a', { device, seqSeen: 1 }).batch([made], { n: 2, seen: 1 });
+    expect(scope.replica('a', { device, seqSeen: 0 }).batch([made], { n: 9 }).verdicts).toMatchObject([
+      { seq: 2 },
+    ]);
+  });
+});
