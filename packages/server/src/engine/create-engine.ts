@@ -14,6 +14,7 @@ import type {
 } from '@holdfast/core';
 import { ownReplicas, RequestError } from '@holdfast/core';
 import { type Store, StoreError } from '../store/port.ts';
+import { rightIn } from './access.ts';
 import type { Admitted } from './admission.ts';
 import { checkPosition, readCheckpoint } from './checkpoint.ts';
 import { type CommitDeps, type CommitJob, commitGroup } from './commit.ts';
@@ -21,7 +22,7 @@ import { type Caller, type Engine, operator, type PushRequest } from './engine.t
 import { answerOf, type FaultDeps } from './faults.ts';
 import { createInspect } from './inspect.ts';
 import { createLanes, type Lanes } from './lanes.ts';
-import { pull } from './pull.ts';
+import { pull, readGrants } from './pull.ts';
 import { createReads } from './reads.ts';
 import { startSweep } from './sweep.ts';
 
@@ -73,7 +74,7 @@ export function createEngine(deps: EngineDeps): Engine {
   });
   return {
     async push(caller, scope, request) {
-      await healthy(checkBatch(store, scope, request));
+      await healthy(checkBatch({ store, nowMs }, { caller, scope }, request));
       const outcome = (await submit(pushJob(caller, scope, request))) as PushOutcome;
       if (outcome.type === 'refused')
         throw new RequestError(outcome.code, { field: outcome.field, message: outcome.message });
@@ -168,10 +169,22 @@ function pushJob(caller: Caller, scope: string, request: PushRequest): Omit<Comm
 }
 
 /** A batch that was made on a state which the database no longer has is not taken. */
-async function checkBatch(store: Store, scope: string, request: PushRequest): Promise<void> {
+async function checkBatch(
+  { store, nowMs }: { store: Store; nowMs: () => number },
+  { caller, scope }: { caller: Caller; scope: string },
+  request: PushRequest,
+): Promise<void> {
   if (request.checkpoint === null) return;
   const position = readCheckpoint(request.checkpoint);
-  await store.read((snapshot) => checkPosition(snapshot, scope, position));
+  await store.read(async (snapshot) => {
+    try {
+      await checkPosition(snapshot, scope, position);
+    } catch (error) {
+      // Who may not even read would learn whether the scope is there, and how far it has come; the commit refuses the batch.
+      const right = rightIn(await readGrants(snapshot, caller, nowMs()), scope);
+      if (!(error instanceof RequestError) || right !== 'none') throw error;
+    }
+  });
 }
 
 interface Listeners {

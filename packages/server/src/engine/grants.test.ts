@@ -124,6 +124,35 @@ test('a scope that is there and one that is not answer a device without a right 
   expect((await t.push('b', 1, [sent], { scope: 'foreign' })).verdicts).toMatchObject([{ n: 1, seq: 1 }]);
 });
 
+test('nor does a checkpoint tell a device without a right whether the scope is there, or how far it has come', async () => {
+  await addKey('k1', [{ scope: 'own', right: 'write' }]);
+  for (let n = 1; n <= 3; n++) await t.push('b', n, [item(`i${n}`)], { scope: 'foreign' });
+  await t.push('a', 1, [item('i9')], { scope: 'own', ...withKey('k1') });
+  const { checkpoint } = await t.pull('b', {}, 'foreign');
+  const [life = ''] = (checkpoint ?? '').split('.');
+  const device = { key: 'k1', actor: '' };
+  for (const given of [checkpoint ?? '', `${life}.2.5`, `${life}.99.5`, 'other.1.1', 'x', '']) {
+    const answers = [];
+    for (const scope of ['foreign', 'absent'])
+      for (const [who, known] of [
+        ['a', true],
+        ['stranger', false],
+      ] as const) {
+        const caller = { ...device, device: known ? 'device-a' : who };
+        const asked = { scope, caller, checkpoint: given };
+        const pushed = await t
+          .push(who, 1, [item('i8')], asked)
+          .catch(({ code, field, details }) => ({ code, field, details }));
+        const after = { checkpoint: given };
+        const pulled = await t.engine
+          .pull(caller, scope, { after })
+          .catch(({ code, details }) => ({ code, details }));
+        answers.push(JSON.stringify([known, pushed, pulled]).replace(/"mutation":"[^"]+"/g, ''));
+      }
+    expect(answers.slice(0, 2), given).toEqual(answers.slice(2));
+  }
+});
+
 test('no device takes the place of the server’s own replicas', async () => {
   await expect(t.push('holdfast:import', 1, [item('i1')])).rejects.toMatchObject({
     code: 'forbidden',

@@ -54,7 +54,8 @@ export function pull(
   });
 }
 
-async function readGrants(
+/** Throws RequestError when the reader's credential or device is good for nothing now. */
+export async function readGrants(
   snapshot: StoreSnapshot,
   reader: Caller,
   nowMs: number,
