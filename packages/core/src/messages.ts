@@ -80,8 +80,8 @@ export const exchangeMessage = z.object({
   clock: clockMessage,
   /** The number of the last verdict that the replica holds; 0 when none. */
   verdictsSeen: whole,
-  /** The highest `seq` among the verdicts that the replica holds under this id; 0 when none. */
-  seqSeen: whole,
+  /** The highest `seq` among the verdicts that the replica holds under this id; 0 when none. Without it all under the id is its own. */
+  seqSeen: whole.exactOptional(),
   /** Records of the page at most. 0 asks for verdicts alone. */
   limit: whole.exactOptional(),
   batch: batchMessage.exactOptional(),

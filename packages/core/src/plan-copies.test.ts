@@ -117,6 +117,13 @@ describe('a copy that is behind', () => {
     expect(scope.stored).toEqual(before);
   });
 
+  test('is taken for the replica itself when it does not say what it has heard of', () => {
+    const scope = copied();
+    scope.replica('a', { device, seqSeen: 1 }).batch([named('Other')], { n: 2, seen: 1 });
+    const silent = scope.replica('a', { device, seen: 0 });
+    expect(silent.batch([named('Mine')], { n: 9 }).verdicts).toMatchObject([{ verdict: 'applied' }]);
+  });
+
   test('gets its verdicts all the same', () => {
     const scope = copied();
     const made = named('Other');

@@ -121,14 +121,15 @@ function withOwnReplica(draft: Draft, item: PushItem): PushItem | undefined {
 }
 
 /** The sender is not as far as the replica was: its storage was set back, or it is a copy of one that went on. */
-function staleOf({ n, verdictsSeen }: PushItem, state: ReplicaState): PushOutcome | undefined {
+function staleOf({ n, verdictsSeen, seqSeen }: PushItem, state: ReplicaState): PushOutcome | undefined {
   const stale = { type: 'refused' as const, code: 'stale_batch' as const };
   if (n === undefined) return undefined;
   if (n <= state.batch) {
     const message = `The last batch of this replica was ${state.batch}, and this one holds mutations that are not known.`;
     return { ...stale, field: 'batch.n', message };
   }
-  if (verdictsSeen >= state.verdictsSeen) return undefined;
+  // Who does not say what it has heard of does not look for copies.
+  if (seqSeen === undefined || verdictsSeen >= state.verdictsSeen) return undefined;
   return { ...stale, field: 'verdictsSeen', message: `This replica has seen verdict ${state.verdictsSeen}.` };
 }
 

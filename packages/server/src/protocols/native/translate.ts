@@ -33,7 +33,7 @@ export function pushOf(request: ExchangeRequest, context: ArrivalContext): PushR
     former: request.former ?? [],
     n: batch.n,
     verdictsSeen,
-    seqSeen,
+    ...(seqSeen === undefined ? {} : { seqSeen }),
     checkpoint,
     mutations: batch.mutations.map((mutation) => arrivedOf(mutation, request, context)),
   };

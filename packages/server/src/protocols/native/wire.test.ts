@@ -50,7 +50,7 @@ test.each<[string, unknown, string, string]>([
   ['a very long scope', exchangeOf({ scope: 's'.repeat(201) }), 'malformed', 'scope'],
   ['a number as checkpoint', exchangeOf({ checkpoint: 7 }), 'malformed', 'checkpoint'],
   ['a text as verdictsSeen', exchangeOf({ verdictsSeen: '1' }), 'malformed', 'verdictsSeen'],
-  ['no seqSeen', exchangeOf({ seqSeen: undefined }), 'malformed', 'seqSeen'],
+  ['a negative seqSeen', exchangeOf({ seqSeen: -1 }), 'malformed', 'seqSeen'],
   ['a negative limit', exchangeOf({ limit: -1 }), 'malformed', 'limit'],
   ['half a limit', exchangeOf({ limit: 1.5 }), 'malformed', 'limit'],
   ['a clock without session', exchangeOf({ clock: { wall: 1, mono: 1 } }), 'malformed', 'clock.session'],
