@@ -1,7 +1,7 @@
 // A replica that syncs by itself: after writes, after failures, when the network returns; and calls of sync() in between.
 
 import { expect, test } from 'vitest';
-import type { Hook } from './fake-server.fixture.ts';
+import { bare, type Hook } from './fake-server.fixture.ts';
 import { openBench, seededRandom, settle, shopSchema } from './replica.fixture.ts';
 import { createReplica } from './replica.ts';
 import { createLoopbackTransport } from './transport/loopback.ts';
@@ -205,4 +205,22 @@ test('a call for everything that joins one for a part waits for everything', asy
   expect(await all).toMatchObject({ ok: true, pushed: 2 });
   expect(await urgent).toMatchObject({ ok: true });
   expect([...server.records.keys()].sort()).toEqual(['notes/n', 'sales/s']);
+});
+
+test('while it tries again, the reason of the last failure is not the state’s', async () => {
+  const { shop, server } = await openBench();
+  server.hooks = [() => bare(503)];
+  await shop.sync();
+  expect(await shop.status()).toMatchObject({ state: 'waiting', reason: { code: 'http_503' } });
+  const stop = new AbortController();
+  server.hooks = [() => new Promise(() => undefined)];
+  const asked = shop.sync({ signal: stop.signal });
+  await settle();
+  const trying = await shop.status();
+  expect([trying.state, trying.reason]).toEqual(['syncing', undefined]);
+  stop.abort();
+  await asked;
+  await settle();
+  const given = await shop.status();
+  expect([given.state, given.reason]).toEqual(['idle', undefined]);
 });

@@ -103,7 +103,7 @@ function unmarked(status: number, code: string): Blocked {
 
 const unmarkedHelp: Readonly<Record<number, string>> & { any: string } = {
   401: 'A network that asks to sign in, or a proxy on the way that wants a password of its own.',
-  403: 'A network that asks to sign in, or a proxy on the way that lets this device not through.',
+  403: 'A network that asks to sign in, or a proxy on the way that does not let this device through.',
   413: 'A proxy on the way takes no request of this size: raise its limit.',
   429: 'A proxy on the way takes no more requests for now.',
   502: 'A proxy on the way does not reach the server.',

@@ -70,10 +70,11 @@ export async function readStatus(
   const progress = await readProgress(tx, scope);
   const oldest = await oldestMade(tx, scope);
   const stop = await readStop(tx, scope);
-  const reason = stop ?? cycle?.blocked;
+  const state = stop ? 'rolledBack' : stateOf(progress, cycle);
+  const reason = state === 'idle' || state === 'syncing' ? undefined : (stop ?? cycle?.blocked);
   return {
     scope,
-    state: stop ? 'rolledBack' : stateOf(progress, cycle),
+    state,
     ...(reason ? { reason } : {}),
     pending: progress.pending,
     ...(oldest === undefined ? {} : { oldestMs: Math.max(0, context.wallMs - oldest) }),
