@@ -142,7 +142,7 @@ test('a database without room is not ready, though what stands in it could be ch
             type: 'put',
             collection: 'items',
             id: `i${n}`,
-            body: { name: `${n}`.padEnd(4_000) },
+            body: { name: `${n}`.padEnd(20_000) },
           }),
         ],
       },
@@ -150,7 +150,7 @@ test('a database without room is not ready, though what stands in it could be ch
   expect(status).toBe(503);
   // What was found less than a second ago is told again.
   await expect
-    .poll(async () => (await fetch(`${url}/readyz`)).json(), { timeout: 5_000 })
+    .poll(async () => (await fetch(`${url}/readyz`)).json(), { timeout: 30_000 })
     .toMatchObject({ error: { code: 'storage_full' } });
   expect((await fetch(`${url}/healthz`)).status).toBe(200);
   await small.stop();

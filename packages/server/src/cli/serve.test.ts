@@ -59,7 +59,7 @@ test.each([
   [
     'a config with a syntax error',
     async () => ({ config: await configFile('export default {') }),
-    /bad\.config\.ts: /,
+    /bad\.config\.ts, line 1: /,
   ],
   [
     'a config with a wrong option',

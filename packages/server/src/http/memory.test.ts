@@ -2,9 +2,13 @@
 
 import { once } from 'node:events';
 import { type AddressInfo, connect, type Socket } from 'node:net';
-import { afterEach, expect, test } from 'vitest';
+import { afterEach, expect, test, vi } from 'vitest';
 import { createTestApp, readError, type TestApp } from './app.fixture.ts';
 import { type HttpBounds, httpBounds } from './app.ts';
+
+// The machine may be busy.
+const patient = { timeout: 30_000 };
+vi.setConfig({ testTimeout: 60_000 });
 
 let served: TestApp | undefined;
 let port: number;
@@ -77,7 +81,7 @@ test('a peer that goes away while its request is worked on leaves nothing of its
     socket.write(
       `POST /slow HTTP/1.1\r\nHost: localhost\r\ncontent-type: application/json\r\ncontent-length: ${body.length}\r\n\r\n${body}`,
     );
-    await expect.poll(() => waiting.length).toBe(1);
+    await expect.poll(() => waiting.length, patient).toBe(1);
     socket.destroy();
     await gone;
     waiting.pop()?.();
@@ -90,10 +94,9 @@ test('a peer that goes away while its request is worked on leaves nothing of its
 test('answers that nobody reads are bounded together; small ones still go out, and large ones again when there is room', async () => {
   const url = await listen({ answersBytesMax: 45_000_000 });
   const lazy = await begin();
-  lazy.pause();
   // Larger than what systems hold for a peer.
   lazy.write('GET /large HTTP/1.1\r\nHost: localhost\r\n\r\n');
-  await expect.poll(() => lazy.readableLength).toBeGreaterThan(0);
+  await once(lazy, 'readable');
   const answer = await fetch(`${url}/large`);
   expect(readError({ statusCode: answer.status, body: (await answer.text()).slice(0, 1_000) })).toMatchObject(
     {
@@ -109,7 +112,7 @@ test('answers that nobody reads are bounded together; small ones still go out, a
     await again.text();
     return again.status;
   };
-  await expect.poll(status, { timeout: 10_000 }).toBe(200);
+  await expect.poll(status, patient).toBe(200);
 });
 
 test.each([
@@ -151,13 +154,13 @@ test('a flood of idle sockets from one address takes its share and no more; othe
   const flood = await Promise.all(Array.from({ length: 300 }, () => begin()));
   const closed = () => flood.filter((socket) => socket.closed || socket.readableEnded || socket.destroyed);
   for (const socket of flood) socket.resume();
-  await expect.poll(() => closed().length).toBe(250);
+  await expect.poll(() => closed().length, patient).toBe(250);
   expect(await count()).toBe(50);
   expect(await ask(health, '127.0.0.2')).toContain('200 OK');
   const second = await Promise.all(Array.from({ length: 60 }, () => begin('127.0.0.2')));
   for (const socket of second) socket.resume();
   await expect
-    .poll(() => second.filter((socket) => socket.destroyed || socket.readableEnded).length)
+    .poll(() => second.filter((socket) => socket.destroyed || socket.readableEnded).length, patient)
     .toBe(30);
   expect(await count()).toBe(80);
 });
