@@ -1,6 +1,7 @@
 // Which kinds of fault met which states of the protocol. A pair that a long run never reaches is a hole in what it has shown.
 
 import { type FaultKind, faultKinds, faultsOffDefault } from './faults.ts';
+import { strangers } from './stranger.ts';
 
 const exchange = ['first', 'pull', 'push', 'repeat'];
 const port = ['begin', 'read', 'write', 'commit'];
@@ -31,6 +32,10 @@ const states: Record<FaultKind, readonly string[]> = {
   clock_jump: ['up', 'down'],
   revoke_key: ['up', 'down'],
   end_scope: ['up', 'down'],
+  store_fsync: ['commit', 'committed'],
+  disk_failed: port,
+  freeze: ['alone', 'in exchange'],
+  stranger: strangers,
   old_device: ['start'],
   upgrade_device: ['up', 'down'],
   old_server: ['start'],

@@ -15,6 +15,7 @@ import { Disk, type DiskOp } from './disk.ts';
 import type { Network } from './network.ts';
 import { Person } from './person.ts';
 import { type Business, deviceSchemas, type SchemaVersion } from './schema.ts';
+import { Stillness } from './stillness.ts';
 import { numberOf } from './trace.ts';
 import { epochMs, type World } from './world.ts';
 
@@ -46,6 +47,7 @@ export class Device implements DeviceView {
   working = true;
   /** Of the application that is installed on it. */
   schemaVersion: SchemaVersion = 2;
+  readonly stillness: Stillness;
   readonly #deps: DeviceDeps;
   readonly #person: Person;
   #generation = 0;
@@ -60,6 +62,7 @@ export class Device implements DeviceView {
   constructor(deps: DeviceDeps) {
     this.#deps = deps;
     this.name = deps.name;
+    this.stillness = new Stillness(deps.world.timeline);
     this.#person = new Person(deps.world, this, deps.scopes);
   }
 
@@ -77,6 +80,7 @@ export class Device implements DeviceView {
     const { world } = this.#deps;
     const { timeline } = world;
     this.#bootMs = timeline.nowMs;
+    this.stillness.reset();
     const hooks = {
       isAlive: () => generation === this.#generation,
       point: (point: StoragePoint, mode: StorageMode) => this.#point({ point, mode, generation }),
@@ -88,11 +92,11 @@ export class Device implements DeviceView {
         storage: openStorage(this.disk, hooks),
         transport: this.#transport(generation),
         device: this.name,
-        clock: { wallMs: () => this.wallMs(), monoMs: () => Math.floor(timeline.nowMs - this.#bootMs) },
+        clock: { wallMs: () => this.wallMs(), monoMs: () => this.#monoMs() },
         random: world.random(`replica ${this.name}`),
         timer: {
           after: (delayMs, run) =>
-            timeline.after(delayMs, () => {
+            this.stillness.after(delayMs, () => {
               if (generation === this.#generation) run();
             }),
         },
@@ -115,6 +119,15 @@ export class Device implements DeviceView {
     }
   }
 
+  #monoMs(): number {
+    const { nowMs } = this.#deps.world.timeline;
+    return Math.floor(nowMs - this.#bootMs - this.stillness.asleepMs);
+  }
+
+  get isExchanging(): boolean {
+    return this.#exchanges > 0;
+  }
+
   wallMs(): number {
     const { nowMs } = this.#deps.world.timeline;
     return Math.max(0, Math.floor(epochMs + nowMs * (1 + this.clockDrift) + this.clockOffsetMs));
@@ -126,6 +139,7 @@ export class Device implements DeviceView {
     this.#generation += 1;
     this.#replica = undefined;
     this.#exchanges = 0;
+    this.stillness.reset();
     this.#fresh = [];
     const { volatile } = this.disk;
     const lost = power && volatile > 0 ? world.stream('power').below(volatile + 1) : 0;
@@ -219,9 +233,11 @@ export class Device implements DeviceView {
         // What comes for a process that is gone finds nobody.
         return new Promise((resolve) => {
           void reply.then((value) => {
-            if (generation !== this.#generation) return;
-            if (value.type !== 'unreachable') world.operations.answers += 1;
-            resolve(value);
+            this.stillness.whenAwake(() => {
+              if (generation !== this.#generation) return;
+              if (value.type !== 'unreachable') world.operations.answers += 1;
+              resolve(value);
+            });
           });
         });
       },
@@ -252,6 +268,7 @@ export class Device implements DeviceView {
     }
     if (point === 'after') return;
     if (faults.strikes('disk_busy', point)) throw new StorageError('busy', 'Simulated: busy.');
+    if (faults.strikes('disk_failed', point)) throw new StorageError('failed', 'Simulated: failed.');
     if (mode !== 'read' && point !== 'read' && faults.strikes('disk_full', point))
       throw new StorageError('full', 'Simulated: full.');
   }

@@ -27,6 +27,8 @@ const rates = {
   disk_busy: 0.004,
   store_full: 0.004,
   store_busy: 0.006,
+  store_fsync: 0.002,
+  disk_failed: 0.002,
   // Clocks: when a device is made, and per tick.
   clock_wrong: 0.5,
   clock_jump: 0.05,
@@ -34,6 +36,9 @@ const rates = {
   // Rights, per tick.
   revoke_key: 0.02,
   end_scope: 0.03,
+  // A device that stands still, per tick; a peer that is none of ours, per tick.
+  freeze: 0.03,
+  stranger: 0.3,
   // Versions of the schema: when a device or the servers are made, and per tick.
   old_device: 0.4,
   upgrade_device: 0.06,

@@ -1,12 +1,12 @@
-// Servers, network and devices of one world, and the nemesis that strikes them.
+// Servers, network and devices of one world.
 
 import { sha256 } from 'holdfast/digest';
 import type { Store } from 'holdfast/store';
 import { openSqliteStore } from 'holdfast/store/sqlite';
 import { Device } from './device.ts';
-import type { Disk } from './disk.ts';
 import { createDatabase } from './memory-store/database.ts';
 import { openMemoryStore } from './memory-store/open.ts';
+import { startNemesis, upgradeServers } from './nemesis.ts';
 import { Network } from './network.ts';
 import { Operator } from './operator.ts';
 import { serverSchemas } from './schema.ts';
@@ -63,6 +63,7 @@ export function createFleet(world: World): Fleet {
       for (const device of devices) {
         device.working = false;
         device.comeBack();
+        device.stillness.thaw();
         void operator?.give(device, profile.scopes);
         device.resume();
         // A refusal that was on its way may still make it pause; the person signs in again.
@@ -120,69 +121,4 @@ function setClock(world: World, device: Device): void {
   if (world.faults.strikes('clock_wrong', 'start')) device.clockOffsetMs = Math.floor(offset);
   const drift = (draw.fraction() - 0.5) * 0.02;
   if (world.faults.strikes('clock_drift', 'start')) device.clockDrift = drift;
-}
-
-/** All at once: a server of the old schema does not work beside one of the new. */
-function upgradeServers(servers: readonly ServerProcess[]): void {
-  if (servers.every(({ schemaVersion }) => schemaVersion === 2)) return;
-  for (const server of servers) server.upgrade();
-}
-
-interface Targets {
-  devices: readonly Device[];
-  servers: readonly ServerProcess[];
-  network: Network;
-  operator: Operator;
-}
-
-/** Once a second it strikes where it may. */
-function startNemesis(world: World, targets: Targets): void {
-  const copies = new Map<Device, Disk>();
-  const tick = (): void => {
-    if (world.faults.healed) return;
-    world.timeline.after(1_000, tick);
-    for (const device of targets.devices) strikeDevice(world, { ...targets, device, copies });
-    const state = targets.servers.every(({ isUp }) => isUp) ? 'up' : 'down';
-    const old = targets.servers.some(({ schemaVersion }) => schemaVersion === 1);
-    if (old && world.faults.strikes('upgrade_server', state)) upgradeServers(targets.servers);
-    if (world.stream('decisions').chance(0.6))
-      void targets.operator.decide(world.stream('decisions').pick(targets.servers));
-  };
-  world.timeline.after(1_000, tick);
-}
-
-function strikeDevice(
-  world: World,
-  { device, network, operator, copies }: Targets & { device: Device; copies: Map<Device, Disk> },
-): void {
-  const { faults, profile, timeline } = world;
-  const draw = world.stream('nemesis');
-  const state = device.isUp ? 'up' : 'down';
-  const [jump, part, restoreMs, keep] = [
-    draw.fraction(),
-    draw.below(9),
-    draw.around(5_000),
-    draw.chance(0.2),
-  ];
-  if (faults.strikes('partition', state)) network.partition(device.name);
-  if (faults.strikes('clock_jump', state)) device.clockOffsetMs += Math.floor((jump - 0.5) * 7_200_000);
-  if (faults.strikes('revoke_key', state)) {
-    void operator.revoke(device);
-    timeline.after(restoreMs, () => void operator.give(device, profile.scopes));
-  }
-  if (faults.strikes('end_scope', state)) {
-    const scope = profile.scopes[part % profile.scopes.length];
-    void operator.give(
-      device,
-      profile.scopes.filter((other) => other !== scope),
-    );
-    timeline.after(restoreMs, () => void operator.give(device, profile.scopes));
-  }
-  if (device.schemaVersion === 1 && faults.strikes('upgrade_device', state)) device.upgrade();
-  if (keep && device.isUp && !copies.has(device)) copies.set(device, device.disk.copy());
-  const copy = copies.get(device);
-  if (copy && faults.strikes('set_back', state)) {
-    copies.delete(device);
-    device.setBack(copy);
-  }
 }

@@ -5,6 +5,7 @@ import type { Hands } from './acts/act.ts';
 import type { Disk } from './disk.ts';
 import type { Stream } from './random.ts';
 import type { Business } from './schema.ts';
+import type { Stillness } from './stillness.ts';
 import { drawAct } from './workload.ts';
 import type { World } from './world.ts';
 
@@ -17,6 +18,7 @@ export interface Desk {
   /** Acts may begin. */
   readonly working: boolean;
   goOffline(forMs: number): void;
+  readonly stillness: Stillness;
 }
 
 /** A process of the device, from its start to its end. */
@@ -43,11 +45,13 @@ export class Person {
   /** Works with this process until it ends. */
   begin(process: Process): void {
     const { timeline, profile } = this.#world;
-    timeline.after(this.#draw.around(profile.thinkMs), () => {
-      if (!process.isAlive() || !this.#desk.working) return;
-      this.begin(process);
-      void this.#act(process);
-    });
+    timeline.after(this.#draw.around(profile.thinkMs), () =>
+      this.#desk.stillness.whenAwake(() => {
+        if (!process.isAlive() || !this.#desk.working) return;
+        this.begin(process);
+        void this.#act(process);
+      }),
+    );
   }
 
   async #act(process: Process): Promise<void> {

@@ -41,6 +41,8 @@ export class ServerProcess {
   readonly #options: ServerOptions;
   #generation = 0;
   #life: Life | undefined;
+  /** The process whose disk did not confirm a write. */
+  #unsynced = 0;
   /** Requests whose connection breaks when the process dies. */
   readonly #open = new Set<(error: Error) => void>();
 
@@ -83,7 +85,7 @@ export class ServerProcess {
       timer,
       turn: () => new Promise((resolve) => void this.#after(1, resolve, generation)),
       log: (_, message, { error }) => this.#logged(message, error, generation),
-      fatal: (error) => this.#world.fail('fault', `The engine called a fault fatal: ${String(error)}`),
+      fatal: (error) => this.#endBy(error, generation),
     });
     const identity = createIdentity({ ...deps, auth: profile.authenticated ? 'keys' : 'none' });
     const exchange = await registerExchange({ ...deps, engine, identity });
@@ -152,6 +154,8 @@ export class ServerProcess {
       request.body = readBody(body, this.#world.profile.serverLimits);
       await exchange.handler(request, reply);
       if (generation !== this.#generation) throw new Error('The connection was reset.');
+      if (this.#unsynced === generation)
+        this.#world.fail('1 acknowledged survives', `${this.name} goes on after a failed fsync.`);
       return { status: 200, body: sent };
     } catch (error) {
       if (generation !== this.#generation) throw new Error('The connection was reset.', { cause: error });
@@ -184,10 +188,21 @@ export class ServerProcess {
       this.crash();
       throw new Error('The process died.');
     }
+    if ((point === 'commit' || point === 'committed') && faults.strikes('store_fsync', point)) {
+      this.#unsynced = generation;
+      throw new StoreError('fsync', 'Simulated: the disk did not confirm.');
+    }
     if (point === 'committed') return;
     if (faults.strikes('store_busy', point)) throw new StoreError('busy', 'Simulated: busy.');
     if (point !== 'read' && faults.strikes('store_full', point))
       throw new StoreError('full', 'Simulated: full.');
+  }
+
+  /** A failed fsync ends the process, and nothing else does. */
+  #endBy(error: unknown, generation: number): void {
+    if (generation !== this.#generation) return;
+    if (error instanceof StoreError && error.code === 'fsync') this.crash();
+    else this.#world.fail('fault', `The engine called a fault fatal: ${String(error)}`);
   }
 
   #committed(writes: ReadonlyMap<string, Writes>): void {

@@ -49,6 +49,9 @@ export const grantsHold: MakeChecker = ({ history, fail }) => {
     },
     committed({ scope, writes, serverMs }: Committed) {
       const before = history.scope(scope).verdicts;
+      for (const { mutation } of writes.commits)
+        if (!history.made.has(mutation) && !isServers(mutation))
+          fail(invariant, `${scope}: ${mutation} was committed, and no device has made it.`);
       for (const { verdict } of writes.mutations) {
         const sent = senders.get(verdict.mutation);
         // What is known was judged with a right; what nobody sent is a person's decision at the server.
@@ -74,3 +77,8 @@ export const grantsHold: MakeChecker = ({ history, fail }) => {
     },
   };
 };
+
+/** A person's decision at the server has an id of version 8. */
+function isServers(mutation: string): boolean {
+  return mutation[14] === '8';
+}

@@ -248,4 +248,11 @@ export const plantedBugs: readonly PlantedBug[] = [
     find: `    holder === next ? { ...holder, claimed: true } : holder;`,
     replace: `    holder === next ? { ...holder, claimed: false } : holder;`,
   },
+  {
+    name: 'fsyncIgnored',
+    harm: 'a server goes on when its disk did not confirm a write, and what it says next may be lost',
+    file: 'packages/server/src/engine/faults.ts',
+    find: `if (error instanceof StoreError && error.code === 'fsync') deps.fatal(error);`,
+    replace: ``,
+  },
 ];

@@ -1,0 +1,91 @@
+// The nemesis: once a second it strikes devices, servers, rights and clocks where it may.
+
+import type { Device } from './device.ts';
+import type { Disk } from './disk.ts';
+import type { Network } from './network.ts';
+import type { Operator } from './operator.ts';
+import type { ServerProcess } from './server-process.ts';
+import { Stranger, strangers } from './stranger.ts';
+import type { World } from './world.ts';
+
+export interface Targets {
+  devices: readonly Device[];
+  servers: readonly ServerProcess[];
+  network: Network;
+  operator: Operator;
+}
+
+export function startNemesis(world: World, targets: Targets): void {
+  const { devices, servers, operator } = targets;
+  const copies = new Map<Device, Disk>();
+  const stranger = new Stranger(world, devices, operator);
+  const [draw, decisions] = [world.stream('nemesis'), world.stream('decisions')];
+  const tick = (): void => {
+    if (world.faults.healed) return;
+    world.timeline.after(1_000, tick);
+    for (const device of devices) {
+      strikeDevice(world, { ...targets, device });
+      strikeDisk(world, { device, copies });
+    }
+    strikeServers(world, servers);
+    const kind = draw.pick(strangers);
+    const visited = draw.pick(servers);
+    if (world.faults.strikes('stranger', kind)) void stranger.call(visited, kind);
+    if (decisions.chance(0.6)) void operator.decide(decisions.pick(servers));
+  };
+  world.timeline.after(1_000, tick);
+}
+
+/** All at once: a server of the old schema does not work beside one of the new. */
+export function upgradeServers(servers: readonly ServerProcess[]): void {
+  if (servers.every(({ schemaVersion }) => schemaVersion === 2)) return;
+  for (const server of servers) server.upgrade();
+}
+
+function strikeServers(world: World, servers: readonly ServerProcess[]): void {
+  const state = servers.every(({ isUp }) => isUp) ? 'up' : 'down';
+  const old = servers.some(({ schemaVersion }) => schemaVersion === 1);
+  if (old && world.faults.strikes('upgrade_server', state)) upgradeServers(servers);
+}
+
+function strikeDevice(world: World, { device, network, operator }: Targets & { device: Device }): void {
+  const { faults, profile, timeline } = world;
+  const draw = world.stream('nemesis');
+  const state = device.isUp ? 'up' : 'down';
+  const [jump, part, restoreMs, sleepMs] = [
+    draw.fraction(),
+    draw.below(9),
+    draw.around(5_000),
+    draw.around(8_000),
+  ];
+  if (faults.strikes('partition', state)) network.partition(device.name);
+  if (faults.strikes('clock_jump', state)) device.clockOffsetMs += Math.floor((jump - 0.5) * 7_200_000);
+  const busy = device.isExchanging ? 'in exchange' : 'alone';
+  if (device.isUp && faults.strikes('freeze', busy)) device.stillness.freeze(sleepMs, part < 5);
+  if (faults.strikes('revoke_key', state)) {
+    void operator.revoke(device);
+    timeline.after(restoreMs, () => void operator.give(device, profile.scopes));
+  }
+  if (faults.strikes('end_scope', state)) {
+    const scope = profile.scopes[part % profile.scopes.length];
+    void operator.give(
+      device,
+      profile.scopes.filter((other) => other !== scope),
+    );
+    timeline.after(restoreMs, () => void operator.give(device, profile.scopes));
+  }
+  if (device.schemaVersion === 1 && faults.strikes('upgrade_device', state)) device.upgrade();
+}
+
+function strikeDisk(
+  { stream, faults }: World,
+  { device, copies }: { device: Device; copies: Map<Device, Disk> },
+): void {
+  const keep = stream('nemesis').chance(0.2);
+  if (keep && device.isUp && !copies.has(device)) copies.set(device, device.disk.copy());
+  const copy = copies.get(device);
+  if (copy && faults.strikes('set_back', device.isUp ? 'up' : 'down')) {
+    copies.delete(device);
+    device.setBack(copy);
+  }
+}
