@@ -12,6 +12,7 @@ import { eachAccounted } from './06-each-accounted.ts';
 import { nothingLost } from './06-nothing-lost.ts';
 import { seenOnce } from './06-seen-once.ts';
 import { grantsHold } from './07-grants-hold.ts';
+import { nothingOfOthers } from './07-nothing-of-others.ts';
 import { clocksDecideNothing } from './08-clocks-decide-nothing.ts';
 import { resolutionsRecorded } from './09-resolutions-recorded.ts';
 import { countersExact } from './10-counters-exact.ts';
@@ -32,6 +33,7 @@ export function createCheckers(watched: Watched, limits: Limits): Checker[] {
     nothingLost,
     seenOnce,
     grantsHold,
+    nothingOfOthers,
     clocksDecideNothing,
     resolutionsRecorded,
     countersExact,
