@@ -69,10 +69,10 @@ const cases: [string, JsonObject | null, Change, JsonObject | null][] = [
     { ...server, quantity: 11 },
   ],
   [
-    'two devices made it: names of this one, counters of both',
+    'two devices made it: what either gave, and the counters of both',
     server,
     { type: 'put', ...target, body: { name: 'x', quantity: 3 } },
-    { name: 'x', quantity: 13, colour: 'red' },
+    { ...server, name: 'x', quantity: 13 },
   ],
   [
     'an add is exact',
