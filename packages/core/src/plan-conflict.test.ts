@@ -307,6 +307,17 @@ describe('besides the table', () => {
     expect(scope.conflict(1)).toMatchObject({ base: {}, server: { name: 'NB', note: 'O0' } });
   });
 
+  test('a version that the scope has not reached is none that anybody saw', () => {
+    const scope = merge();
+    scope.replica('z').push(put('things', 'r', { name: 'N0', note: 'O0' }));
+    const change = patch('things', 'r', { name: 'NA' }, { base: 99 });
+    expect(scope.replica('a').push(change)).toMatchObject({
+      verdict: 'merged',
+      merged: [{ fields: ['name'] }],
+    });
+    expect(scope.replica('b').push(del('things', 'r', 99)).verdict).toBe('merged');
+  });
+
   test('a writer is judged by each field’s last write, not by who wrote the record last', () => {
     const scope = merge();
     scope.replica('z').push(put('things', 'r', { name: 'N0', note: 'O0' }));
