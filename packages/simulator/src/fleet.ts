@@ -1,17 +1,12 @@
 // Servers, network and devices of one world.
 
-import { sha256 } from 'holdfast/digest';
-import type { Store } from 'holdfast/store';
-import { openSqliteStore } from 'holdfast/store/sqlite';
 import { Device } from './device.ts';
-import { createDatabase } from './memory-store/database.ts';
-import { openMemoryStore } from './memory-store/open.ts';
 import { startNemesis, upgradeServers } from './nemesis.ts';
 import { Network } from './network.ts';
+import { createOpener } from './openers.ts';
 import { Operator } from './operator.ts';
-import { serverSchemas } from './schema.ts';
 import { ServerProcess } from './server-process.ts';
-import { epochMs, type World } from './world.ts';
+import type { World } from './world.ts';
 
 export interface Fleet {
   devices: readonly Device[];
@@ -24,7 +19,7 @@ export interface Fleet {
 
 export function createFleet(world: World): Fleet {
   const { profile } = world;
-  const opener = profile.store === 'sqlite' ? sqliteOpener(world) : memoryOpener(world);
+  const opener = createOpener(world);
   const servers = Array.from(
     { length: profile.servers },
     (_, at) => new ServerProcess(world, { name: `s${at}`, openStore: opener.open }),
@@ -45,7 +40,7 @@ export function createFleet(world: World): Fleet {
   return {
     devices,
     async start() {
-      operator = new Operator(world, await opener.open());
+      operator = new Operator(world, opener.current);
       if (world.faults.strikes('old_server', 'start')) for (const server of servers) server.schemaVersion = 1;
       for (const server of servers) await server.start();
       for (const device of devices) {
@@ -71,45 +66,6 @@ export function createFleet(world: World): Fleet {
       }
     },
     close: opener.close,
-  };
-}
-
-interface Opener {
-  open: () => Promise<Store>;
-  close: () => Promise<void>;
-}
-
-/** A server alone begins a new life at each start. Several at once share one: their seqs are of one chain. */
-function memoryOpener(world: World): Opener {
-  const database = createDatabase();
-  const { servers, serverLimits } = world.profile;
-  let lives = 0;
-  return {
-    open: async () => {
-      if (servers === 1 || lives === 0) lives += 1;
-      const life = { id: `life-${lives}`, startedAt: Math.floor(epochMs + world.timeline.nowMs) };
-      const readersPerScopeMax = serverLimits.readersPerScopeMax;
-      return openMemoryStore({ database, life, oneWriter: servers === 1, readersPerScopeMax });
-    },
-    close: async () => undefined,
-  };
-}
-
-/** A database in memory ends with its connection, so a server that comes back finds the same store open. */
-function sqliteOpener(world: World): Opener {
-  let store: Promise<Store> | undefined;
-  return {
-    open: () => {
-      store ??= openSqliteStore({
-        file: null,
-        life: { id: 'life-1', startedAt: epochMs },
-        schema: serverSchemas[2],
-        limits: world.profile.serverLimits,
-        sha256,
-      });
-      return store;
-    },
-    close: async () => (await store)?.close(),
   };
 }
 

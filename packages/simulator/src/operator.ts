@@ -16,12 +16,13 @@ interface Key {
 
 export class Operator {
   readonly #world: World;
-  readonly #store: Store;
+  /** What is there now: a server that starts may open another. */
+  readonly #store: () => Promise<Store>;
   readonly #random: Random;
   /** By the text that a device shows. */
   readonly #keys = new Map<string, Key>();
 
-  constructor(world: World, store: Store) {
+  constructor(world: World, store: () => Promise<Store>) {
     this.#world = world;
     this.#store = store;
     this.#random = world.random('operator');
@@ -35,7 +36,7 @@ export class Operator {
     const grants: Grants = granted.map((scope) => ({ scope, right: 'write' }));
     const clock = { wallMs: () => this.#wallMs(), monoMs: () => 0 };
     const { credential, text } = await addKey(
-      { store: this.#store, clock, random: this.#random, sha256 },
+      { store: await this.#store(), clock, random: this.#random, sha256 },
       { name: device.name, grants, actor: 'operator' },
     );
     this.#keys.set(text, { id: credential.key, scopes, revokedMs: Number.POSITIVE_INFINITY });
@@ -47,7 +48,8 @@ export class Operator {
     const key = this.#keys.get(device.key ?? '');
     if (!key) return;
     const audit = { at: this.#wallMs(), actor: 'operator', action: 'key.revoke', subject: key.id };
-    await this.#store.identity.revokeCredential(key.id, this.#wallMs(), audit);
+    const { identity } = await this.#store();
+    await identity.revokeCredential(key.id, this.#wallMs(), audit);
     key.revokedMs = Math.min(key.revokedMs, this.#world.timeline.nowMs);
   }
 

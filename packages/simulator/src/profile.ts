@@ -3,7 +3,7 @@
 import { defaultLimits, type Limits } from '@holdfast/core';
 import type { Stream } from './random.ts';
 
-export type StoreKind = 'memory' | 'sqlite';
+export type StoreKind = 'memory' | 'sqlite' | 'file';
 
 export interface Profile {
   store: StoreKind;
@@ -21,7 +21,8 @@ export interface Profile {
 }
 
 export function drawProfile(draw: Stream, fixed: { store?: StoreKind | undefined }): Profile {
-  const store: StoreKind = fixed.store ?? (draw.chance(0.12) ? 'sqlite' : 'memory');
+  const kind = draw.fraction();
+  const store: StoreKind = fixed.store ?? (kind < 0.04 ? 'file' : kind < 0.14 ? 'sqlite' : 'memory');
   const devices = 2 + draw.below(5);
   const several = draw.chance(0.4);
   const servers = several && store === 'memory' ? 2 + draw.below(2) : 1;

@@ -24,7 +24,7 @@ import { epochMs, type World } from './world.ts';
 export interface ServerOptions {
   name: string;
   /** Opens the store that is there, for the process that starts now. */
-  openStore: () => Promise<Store>;
+  openStore: (version: SchemaVersion) => Promise<Store>;
 }
 
 type Handler = (request: unknown, reply: unknown) => Promise<unknown>;
@@ -61,7 +61,7 @@ export class ServerProcess {
     const generation = this.#generation;
     const { timeline, profile, random } = this.#world;
     const limits = profile.serverLimits;
-    const inner = await this.#options.openStore();
+    const inner = await this.#options.openStore(this.schemaVersion);
     if (generation !== this.#generation) return;
     const store = watchStore(inner, {
       point: (point) => this.#point(point, generation),
