@@ -19,8 +19,12 @@ export interface DiskHooks {
 export function openStorage(disk: Disk, hooks: DiskHooks): Storage {
   const storage = createSyncStorage(new WatchedDriver(disk, hooks));
   return {
-    async transaction(mode, work) {
-      hooks.point('begin', mode);
+    transaction(mode, work) {
+      try {
+        hooks.point('begin', mode);
+      } catch (error) {
+        return Promise.reject(error);
+      }
       return storage.transaction(mode, work);
     },
     close: () => storage.close(),

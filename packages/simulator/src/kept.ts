@@ -8,7 +8,7 @@ export function keptOf<Value>(value: Value): Value {
   if (typeof value !== 'object' || value === null || Object.isFrozen(value)) return value;
   if (Array.isArray(value)) return Object.freeze(value.map(keptOf)) as Value;
   const copy = { ...value } as Record<string, unknown>;
-  for (const name of Object.keys(copy)) {
+  for (const name in copy) {
     const part = copy[name];
     if (typeof part === 'object' && part !== null) copy[name] = keptOf(part);
     // As JSON text would leave it out.

@@ -60,10 +60,13 @@ async function runAll({ seed, seeds, minutes, processes, store, allFaults }: Mai
   };
 }
 
+/** Room for what lives as long as one event: less of it is copied about. */
+const workerFlags = ['--min-semi-space-size=32', '--max-semi-space-size=64'];
+
 function runWorker(given: WorkerTask): Promise<WorkerResult> {
   return new Promise((resolve, reject) => {
     const file = fileURLToPath(new URL('./worker.ts', import.meta.url));
-    const child = spawn(process.execPath, [file, JSON.stringify(given)], {
+    const child = spawn(process.execPath, [...workerFlags, file, JSON.stringify(given)], {
       stdio: ['ignore', 'pipe', 'inherit'],
     });
     let text = '';

@@ -78,9 +78,13 @@ function watchCalls<Face extends object>(face: Face, point: () => void): Face {
     get(target, name) {
       const value: unknown = Reflect.get(target, name);
       if (typeof value !== 'function') return value;
-      return async (...args: unknown[]): Promise<unknown> => {
-        point();
-        return Reflect.apply(value, target, args);
+      return (...args: unknown[]): Promise<unknown> => {
+        try {
+          point();
+          return Reflect.apply(value, target, args);
+        } catch (error) {
+          return Promise.reject(error);
+        }
       };
     },
   });

@@ -99,21 +99,20 @@ class Staged {
 
 /** A call after the end is refused, and a call that failed spoils the transaction. */
 function watchEnd<Face extends object>(face: Face, staged: Staged): Face {
-  const call = async (method: (...args: never[]) => unknown, args: never[]): Promise<unknown> => {
-    if (staged.ended) throw new Error('This transaction has ended.');
-    staged.end();
-    try {
-      return await method(...args);
-    } catch (error) {
+  const call = (method: (...args: never[]) => Promise<unknown>, args: never[]): Promise<unknown> => {
+    if (staged.ended) return Promise.reject(new Error('This transaction has ended.'));
+    if (staged.failure) return Promise.reject(staged.failure.error);
+    const result = method(...args);
+    result.catch((error: unknown) => {
       staged.failure = { error };
-      throw error;
-    }
+    });
+    return result;
   };
   return new Proxy(face, {
     get: (target, name) => {
       const method: unknown = Reflect.get(target, name);
       if (typeof method !== 'function') return method;
-      return (...args: never[]) => call(method as (...args: never[]) => unknown, args);
+      return (...args: never[]) => call(method as (...args: never[]) => Promise<unknown>, args);
     },
   });
 }
