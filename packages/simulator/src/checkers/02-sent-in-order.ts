@@ -111,17 +111,18 @@ function mayPass({ state, again }: Entry, earlier: Entry): boolean {
   return again === true && !isSendable(earlier) && (isKnown || earlier.state === 'waiting');
 }
 
-/** Entries before this one on a record that are not settled, oldest first. */
+/**
+ * Entries before this one on a record that keep it back or must go before it, oldest first. Of one that is only sent again that is
+ * at most the nearest: what the server has answered, it has taken in order.
+ */
 function earlierOn({ entries, touching }: Outbox, key: string, { place, again }: Entry): Entry[] {
-  const found: Entry[] = [];
-  for (const other of touching.get(key) ?? []) {
-    const entry = entries.get(other);
-    if (!entry || entry.place >= place) continue;
-    // What the server lets wait keeps nothing back that is only to be told again.
-    const waits = entry.state === 'waiting' && !again;
-    if (isSendable(entry) || waits || entry.state === 'held') found.push(entry);
-  }
-  return found.sort((a, b) => a.place - b.place);
+  const earlier = [...(touching.get(key) ?? [])]
+    .flatMap((other) => entries.get(other) ?? [])
+    .filter((entry) => entry.place < place)
+    .sort((a, b) => a.place - b.place);
+  return (again ? earlier.slice(-1) : earlier).filter(
+    (entry) => isSendable(entry) || entry.state === 'held' || (entry.state === 'waiting' && !again),
+  );
 }
 
 /** Whether something before it may be kept back for a good reason: it waits, is held, or went alone and may have failed. */
