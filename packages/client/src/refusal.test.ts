@@ -197,6 +197,26 @@ test.each([
   expect((await shop.outbox.list()).map((entry) => entry.state)).toEqual([state]);
 });
 
+test('a line that is too slow for a request puts nothing aside: the replica sends less, and tries again', async () => {
+  const { shop, server, time } = await openBench({ automatic: { everyMs: 600_000 } });
+  await settle();
+  server.hooks = failing((mutations) => (mutations > 0 ? refusal(408, 'request_late') : undefined));
+  for (const id of ['a', 'b']) await shop.items.put({ id, name: id });
+  await settle();
+  await time.pass(60_000);
+  expect(await shop.status()).toMatchObject({
+    state: 'offline',
+    pending: 2,
+    held: 0,
+    reason: { code: 'request_late' },
+  });
+  expect((await shop.outbox.list()).map(({ state }) => state)).toEqual(['unsent', 'unsent']);
+  server.hooks = [];
+  await time.pass(60_000);
+  expect(await shop.status()).toMatchObject({ state: 'idle', pending: 0 });
+  expect([...server.records.keys()].sort()).toEqual(['items/a', 'items/b']);
+});
+
 test('a server that takes no batch at all puts nothing aside: the replica pauses', async () => {
   const { shop, server } = await openBench();
   for (let n = 0; n < 5; n += 1) await shop.items.put({ name: `n${n}` });

@@ -75,6 +75,9 @@ function refused(reply: Refused): Refusal {
     if (bare) return { type: 'backoff', cause: 'network', floorMs: retryAfterMs, blocked, nothingDone };
     return { type: 'pause', blocked, nothingDone };
   }
+  // Not what was sent is to blame, but the line: a smaller batch, or a better moment, may get through.
+  if (status === 408)
+    return { type: 'backoff', cause: 'network', floorMs: retryAfterMs, blocked, nothingDone };
   if (status === 429 || status >= 500)
     return { type: 'backoff', cause: 'server', floorMs: retryAfterMs, blocked, nothingDone };
   return { type: 'recut', single: 'hold', bare, blocked, nothingDone };
