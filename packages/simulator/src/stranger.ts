@@ -69,7 +69,7 @@ export class Stranger {
         429,
         503,
         ...(authenticated ? [401] : []),
-        ...(right === 'none' ? [200] : []),
+        ...(right === 'none' ? [200, 403] : []),
       ];
       this.#check(kind, answer, allowed);
     } catch {

@@ -43,17 +43,18 @@ export const sentInOrder: MakeChecker = ({ fail }) => {
     if (!isSendable(entry)) fail(invariant, `${name} sends ${id}, which is ${entry.state}.`);
     // The server has it already, and only tells again: it cannot come too early.
     if (entry.state === 'waiting' || entry.state === 'conflict') return;
-    for (const key of keysOf(entry.mutation))
-      for (const earlier of earlierOn(outbox, key, entry))
-        if (!before.has(earlier.mutation.id) && !mayPass(entry, earlier))
-          fail(invariant, `${name} sends ${id} before ${earlier.mutation.id}, which is ${earlier.state}.`);
+    for (const key of keysOf(entry.mutation)) {
+      const earlier = nearestBefore(outbox, key, entry);
+      if (earlier && !before.has(earlier.mutation.id))
+        fail(invariant, `${name} sends ${id} before ${earlier.mutation.id}, which is ${earlier.state}.`);
+    }
   };
   const checkParents = (event: Sent, outbox: Outbox, entry: Entry, before: ReadonlySet<string>): void => {
     const { device, scope } = event;
     for (const key of parentsOf(entry.mutation)) {
-      const [collection = '', id = ''] = key.split('/');
-      if (!isUnknownToServer(device, scope, [collection, id])) continue;
-      const last = earlierOn(outbox, key, entry).at(-1);
+      const at = key.indexOf('/');
+      if (!isUnknownToServer(device, scope, [key.slice(0, at), key.slice(at + 1)])) continue;
+      const last = nearestBefore(outbox, key, entry);
       if (!last || before.has(last.mutation.id) || isKept(outbox, entry)) continue;
       fail(
         invariant,
@@ -105,24 +106,22 @@ function note(outbox: Outbox, place: string, value: unknown): void {
   }
 }
 
-/** The server may have had it from the former id: then it changes nothing by coming. If not, it waits there. */
-function mayPass({ state, again }: Entry, earlier: Entry): boolean {
-  const isKnown = state === 'waiting' || state === 'conflict';
-  return again === true && !isSendable(earlier) && (isKnown || earlier.state === 'waiting');
-}
-
 /**
- * Entries before this one on a record that keep it back or must go before it, oldest first. Of one that is only sent again that is
- * at most the nearest: what the server has answered, it has taken in order.
+ * The nearest entry before this one on a record that keeps it back or must go before it; that one has its own before it. What the
+ * server has answered does not, and what is only sent again stands behind nothing else: the server has it, in its order.
  */
-function earlierOn({ entries, touching }: Outbox, key: string, { place, again }: Entry): Entry[] {
+function nearestBefore(
+  { entries, touching }: Outbox,
+  key: string,
+  { place, again }: Entry,
+): Entry | undefined {
   const earlier = [...(touching.get(key) ?? [])]
     .flatMap((other) => entries.get(other) ?? [])
     .filter((entry) => entry.place < place)
-    .sort((a, b) => a.place - b.place);
-  return (again ? earlier.slice(-1) : earlier).filter(
-    (entry) => isSendable(entry) || entry.state === 'held' || (entry.state === 'waiting' && !again),
-  );
+    .sort((a, b) => b.place - a.place);
+  const counts = (entry: Entry): boolean =>
+    isSendable(entry) || entry.state === 'held' || (entry.state === 'waiting' && !again);
+  return again ? earlier.slice(0, 1).find(counts) : earlier.find(counts);
 }
 
 /** Whether something before it may be kept back for a good reason: it waits, is held, or went alone and may have failed. */
