@@ -26,8 +26,10 @@ export class ConflictBook {
   }
 
   openOf(collection: string, id: string): readonly StoredConflict[] | undefined {
+    const none = this.#set.scope.conflictsOpen === 0;
+    if (none && this.#open.size === 0) return [];
     const key = recordKey(collection, id);
-    const stored = this.#set.scope.conflictsOpen === 0 ? [] : this.#set.conflictsOpen.get(key);
+    const stored = none ? [] : this.#set.conflictsOpen.get(key);
     if (stored === undefined) {
       this.#needs.conflictsOpen.set(key, { collection, id });
       return undefined;

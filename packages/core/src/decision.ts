@@ -18,7 +18,7 @@ export interface DecideContext {
   collection: Collection;
   id: string;
   /** Fields that the writer's own schema knows. */
-  writerFields: ReadonlySet<string>;
+  writerFields: { has(field: string): boolean };
   /** Whose writes count as the writer's own. */
   own: Owner;
   madeAt: number;

@@ -142,17 +142,19 @@ export class Draft {
     return this.scope.held === 0 ? [] : this.#held.waitingOn(key);
   }
 
-  /** Ids of the replica's mutations that wait. */
-  waitingOf(replica: string): readonly string[] | undefined {
+  /** Whether mutations of the replica wait. */
+  hasWaiting(replica: string): boolean | undefined {
     const state = this.replica(replica);
-    if (!state || state.waiting === 0) return state === undefined ? undefined : [];
-    return this.#held.waitingOf(replica);
+    return state === undefined ? undefined : (state?.waiting ?? 0) > 0;
   }
 
-  /** Of those that touch a record the last ones: who comes now stands behind them. */
+  /** Ids of the replica's mutations that wait. */
+  waitingOf(replica: string): readonly string[] | undefined {
+    return this.replica(replica) === undefined ? undefined : this.#held.waitingOf(replica);
+  }
+
+  /** Of those of a replica that has some, which touch a record, the last ones: who comes now stands behind them. */
   lastWaiting(replica: string, key: string): readonly string[] | undefined {
-    const state = this.replica(replica);
-    if (!state || state.waiting === 0) return state === undefined ? undefined : [];
     return this.#held.lastWaiting(replica, key);
   }
 

@@ -34,7 +34,7 @@ export function editOf(
   context: {
     collection: Collection;
     current: JsonObject;
-    writerFields: ReadonlySet<string>;
+    writerFields: { has(field: string): boolean };
     atBase: JsonObject | null | undefined;
   },
 ): EditOutcome {
@@ -101,7 +101,7 @@ export function valueIn(body: JsonObject, field: string): Json | undefined {
 /** Fields that the change gives a value, and fields that it removes. */
 function named(
   change: PutChange | PatchChange,
-  context: { collection: Collection; current: JsonObject; writerFields: ReadonlySet<string> },
+  context: { collection: Collection; current: JsonObject; writerFields: { has(field: string): boolean } },
 ): { values: Map<string, Json>; removed: Set<string> } {
   if (change.type === 'patch') {
     return { values: new Map(Object.entries(change.set ?? {})), removed: new Set(change.unset ?? []) };

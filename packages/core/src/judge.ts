@@ -6,7 +6,7 @@ import { mutationKey, recordKey } from './change.ts';
 import type { Draft, Live } from './draft.ts';
 import { counterIn, valueIn } from './edit.ts';
 import type { Problem, VerdictCode } from './errors.ts';
-import { type Case, type CaseConflict, type Flag, Trial } from './trial.ts';
+import { type Case, type CaseConflict, type Flag, Trial, type Tried } from './trial.ts';
 import { settleUnique, type UniqueOutcome } from './unique.ts';
 
 export type Judgement =
@@ -54,6 +54,8 @@ export function judge(draft: Draft, given: Case): Judgement {
 /** Keys of the replica's own mutations that wait and touch the same records: what comes after them stands behind them. */
 function predecessors(draft: Draft, given: Case): readonly string[] | undefined {
   const { writer } = given.own;
+  const waits = draft.hasWaiting(writer);
+  if (!waits) return waits === undefined ? undefined : [];
   const keys = new Set(given.mutation.changes.map((change) => recordKey(change.collection, change.id)));
   const found = new Set<string>();
   for (const key of keys) {
@@ -86,7 +88,7 @@ function missingParents(draft: Draft, trial: Trial): Orphan[] | undefined {
   let loaded = true;
   for (const live of trial.after.values()) {
     const { collection, id } = live.record;
-    const stood = trial.stood(live)?.body ?? {};
+    const stood = live.stood?.body ?? {};
     for (const [field, parent] of trial.rules(collection)?.parents ?? []) {
       const name = valueIn(live.body ?? {}, field);
       if (typeof name !== 'string' || name === valueIn(stood, field)) continue;
@@ -116,9 +118,8 @@ function judgeEnd(
     records.flatMap((live) => {
       const { collection: name, id } = live.record;
       const collection = trial.rules(name);
-      return collection
-        ? [{ collection, id, before: trial.stood(live)?.body ?? null, after: live.body }]
-        : [];
+      if (!collection || collection.unique.length === 0) return [];
+      return [{ collection, id, before: live.stood?.body ?? null, after: live.body }];
     }),
     draft.scope.head + 1,
   );
@@ -134,7 +135,7 @@ function judgeEnd(
   ];
   const [flaw] = flaws;
   if (flaw && !trial.fact) return refusal(given, flaw);
-  const created = records.filter((live) => live.body !== null && !trial.stood(live)?.body);
+  const created = records.filter((live) => live.body !== null && !live.stood?.body);
   return {
     type: 'accept',
     records,
@@ -155,27 +156,32 @@ function flagOf({ code, collection, id, field, message }: Flaw): Flag {
   return { exception: { code, collection, id, field, message }, kept: null };
 }
 
-function belowMinimum(trial: Trial, live: Live): Flaw[] {
+function belowMinimum(trial: Trial, live: Tried): Flaw[] {
   const { collection, id } = live.record;
-  const { body } = live;
-  if (body === null) return [];
-  return [...(trial.rules(collection)?.counters ?? [])].flatMap(([field, { minimum }]) => {
-    const before = counterIn(trial.stood(live)?.body ?? {}, field);
+  const { body, stood } = live;
+  const flaws: Flaw[] = [];
+  if (body === null) return flaws;
+  for (const [field, { minimum }] of trial.rules(collection)?.counters ?? []) {
+    const before = counterIn(stood?.body ?? {}, field);
     const after = counterIn(body, field);
-    if (minimum === undefined || after >= minimum || after >= before) return [];
+    if (minimum === undefined || after >= minimum || after >= before) continue;
     const message = `${field} would be ${after}, below its minimum of ${minimum}.`;
-    return [{ code: 'counter_minimum' as const, collection, id, field, message }];
-  });
+    flaws.push({ code: 'counter_minimum', collection, id, field, message });
+  }
+  return flaws;
 }
 
 /** A put of a new record was judged at the door; what came out of an edit or a merge is judged here, as a whole. */
-function notFitting(trial: Trial, live: Live): Flaw[] {
+function notFitting(trial: Trial, live: Tried): Flaw[] {
   const { collection, id } = live.record;
   const rules = trial.rules(collection);
   const written = trial.written(collection);
-  if (live.body === null || !rules || !written || trial.isAsPut(live)) return [];
-  const before = trial.stood(live)?.body ?? null;
-  const wrong = misfit(written, { before, after: live.body, except: rules.counters });
+  if (live.body === null || !rules || !written || live.asPut) return [];
+  const wrong = misfit(written, {
+    before: live.stood?.body ?? null,
+    after: live.body,
+    except: rules.counters,
+  });
   return wrong ? [{ code: 'invalid_record', collection, id, ...wrong }] : [];
 }
 

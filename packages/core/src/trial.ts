@@ -4,7 +4,7 @@ import { collectionFor } from './admit.ts';
 import { equalJson } from './canonical.ts';
 import { type Change, type Mutation, recordKey } from './change.ts';
 import { decide } from './decide.ts';
-import type { Decision, FoundConflict } from './decision.ts';
+import type { DecideContext, Decision, FoundConflict } from './decision.ts';
 import type { Draft, Live } from './draft.ts';
 import { type Problem, type VerdictCode, verdictCodes } from './errors.ts';
 import type { Collection, Schema } from './schema.ts';
@@ -36,6 +36,14 @@ export interface Case {
   askedAt?: number;
 }
 
+/** A record as the changes so far leave it. */
+export interface Tried extends Live {
+  /** As it stood before the mutation. */
+  stood: Live | null;
+  /** It is what a put made of it: the door has judged that already. */
+  asPut: boolean;
+}
+
 /** A conflict between one change and the record as it stood. */
 export interface CaseConflict {
   change: Change;
@@ -55,8 +63,8 @@ export class Trial {
   readonly fact: boolean;
   /** Something that it has to know is not loaded yet; the draft has noted what. */
   incomplete = false;
-  /** recordKey → the record as the changes so far leave it. */
-  readonly after = new Map<string, Live>();
+  /** By recordKey. */
+  readonly after = new Map<string, Tried>();
   /** Conflicts that policies answered, that a fact leaves open, and that a person must answer first. */
   readonly merged: CaseConflict[] = [];
   readonly open: CaseConflict[] = [];
@@ -67,8 +75,6 @@ export class Trial {
   readonly #schema: Schema;
   readonly #own: Owner;
   readonly #asked = new Set<string>();
-  /** Records that are what a put made of them: the door has judged them already. */
-  readonly #asPut = new Set<string>();
 
   constructor(draft: Draft, given: Case) {
     this.#draft = draft;
@@ -87,23 +93,13 @@ export class Trial {
     return this.#schema.collections.get(name);
   }
 
-  /** The record as it stood before the mutation. */
-  stood({ record }: Live): Live | null {
-    return this.#draft.record(record.collection, record.id) ?? null;
-  }
-
   /** Records that differ from how they stood, in the order in which the mutation came to them. */
-  changed(): Live[] {
-    return [...this.after.values()].filter((live) => {
-      const before = this.stood(live);
-      if (!before) return true;
-      if (before.body === null || live.body === null) return before.body !== live.body;
-      return !equalJson(before.body, live.body);
+  changed(): Tried[] {
+    return [...this.after.values()].filter(({ stood, body }) => {
+      if (!stood) return true;
+      if (stood.body === null || body === null) return stood.body !== body;
+      return !equalJson(stood.body, body);
     });
-  }
-
-  isAsPut({ record }: Live): boolean {
-    return this.#asPut.has(recordKey(record.collection, record.id));
   }
 
   /** Tries one change; a problem refuses the whole mutation. */
@@ -120,8 +116,8 @@ export class Trial {
     }
     const key = recordKey(change.collection, change.id);
     const before = this.after.get(key) ?? this.#draft.record(change.collection, change.id);
-    const mine = this.#ownConflict(change);
-    const decision = before === undefined ? undefined : this.#decide(change, collection, before);
+    const mine = this.#given.forced.has(key) ? null : this.#ownConflict(change);
+    const decision = before === undefined ? undefined : this.#decide(change, { key, collection, before });
     if (before === undefined || mine === undefined || !decision || decision.type === 'needsBase') {
       this.incomplete = true;
       return undefined;
@@ -132,43 +128,44 @@ export class Trial {
       before,
       into: mine?.id ?? null,
     });
-    if (decision.type === 'ask') this.#askAbout(conflict(decision.conflict));
-    else if (!this.fact && this.#staysWith(mine, change))
-      this.#askAbout(conflict({ fields: [], base: {}, policy: 'ask' }));
+    if (decision.type === 'ask') this.#askAbout(key, conflict(decision.conflict));
+    else if (!this.fact && this.#staysWith(key, mine, change))
+      this.#askAbout(key, conflict({ fields: [], base: {}, policy: 'ask' }));
     else if (decision.type === 'refuse') return this.#refuse(decision, place, conflict);
-    else this.#write(decision, conflict, change);
+    else this.#write(decision, { key, change, before, conflict });
     return undefined;
   }
 
   /** The open conflict of this writer about the record: null if none, undefined while that is not loaded. */
   #ownConflict(change: Change): StoredConflict | null | undefined {
-    if (this.#given.forced.has(recordKey(change.collection, change.id))) return null;
     const open = this.#draft.openConflicts(change.collection, change.id);
     return open && (open.find((conflict) => isIdOf(this.#given.own, conflict.writer)) ?? null);
   }
 
   /** Whether it goes where earlier changes of the record went: into a conflict whose other side its writer has not seen. */
-  #staysWith(mine: StoredConflict | null, change: Change): boolean {
-    if (this.#asked.has(recordKey(change.collection, change.id))) return true;
+  #staysWith(key: string, mine: StoredConflict | null, change: Change): boolean {
+    if (this.#asked.has(key)) return true;
     return mine !== null && (change.base ?? 0) < mine.serverVersion;
   }
 
-  #askAbout(conflict: CaseConflict): void {
-    const { change } = conflict;
-    this.#asked.add(recordKey(change.collection, change.id));
+  #askAbout(key: string, conflict: CaseConflict): void {
+    this.#asked.add(key);
     (this.fact ? this.open : this.ask).push(conflict);
     if (this.fact)
       this.#flag(conflict, { code: 'conflict_open', message: verdictCodes.conflict_open.meaning });
   }
 
-  #decide(change: Change, collection: Collection, before: Live | null): Decision | undefined {
+  #decide(
+    change: Change,
+    { key, collection, before }: { key: string; collection: Collection; before: Live | null },
+  ): Decision | undefined {
     const draft = this.#draft;
     const given = this.#given;
-    const forced = given.forced.get(recordKey(change.collection, change.id));
+    const forced = given.forced.get(key);
     const context = {
       collection,
       id: change.id,
-      writerFields: new Set(Object.keys((this.written(change.collection) ?? collection).fields.shape)),
+      writerFields: fieldsOf(this.written(change.collection) ?? collection),
       own: this.#own,
       madeAt: given.madeAt,
       ...(forced ? { forced } : {}),
@@ -203,17 +200,24 @@ export class Trial {
 
   #write(
     decision: Extract<Decision, { type: 'write' }>,
-    conflict: (found: FoundConflict) => CaseConflict,
-    change: Change,
+    at: {
+      key: string;
+      change: Change;
+      before: Live | null;
+      conflict: (found: FoundConflict) => CaseConflict;
+    },
   ): void {
     const { body, fields } = decision;
-    if (decision.conflict) this.#noteMerge(conflict(decision.conflict));
-    const key = recordKey(change.collection, change.id);
-    const before = this.after.get(key) ?? this.#draft.record(change.collection, change.id) ?? null;
+    const { key, change, before } = at;
+    if (decision.conflict) this.#noteMerge(at.conflict(decision.conflict));
     if (fields.length === 0 || (before === null && body === null)) return;
-    if (change.type === 'put' && typeof fields === 'string') this.#asPut.add(key);
-    else this.#asPut.delete(key);
-    this.after.set(key, { record: this.#versionOf(change, before?.record ?? null, decision), body });
+    const tried = this.after.get(key);
+    this.after.set(key, {
+      record: this.#versionOf(change, before?.record ?? null, decision),
+      body,
+      stood: tried ? tried.stood : before,
+      asPut: change.type === 'put' && typeof fields === 'string',
+    });
   }
 
   #noteMerge(merged: CaseConflict): void {
@@ -263,6 +267,10 @@ export class Trial {
     const isOneWrite = before.seq === touch[0] && before.touched === '';
     return isOneWrite ? '' : writeTouched(readTouched(before), fields, touch, touchedFieldsMax);
   }
+}
+
+function fieldsOf({ fields: { shape } }: Collection): DecideContext['writerFields'] {
+  return { has: (field) => Object.hasOwn(shape, field) };
 }
 
 /**
