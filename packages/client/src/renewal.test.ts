@@ -17,7 +17,7 @@ test('stale_batch: the replica takes a new id, names the old one, and sends ever
   expect(renewed).not.toBe(old);
   expect(renewed).toMatch(/^[0-9a-f]{32}$/);
   const last = server.requests.at(-1)!;
-  expect(last).toMatchObject({ replica: renewed, former: [{ id: old, seqSeen: 0 }], batch: { n: 2 } });
+  expect(last).toMatchObject({ replica: renewed, former: [{ id: old, seqSeen: 0 }], batch: { n: 1 } });
   expect(last.batch!.mutations.map(({ id }) => id)).toEqual(ids);
   expect(server.requests.at(-1)!.verdictsSeen).toBe(0);
   expect(await checkStorage(storage, shopSchema, 'shop-1')).toEqual([]);
@@ -174,6 +174,45 @@ test('what stands behind a held one stays there, and keeps no run from becoming 
   expect((await shop.outbox.list()).map(({ state }) => state)).toEqual(['held', 'sent']);
   expect(await shop.items.get('a')).toMatchObject({ name: 'a' });
   expect(await checkStorage(storage, shopSchema, 'shop-1')).toEqual([]);
+});
+
+test('a new commit of a mutation that this replica never had: a copy goes by its id, and nothing of the answer is taken', async () => {
+  const { shop, server, replica, storage } = await openBench();
+  const old = await replica.id();
+  server.judge = () => ({ verdict: 'applied', seq: server.head + 1 });
+  await shop.items.put({ id: 'a', name: 'a' });
+  await shop.sync();
+  await shop.items.patch('a', { name: 'mine' });
+  server.write('items', 'a', { name: 'copy' });
+  server.tell(old, { mutation: 'made by the copy', verdict: 'applied', seq: 2, asOf: 2 });
+  server.requests.length = 0;
+  expect(await shop.sync({ minPriority: 9 })).toMatchObject({ ok: true, verdicts: { applied: 1 } });
+  expect(server.requests.map((request) => [request.replica === old, request.seqSeen])).toEqual([
+    [true, 1],
+    [false, 0],
+  ]);
+  const asked = server.requests[1]!;
+  expect(asked).toMatchObject({ former: [{ id: old, seqSeen: 1 }], verdictsSeen: 0, batch: { n: 1 } });
+  await shop.sync();
+  expect(server.requests.at(-1)).toMatchObject({ seqSeen: 3, verdictsSeen: 1 });
+  // The change was made on what it had seen, and goes as it was made.
+  expect(asked.batch!.mutations[0]?.changes[0]).toMatchObject({ base: 1 });
+  expect(await checkStorage(storage, shopSchema, 'shop-1')).toEqual([]);
+});
+
+test('verdicts that are told again, and those that change nothing, show no copy', async () => {
+  const { shop, server, replica } = await openBench();
+  const id = await replica.id();
+  server.judge = () => ({ verdict: 'applied', seq: server.head + 1 });
+  await shop.items.put({ id: 'a', name: 'a' });
+  await shop.sync();
+  const { mutation } = server.log(id)[0]!;
+  server.tell(id, { mutation, verdict: 'applied', seq: 1, asOf: 7 });
+  server.tell(id, { mutation: 'dropped here', verdict: 'rejected', asOf: 7 });
+  server.tell(id, { mutation: 'a no-op', verdict: 'applied', asOf: 7 });
+  expect(await shop.sync()).toMatchObject({ ok: true });
+  expect(await replica.id()).toBe(id);
+  expect(server.requests.at(-1)).toMatchObject({ seqSeen: 1 });
 });
 
 test('an answer to the former id changes nothing', async () => {

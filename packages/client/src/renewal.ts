@@ -82,6 +82,7 @@ const chunk = 500;
 async function sendAllAgain(tx: StorageTransaction, scope: string, id: string): Promise<void> {
   const progress = await readProgress(tx, scope);
   progress.former = [{ id, seqSeen: progress.seqSeen }, ...progress.former].slice(0, formerMax);
+  progress.batch = 0;
   progress.verdictsSeen = 0;
   progress.seqSeen = 0;
   const behindHeld = new Set<string>();

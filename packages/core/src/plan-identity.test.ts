@@ -3,6 +3,7 @@
 import { describe, expect, test } from 'vitest';
 import { canonicalJson } from './canonical.ts';
 import { hashedPart } from './change.ts';
+import { integerMax } from './limits.ts';
 import { add, del, morning, mutation, patch, put, TestScope } from './plan.fixture.ts';
 import { sha256 } from './scope-store.fixture.ts';
 
@@ -188,6 +189,17 @@ describe('a batch whose number is not above the last one', () => {
       type: 'pushed',
     });
     expect(scope.stored.replicas.get('a')?.batch).toBe(500);
+  });
+
+  test('is every later one when the highest number was used: the replica needs a new id, and nobody else notices', () => {
+    const scope = new TestScope();
+    const a = scope.replica('a');
+    a.batch([mutation([put('items', 'i1', { name: 'Tea' })])], { n: integerMax, seen: integerMax });
+    const last = mutation([put('items', 'i2', { name: 'Oil' })]);
+    expect(a.tryBatch([last], { n: integerMax, seen: integerMax })).toMatchObject({ code: 'stale_batch' });
+    const renewed = scope.replica('a2', { device: 'device-a', former: { a: 1 } });
+    expect(renewed.batch([last], { n: 1 }).verdicts).toMatchObject([{ verdict: 'applied', n: 1 }]);
+    expect(scope.replica('b').push(put('items', 'i3', { name: 'Rye' })).verdict).toBe('applied');
   });
 
   test('is judged in the order of the plan: the second of two with one number is stale', () => {

@@ -1,6 +1,6 @@
 // Which kinds of fault met which states of the protocol. A pair that a long run never reaches is a hole in what it has shown.
 
-import { type FaultKind, faultKinds, faultsOffDefault } from './faults.ts';
+import { type FaultKind, faultKinds } from './faults.ts';
 import { strangers } from './stranger.ts';
 
 const exchange = ['first', 'pull', 'push', 'repeat'];
@@ -51,9 +51,7 @@ export interface Coverage {
 
 /** Every pair that can be met, and how often it was. `struck` is counted by `kind state`. */
 export function coverageOf(struck: Readonly<Record<string, number>>): Coverage[] {
-  return faultKinds
-    .filter((kind) => !faultsOffDefault.has(kind))
-    .flatMap((kind) =>
-      states[kind].map((state) => ({ kind, state, struck: struck[`${kind} ${state}`] ?? 0 })),
-    );
+  return faultKinds.flatMap((kind) =>
+    states[kind].map((state) => ({ kind, state, struck: struck[`${kind} ${state}`] ?? 0 })),
+  );
 }

@@ -279,7 +279,9 @@ export class Device implements DeviceView {
       if (table !== 'outbox' || value === undefined) continue;
       const { mutation } = value as unknown as { mutation: Mutation };
       if (history.made.has(mutation.id)) continue;
-      history.made.set(mutation.id, { device: this.name, scope: key[0] ?? '', mutation });
+      const { made: known } = this.disk;
+      known.add(mutation.id);
+      history.made.set(mutation.id, { device: this.name, scope: key[0] ?? '', mutation, known });
       this.#fresh.push(mutation.id);
       operations.made += 1;
     }

@@ -29,6 +29,8 @@ const whole: Keeping<StorageEntry> = {
 
 export class Disk {
   #driver = new MemoryDriver(whole);
+  /** Every mutation that this storage ever held. One that is set back does not know what came later: it gets a set of its own. */
+  made = new Set<string>();
   /** How to undo each commit that is not durable yet. */
   #volatile: (readonly Undo<StorageEntry>[])[] = [];
   #open = false;
@@ -87,12 +89,15 @@ export class Disk {
     const copy = new Disk();
     for (const table of Object.keys(storageTables) as StorageTable[])
       for (const { key, value } of this.#driver.scan(table, all)) copy.#driver.put(table, key, value);
+    copy.made = new Set(this.made);
     copy.commit(true);
     return copy;
   }
 
   setTo(other: Disk): void {
-    this.#driver = other.copy().#driver;
+    const copy = other.copy();
+    this.#driver = copy.#driver;
+    this.made = copy.made;
     this.#volatile = [];
   }
 }

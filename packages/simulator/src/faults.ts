@@ -51,9 +51,6 @@ const rates = {
 export type FaultKind = keyof typeof rates;
 export const faultKinds = Object.keys(rates) as FaultKind[];
 
-/** Off unless a run asks for them by giving its own list of what is off. */
-export const faultsOffDefault: ReadonlySet<FaultKind> = new Set<FaultKind>(['set_back']);
-
 export interface Faults {
   /** Whether this kind strikes now. Each kind draws from a stream of its own, so that switching one off moves no other. */
   strikes(kind: FaultKind, state: string): boolean;

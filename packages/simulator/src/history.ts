@@ -26,6 +26,8 @@ export interface Made {
   device: string;
   scope: string;
   mutation: Mutation;
+  /** What the storage knows that it was made on: ids of mutations, this one and later ones among them. */
+  known: ReadonlySet<string>;
 }
 
 export class History {

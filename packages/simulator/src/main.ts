@@ -17,8 +17,6 @@ interface MainTask {
   minutes: number;
   processes: number;
   store?: StoreKind;
-  /** Also the kinds that are off unless somebody asks. */
-  allFaults?: boolean;
 }
 
 export interface MainResult extends WorkerResult {
@@ -27,11 +25,14 @@ export interface MainResult extends WorkerResult {
   story: string;
 }
 
+/** Room for what lives as long as one event: less of it is copied about. */
+const workerFlags = ['--min-semi-space-size=32', '--max-semi-space-size=64'];
+
 const task = JSON.parse(process.argv[2] ?? '{}') as MainTask;
 const result = await runAll(task);
 process.stdout.write(`${JSON.stringify(result)}\n`);
 
-async function runAll({ seed, seeds, minutes, processes, store, allFaults }: MainTask): Promise<MainResult> {
+async function runAll({ seed, seeds, minutes, processes, store }: MainTask): Promise<MainResult> {
   const total = noSeries();
   const lanes = Math.min(seeds, processes);
   const tasks = Array.from({ length: lanes }, (_, lane): WorkerTask => {
@@ -43,7 +44,6 @@ async function runAll({ seed, seeds, minutes, processes, store, allFaults }: Mai
       minutes,
       stopAtFailure: false,
       ...(store ? { store } : {}),
-      ...(allFaults ? { faultsOff: [] } : {}),
     };
   });
   let cpuMs = 0;
@@ -56,12 +56,9 @@ async function runAll({ seed, seeds, minutes, processes, store, allFaults }: Mai
     ...total,
     cpuMs,
     coverage: coverageOf(total.struck),
-    story: await storyOf(total, { store, ...(allFaults ? { faultsOff: new Set() } : {}) }),
+    story: await storyOf(total, store),
   };
 }
-
-/** Room for what lives as long as one event: less of it is copied about. */
-const workerFlags = ['--min-semi-space-size=32', '--max-semi-space-size=64'];
 
 function runWorker(given: WorkerTask): Promise<WorkerResult> {
   return new Promise((resolve, reject) => {
@@ -81,11 +78,8 @@ function runWorker(given: WorkerTask): Promise<WorkerResult> {
   });
 }
 
-async function storyOf(
-  { failures: [first] }: SeriesResult,
-  given: Pick<RunOptions, 'store' | 'faultsOff'>,
-): Promise<string> {
+async function storyOf({ failures: [first] }: SeriesResult, store: RunOptions['store']): Promise<string> {
   if (!first) return '';
-  const options = { ...given, seed: first.seed, lines: 120 };
+  const options = { store, seed: first.seed, lines: 120 };
   return failureText(await runSeed(options), await shrink(options, 150));
 }

@@ -1,14 +1,13 @@
 // A failure for people: what broke, the shortened history, and one command that shows it again.
 
-import { faultKinds, faultsOffDefault } from './faults.ts';
+import { faultKinds } from './faults.ts';
 import type { RunResult } from './run.ts';
 import type { Shrunk } from './shrink.ts';
 
 export function failureText(given: RunResult, { result, faultsOff, actsOff, runs }: Shrunk): string {
   const { failure, profile, seed } = result;
   if (!failure) return `Seed ${seed} does not fail.`;
-  const asked = [...faultsOffDefault].some((kind) => !faultsOff.has(kind));
-  const flags = `${given.storeGiven ? ` --store ${profile.store}` : ''}${asked ? ' --all-faults' : ''}`;
+  const flags = given.storeGiven ? ` --store ${profile.store}` : '';
   const faults = faultKinds.filter((kind) => !faultsOff.has(kind));
   return [
     `Seed ${seed} breaks invariant ${failure.invariant}, at ${(failure.atMs / 1_000).toFixed(3)} s:`,

@@ -3,7 +3,7 @@
 import { createCheckers } from './checkers/create-checkers.ts';
 import type { Device } from './device.ts';
 import { type Drain, runSteps } from './drain.ts';
-import { createFaults, type FaultKind, faultsOffDefault } from './faults.ts';
+import { createFaults, type FaultKind } from './faults.ts';
 import { createFleet, type Fleet } from './fleet.ts';
 import { History } from './history.ts';
 import { noOperations, type Operations } from './operations.ts';
@@ -84,7 +84,7 @@ function createWorld(options: RunOptions): World {
   const history = new History();
   const faults = createFaults({
     stream,
-    off: options.faultsOff ?? faultsOffDefault,
+    off: options.faultsOff ?? new Set(),
     told: (kind, state) => trace.note(timeline.nowMs, [6, numberOf(kind)], () => `fault: ${kind} (${state})`),
   });
   const world: World = {

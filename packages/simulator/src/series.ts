@@ -1,6 +1,5 @@
 // Many seeds one after the other, and what they came to.
 
-import type { FaultKind } from './faults.ts';
 import { addOperations, noOperations, type Operations } from './operations.ts';
 import type { StoreKind } from './profile.ts';
 import { type RunResult, runSeed } from './run.ts';
@@ -13,7 +12,6 @@ export interface SeriesOptions {
   /** At most so many seeds. */
   count: number;
   store?: StoreKind | undefined;
-  faultsOff?: ReadonlySet<FaultKind>;
   /** Whether to begin another seed. */
   goesOn: () => boolean;
   stopAtFailure: boolean;
@@ -33,11 +31,11 @@ export function noSeries(): SeriesResult {
 }
 
 export async function runSeries(options: SeriesOptions): Promise<SeriesResult> {
-  const { first, step, count, store, faultsOff, goesOn, stopAtFailure } = options;
+  const { first, step, count, store, goesOn, stopAtFailure } = options;
   const total = noSeries();
   for (let n = 0; n < count && goesOn(); n += 1) {
     const seed = first + n * step;
-    const result = await runSeed({ seed, store, ...(faultsOff ? { faultsOff } : {}) });
+    const result = await runSeed({ seed, store });
     addRun(total, result);
     if (result.failure && stopAtFailure) break;
   }

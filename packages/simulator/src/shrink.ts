@@ -1,6 +1,6 @@
 // Shortens a failing run while the same invariant still fails: cut in time, fault kinds switched off one at a time, acts left out.
 
-import { type FaultKind, faultKinds, faultsOffDefault } from './faults.ts';
+import { type FaultKind, faultKinds } from './faults.ts';
 import { type RunOptions, type RunResult, runSeed } from './run.ts';
 
 export interface Shrunk {
@@ -15,7 +15,7 @@ export async function shrink(given: RunOptions, runsMax: number): Promise<Shrunk
   const first = await runSeed(given);
   const best: Shrunk = {
     result: first,
-    faultsOff: given.faultsOff ?? faultsOffDefault,
+    faultsOff: given.faultsOff ?? new Set(),
     actsOff: given.actsOff ?? new Set(),
     runs: 1,
   };

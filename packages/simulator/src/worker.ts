@@ -1,11 +1,9 @@
 // A process that runs a series of seeds, given as one JSON argument, and prints what they came to as one line of JSON.
 
-import type { FaultKind } from './faults.ts';
 import { runSeries, type SeriesOptions, type SeriesResult } from './series.ts';
 
 export interface WorkerTask extends Pick<SeriesOptions, 'first' | 'step' | 'count' | 'stopAtFailure'> {
   store?: SeriesOptions['store'];
-  faultsOff?: readonly FaultKind[];
   /** Begins no seed after so many minutes of real time. */
   minutes: number;
 }
@@ -22,12 +20,7 @@ const stop = new AbortController();
 // The one real timer: how long to go on is the user's wish, and no part of the simulated world.
 const over = AbortSignal.any([stop.signal, AbortSignal.timeout(task.minutes * 60_000)]);
 process.on('SIGTERM', () => stop.abort());
-const { faultsOff, ...rest } = task;
-const result = await runSeries({
-  ...rest,
-  ...(faultsOff ? { faultsOff: new Set(faultsOff) } : {}),
-  goesOn: () => !over.aborted,
-});
+const result = await runSeries({ ...task, goesOn: () => !over.aborted });
 const { user, system } = process.cpuUsage();
 const cpuMs = Math.round((user + system) / 1_000);
 process.stdout.write(`${JSON.stringify({ ...result, cpuMs } satisfies WorkerResult)}\n`);

@@ -14,7 +14,6 @@ interface Flags {
   seeds?: number;
   minutes?: number;
   store?: string;
-  allFaults?: boolean;
   json?: boolean;
 }
 
@@ -48,13 +47,12 @@ export const addSimulate: AddCommand = (program, context) => {
     .option('--seeds <n>', 'how many seeds at most', readWhole({ min: 1, max: 1_000_000_000 }))
     .option('--minutes <n>', 'begin no seed after so many (default: 1)', readWhole({ min: 1, max: 100_000 }))
     .option('--store <kind>', 'memory or sqlite (default: as each seed says)')
-    .option('--all-faults', 'also the kinds that are off unless asked for')
     .option('--json', 'answer with one JSON value on standard output')
     .action((flags: Flags) => simulate(context, flags));
 };
 
 async function simulate(context: CommandContext, flags: Flags): Promise<void> {
-  const { seed = 1, seeds = 1_000_000_000, minutes = 1, store, allFaults = false } = flags;
+  const { seed = 1, seeds = 1_000_000_000, minutes = 1, store } = flags;
   if (store !== undefined && store !== 'memory' && store !== 'sqlite') {
     throw new CommandError('usage', {
       message: `There is no store ${store}.`,
@@ -68,7 +66,6 @@ async function simulate(context: CommandContext, flags: Flags): Promise<void> {
     seeds,
     minutes,
     processes: availableParallelism(),
-    allFaults,
     ...(store ? { store } : {}),
   });
   const ms = systemClock.monoMs() - beginMs;

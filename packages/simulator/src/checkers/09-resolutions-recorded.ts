@@ -1,7 +1,7 @@
 // 9. Every automatic resolution is recorded with base and both sides.
 //
-// Both directions: what is said to be merged has its conflict in the log, and a patch of a field that another device has changed
-// since, to another value, is never just applied.
+// Both directions: what is said to be merged has its conflict in the log, and a patch of a field that another storage has changed
+// since, to another value, is never just applied. A storage that was set back is another than it was.
 
 import type { Mutation, StoredRecord } from '@holdfast/core';
 import type { Committed, MakeChecker } from '../checker.ts';
@@ -11,8 +11,7 @@ import { counterFields } from '../schema.ts';
 export const resolutionsRecorded: MakeChecker = ({ history, fail }) => {
   const invariant = '9 resolutions recorded';
   const recorded = new Map<string, { mutations: readonly string[]; changes: number }>();
-  const devices = new Map<string, string>();
-  /** `scope key` → field → who gave it its value. */
+  /** `scope key` → field → what gave it its value. */
   const records = new Map<string, Map<string, Last>>();
   const lastsOf = (scope: string, key: string): Map<string, Last> => {
     const lasts = records.get(`${scope} ${key}`) ?? new Map<string, Last>();
@@ -27,7 +26,7 @@ export const resolutionsRecorded: MakeChecker = ({ history, fail }) => {
       for (const [field, value] of Object.entries(change.set ?? {})) {
         const last = lasts.get(field);
         if (counterFields.has(field) || !last || last.seq <= (change.base ?? 0)) continue;
-        const foreign = devices.get(last.writer) !== history.made.get(made.id)?.device;
+        const foreign = history.made.get(made.id)?.known.has(last.mutation) !== true;
         if (foreign && last.value !== JSON.stringify(sorted(value))) return `${field} of ${key}`;
       }
     }
@@ -56,7 +55,6 @@ export const resolutionsRecorded: MakeChecker = ({ history, fail }) => {
     invariant,
     committed(event) {
       const { scope, writes } = event;
-      for (const { replica, device } of writes.replicas) devices.set(replica, device);
       for (const { id, mutations, changes, base, server } of writes.conflicts) {
         recorded.set(`${scope} ${id}`, { mutations, changes: changes.length });
         if (typeof base !== 'object' || base === null || server === undefined)
@@ -71,9 +69,9 @@ export const resolutionsRecorded: MakeChecker = ({ history, fail }) => {
         const field =
           made && !asked && verdicts.get(id)?.verdict === 'applied' ? overwritten(scope, made) : undefined;
         if (field !== undefined)
-          fail(invariant, `${scope}: ${id} was applied over another device's ${field}, and nobody was told.`);
+          fail(invariant, `${scope}: ${id} was applied over another's ${field}, and nobody was told.`);
         for (const record of versions)
-          if (record.seq === seq) fold(lastsOf(scope, `${record.collection}/${record.id}`), record);
+          if (record.seq === seq) fold(lastsOf(scope, `${record.collection}/${record.id}`), record, id);
       }
     },
   };
@@ -82,11 +80,11 @@ export const resolutionsRecorded: MakeChecker = ({ history, fail }) => {
 /** The last version that gave a field another value while the record lived, and that value; undefined: it took it away. */
 interface Last {
   seq: number;
-  writer: string;
+  mutation: string;
   value: string | undefined;
 }
 
-function fold(lasts: Map<string, Last>, { seq, writer, body }: StoredRecord): void {
+function fold(lasts: Map<string, Last>, { seq, body }: StoredRecord, mutation: string): void {
   if (body === null) {
     lasts.clear();
     return;
@@ -94,6 +92,6 @@ function fold(lasts: Map<string, Last>, { seq, writer, body }: StoredRecord): vo
   const content = contentOf(body);
   for (const field of new Set([...lasts.keys(), ...Object.keys(content)])) {
     const value = JSON.stringify(sorted(content[field]));
-    if (value !== lasts.get(field)?.value) lasts.set(field, { seq, writer, value });
+    if (value !== lasts.get(field)?.value) lasts.set(field, { seq, mutation, value });
   }
 }

@@ -56,7 +56,9 @@ export function bounded(limits: Limits): (watched: Watched) => Checker {
         if (records.length > Math.min(recordsMax || limits.pageRecordsDefault, limits.pageRecordsMax))
           fail(invariant, `${device} got a page of ${records.length} records.`);
         if (text.length > limits.pageCharsMax && records.length > 1) {
-          const chars = (sum: number, { body = {} }: { body?: object }) => sum + JSON.stringify(body).length;
+          // A tombstone has no body.
+          const chars = (sum: number, { body }: { body?: object }) =>
+            sum + (body ? JSON.stringify(body).length : 0);
           if (records.reduce(chars, 0) > limits.pageCharsMax)
             fail(
               invariant,

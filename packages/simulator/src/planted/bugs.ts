@@ -255,4 +255,18 @@ export const plantedBugs: readonly PlantedBug[] = [
     find: `if (error instanceof StoreError && error.code === 'fsync') deps.fatal(error);`,
     replace: ``,
   },
+  {
+    name: 'copyIsOneself',
+    harm: 'a storage that was set back writes over what it did not know of, and nobody is told',
+    file: 'packages/core/src/touched.ts',
+    find: `return seen !== undefined && (seq <= seen || seqs.has(seq));`,
+    replace: `return seen !== undefined;`,
+  },
+  {
+    name: 'renewalTrustsUnsent',
+    harm: 'after a storage was set back, an effect is seen twice',
+    file: 'packages/client/src/renewal.ts',
+    find: `return { ...entry, state: 'sent', again: true };`,
+    replace: `return entry.state === 'unsent' ? entry : { ...entry, state: 'sent', again: true };`,
+  },
 ];
