@@ -119,7 +119,13 @@ test('a file is read with its types, and its data folder lies beside it', async 
 test.each([
   ['missing', undefined, 'config_missing', undefined, /no config file/],
   // Here the test runner reads the file, and names the line as it likes; serve.test.ts sees what Node says.
-  ['a syntax error', 'export default {\n  port: ;\n};\n', 'config_broken', undefined, /config\.ts(, line 2)?: /],
+  [
+    'a syntax error',
+    'export default {\n  port: ;\n};\n',
+    'config_broken',
+    undefined,
+    /config\.ts(, line 2)?: /,
+  ],
   ['nothing that is exported', 'const port = 1;\nvoid port;\n', 'config_broken', undefined, /default export/],
   ['no default export', `${head}export const config = 1;`, 'config_broken', undefined, /default export/],
   [
