@@ -42,6 +42,18 @@ describe('two puts of one id, neither of which saw the other', () => {
     expect(scope.body('things', 'r')).toEqual({ name: 'NA', note: 'O' });
   });
 
+  test.each(['server', 'client', 'newest', 'ask'] as const)(
+    'are in conflict in a field that the later one lacks, where the policy is one for whole records (%s)',
+    (policy) => {
+      const scope = things(policy);
+      scope.replica('b').push(put('things', 'r', { name: 'N', note: 'O' }));
+      scope.replica('a').push(put('things', 'r', { name: 'N', other: 1 }));
+      expect(scope.conflicts()).toMatchObject([
+        { fields: ['note'], state: policy === 'ask' ? 'open' : 'settled' },
+      ]);
+    },
+  );
+
   test('give the record to one side as a whole where the policy does', () => {
     const server = things('server');
     server.replica('b').push(put('things', 'r', { name: 'NB' }));
