@@ -61,7 +61,8 @@ export function isSettled(entry: OutboxEntry): boolean {
 
 /** The records that a mutation touches, each once, in its order. */
 export function keysOf(mutation: Mutation): string[] {
-  return [...new Set(mutation.changes.map((change) => recordKey(change.collection, change.id)))];
+  const keys = mutation.changes.map((change) => recordKey(change.collection, change.id));
+  return keys.length > 1 ? [...new Set(keys)] : keys;
 }
 
 /** The changes of a mutation to one record. */

@@ -43,6 +43,17 @@ export function foresee(items: readonly PlanItem[], scope: ScopeState, context: 
 }
 
 /**
+ * Notes the mutations of the sending replicas that wait, in front of which nothing of theirs is judged: asked for before the fold
+ * begins, because a fold that comes upon them was for nothing.
+ */
+export function foreseeWaiting(draft: Draft, items: readonly PlanItem[]): void {
+  for (const item of items) {
+    if (item.type !== 'push' || item.right !== 'write') continue;
+    for (const id of draft.waitingOf(item.replica) ?? []) draft.held(id);
+  }
+}
+
+/**
  * Notes what a held mutation and all those of its replicas will ask for, if anything stands behind it: a chain is then loaded
  * in a number of rounds that does not depend on its length. Does nothing when all of it is loaded.
  */

@@ -8,7 +8,7 @@
 
 import { Draft, type PlanContext } from './draft.ts';
 import { type MutationErrorCode, mutationErrors, requestErrors, verdictCodes } from './errors.ts';
-import { hiddenReplica, refusedAs } from './foresee.ts';
+import { foreseeWaiting, hiddenReplica, refusedAs } from './foresee.ts';
 import type { VerdictEntry } from './messages.ts';
 import type { Arrived, ExpireItem, PlanItem, PushItem } from './plan-item.ts';
 import { type ResolveOutcome, resolveConflict } from './plan-resolve.ts';
@@ -36,6 +36,8 @@ export type Plan =
 /** Folds `items` in order. Pure: the same items, set and context give the same plan. */
 export function plan(items: readonly PlanItem[], set: WorkingSet, context: PlanContext): Plan {
   const draft = new Draft(set, context);
+  foreseeWaiting(draft, items);
+  if (needsAnything(draft.needs)) return { type: 'needs', needs: draft.needs };
   const outcomes = items.map((item) => takeItem(draft, item));
   if (needsAnything(draft.needs)) return { type: 'needs', needs: draft.needs };
   return {

@@ -73,21 +73,20 @@ export function createFaults(options: {
     const on = profile.chance(0.65);
     const factor = 0.3 + profile.fraction() * 1.4;
     const rate = on && !options.off.has(kind) ? rates[kind] * factor : 0;
-    return [kind, { rate, stream: options.stream(`fault ${kind}`) }] as const;
+    return [kind, createStrikes(rate, options.stream(`fault ${kind}`))] as const;
   });
-  const kinds = Object.fromEntries(drawn) as Record<FaultKind, { rate: number; stream: Stream }>;
+  const kinds = Object.fromEntries(drawn) as Record<FaultKind, Strikes>;
   const struck = new Map<string, number>();
   let healed = false;
   return {
     strikes(kind, state) {
-      const { rate, stream } = kinds[kind];
-      if (rate === 0 || healed || stream.fraction() >= rate) return false;
+      if (healed || !kinds[kind].next()) return false;
       const cell = `${kind} ${state}`;
       struck.set(cell, (struck.get(cell) ?? 0) + 1);
       options.told(kind, state);
       return true;
     },
-    isOn: (kind) => kinds[kind].rate > 0,
+    isOn: (kind) => kinds[kind].on,
     heal() {
       healed = true;
     },
@@ -95,5 +94,29 @@ export function createFaults(options: {
       return healed;
     },
     struck,
+  };
+}
+
+interface Strikes {
+  on: boolean;
+  /** Whether the next opportunity is taken. */
+  next(): boolean;
+}
+
+/** One draw says how many opportunities pass before the next that is taken: there are millions, and few are. */
+function createStrikes(rate: number, stream: Stream): Strikes {
+  if (rate === 0) return { on: false, next: () => false };
+  const pass = (): number => Math.floor(Math.log(1 - stream.fraction()) / Math.log(1 - rate));
+  let left = pass();
+  return {
+    on: true,
+    next() {
+      if (left > 0) {
+        left -= 1;
+        return false;
+      }
+      left = pass();
+      return true;
+    },
   };
 }

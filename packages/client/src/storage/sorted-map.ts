@@ -1,8 +1,13 @@
-// A map in key order: a hash map for the values, and the keys besides in sorted chunks. A known key costs no search; a new one two
-// binary searches, and the moves of one chunk. With a million keys there are some 4,000 chunks; that beats a tree in code and, up
-// to some millions of keys, in speed.
+// A map in key order, made of sorted chunks: a key is found by two binary searches, and an insert moves the keys of one chunk.
+// With a million keys there are some 4,000 chunks; that beats a tree in code and, up to some millions of keys, in speed.
 //
 // Keys are compared with `<`, that is by UTF-16 unit.
+
+interface Chunk<Value> {
+  /** Never empty. */
+  keys: string[];
+  values: Value[];
+}
 
 export interface SortedRange {
   /** The first key that belongs to it; absent: the first of all. */
@@ -14,9 +19,7 @@ export interface SortedRange {
 }
 
 export class SortedMap<Value> {
-  readonly #values = new Map<string, Value>();
-  /** None is ever empty. */
-  readonly #chunks: string[][] = [];
+  readonly #chunks: Chunk<Value>[] = [];
   /**
    * Where each chunk begins: not above its first key, and above the last of the chunk before. By itself, so that the search for
    * a chunk stays within one array.
@@ -24,25 +27,42 @@ export class SortedMap<Value> {
   readonly #firsts: string[] = [];
 
   get(key: string): Value | undefined {
-    return this.#values.get(key);
+    const chunk = this.#chunks[this.#placeOf(key)];
+    const at = chunk ? firstAtLeast(chunk.keys, key) : 0;
+    return chunk?.keys[at] === key ? chunk.values[at] : undefined;
   }
 
   /** Answers the value that stood there before. */
   set(key: string, value: Value): Value | undefined {
-    const before = this.#values.get(key);
-    if (before === undefined && !this.#values.has(key)) this.#insert(key);
-    this.#values.set(key, value);
-    return before;
+    const place = this.#placeOf(key);
+    const chunk = this.#chunks[place];
+    if (!chunk) {
+      this.#chunks.push({ keys: [key], values: [value] });
+      this.#firsts.push(key);
+      return undefined;
+    }
+    const at = firstAtLeast(chunk.keys, key);
+    if (chunk.keys[at] === key) {
+      const before = chunk.values[at];
+      chunk.values[at] = value;
+      return before;
+    }
+    chunk.keys.splice(at, 0, key);
+    chunk.values.splice(at, 0, value);
+    if (at === 0) this.#firsts[place] = key;
+    if (chunk.keys.length > chunkKeysMax) this.#split(place, chunk, at);
+    return undefined;
   }
 
   /** Answers the value that stood there. */
   delete(key: string): Value | undefined {
-    const before = this.#values.get(key);
-    if (!this.#values.delete(key)) return undefined;
     const place = this.#placeOf(key);
-    const chunk = this.#chunks[place] ?? [];
-    chunk.splice(firstAtLeast(chunk, key), 1);
-    if (chunk.length === 0) {
+    const chunk = this.#chunks[place];
+    const at = chunk ? firstAtLeast(chunk.keys, key) : 0;
+    if (chunk?.keys[at] !== key) return undefined;
+    const [before] = chunk.values.splice(at, 1);
+    chunk.keys.splice(at, 1);
+    if (chunk.keys.length === 0) {
       this.#chunks.splice(place, 1);
       this.#firsts.splice(place, 1);
     }
@@ -55,31 +75,16 @@ export class SortedMap<Value> {
     const step = reverse ? -1 : 1;
     let place = reverse ? this.#placeOfEnd(to) : this.#placeOf(from);
     for (let chunk = this.#chunks[place]; chunk && found.length < limit; chunk = this.#chunks[place]) {
-      const first = firstAtLeast(chunk, from);
-      const end = to === undefined ? chunk.length : firstAtLeast(chunk, to);
+      const first = firstAtLeast(chunk.keys, from);
+      const end = to === undefined ? chunk.keys.length : firstAtLeast(chunk.keys, to);
       for (let at = reverse ? end - 1 : first; at >= first && at < end && found.length < limit; at += step) {
-        const key = chunk[at] as string;
-        found.push([key, this.#values.get(key) as Value]);
+        found.push([chunk.keys[at] as string, chunk.values[at] as Value]);
       }
       // The range ends inside this chunk, or begins there when it is read from its end.
-      if (reverse ? first > 0 : end < chunk.length) break;
+      if (reverse ? first > 0 : end < chunk.keys.length) break;
       place += step;
     }
     return found;
-  }
-
-  #insert(key: string): void {
-    const place = this.#placeOf(key);
-    const chunk = this.#chunks[place];
-    if (!chunk) {
-      this.#chunks.push([key]);
-      this.#firsts.push(key);
-      return;
-    }
-    const at = firstAtLeast(chunk, key);
-    chunk.splice(at, 0, key);
-    if (at === 0) this.#firsts[place] = key;
-    if (chunk.length > chunkKeysMax) this.#split(place, chunk, at);
   }
 
   /** The place of the last chunk that begins with `key` or below it, where `key` stands if anywhere; the first if there is none. */
@@ -96,11 +101,12 @@ export class SortedMap<Value> {
   }
 
   /** Keys that arrive in order leave full chunks behind; halves would stay half empty for ever. */
-  #split(place: number, chunk: string[], inserted: number): void {
-    const appended = inserted === chunk.length - 1;
-    const next = chunk.splice(appended ? inserted : chunk.length >>> 1);
+  #split(place: number, chunk: Chunk<Value>, inserted: number): void {
+    const appended = inserted === chunk.keys.length - 1;
+    const at = appended ? inserted : chunk.keys.length >>> 1;
+    const next = { keys: chunk.keys.splice(at), values: chunk.values.splice(at) };
     this.#chunks.splice(place + 1, 0, next);
-    this.#firsts.splice(place + 1, 0, next[0] as string);
+    this.#firsts.splice(place + 1, 0, next.keys[0] as string);
   }
 }
 
