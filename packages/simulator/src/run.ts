@@ -9,7 +9,7 @@ import { History } from './history.ts';
 import { noOperations, type Operations } from './operations.ts';
 import { drawProfile, type Profile, type StoreKind } from './profile.ts';
 import { Timeline } from './timeline.ts';
-import { numberOf, Trace, textOf } from './trace.ts';
+import { numberOf, Trace } from './trace.ts';
 import { unsettled } from './unsettled.ts';
 import { type Failure, labelled, randomOf, tellAll, type World } from './world.ts';
 
@@ -170,3 +170,7 @@ function finish(world: World, devices: readonly Device[]): void {
 }
 
 function ignore(): void {}
+
+function textOf(error: unknown): string {
+  return error instanceof Error ? (error.stack ?? error.message) : String(error);
+}

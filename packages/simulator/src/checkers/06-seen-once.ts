@@ -46,9 +46,8 @@ export const seenOnce: MakeChecker = ({ history, fail }) => {
     return ledger;
   };
   const checkEntry = ({ name }: DeviceView, { scope, seq }: Ledger, { mutation, state }: Entry): void => {
-    const applied = history.scope(scope).applied.get(mutation.id) ?? Number.POSITIVE_INFINITY;
-    // A copy of this storage may have sent it; this device learns that with the verdict, when it has sent it, too.
-    if (state !== 'conflict' && applied <= (seq ?? 0) && !history.copied.has(mutation.id))
+    const applied = history.scope(scope).applied.get(mutation.id);
+    if (state !== 'conflict' && applied !== undefined && seq !== undefined && applied <= seq)
       fail(invariant, `${name} at ${seq} still counts ${mutation.id}, which was applied at ${applied}.`);
   };
   const checkAccount = (device: DeviceView, { scope, seq, added }: Ledger, id: string): void => {
