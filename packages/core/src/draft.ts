@@ -47,7 +47,7 @@ export class Draft {
   scope: ScopeState;
   /** Keys on which held mutations may wait and that have come about; settleWoken takes them. */
   readonly woken: string[] = [];
-  /** Seqs of this plan under which held mutations were applied. */
+  /** Seqs under which the item that is folded has let held mutations go. */
   readonly letGo = new Set<number>();
   /** Replicas whose waiting mutations were foreseen; see foreseeChain. */
   readonly foreseen = new Set<string>();

@@ -2,7 +2,7 @@
 
 import { describe, expect, test } from 'vitest';
 import { z } from 'zod';
-import { add, del, morning, mutation, patch, put, TestScope } from './plan.fixture.ts';
+import { add, del, morning, mutation, newId, patch, put, TestScope } from './plan.fixture.ts';
 import { defineSchema, type RecordPolicy } from './schema.ts';
 import { serverWriter } from './touched.ts';
 
@@ -644,4 +644,39 @@ describe('a collection that the schema has dropped', () => {
     expect(later.body('shelves', 's1')).toEqual({ name: 'B', load: 10 });
     expect(later.stored.held.size).toBe(0);
   });
+});
+
+test('two answers mean the same in one plan as in two', () => {
+  const verdicts = (together: boolean) => {
+    const scope = new TestScope();
+    const shelves = ['s1', 's2'];
+    const first = [
+      ...shelves.map((id) => put('shelves', id, { name: id })),
+      put('items', 'i1', { name: 'Tea' }),
+    ];
+    scope.replica('z').push(...first);
+    scope.replica('b').push(...shelves.map((id) => patch('shelves', id, { name: 'B' }, { base: 1 })));
+    const held = shelves.map((id) =>
+      scope
+        .replica('a')
+        .push(
+          patch('shelves', id, { name: 'A' }, { base: 1 }),
+          patch('items', 'i1', { name: id }, { base: 1, replaced: { name: 'Tea' } }),
+        ),
+    );
+    const answers = [1, 2].map((conflict) => ({
+      ...{ type: 'resolve' as const, conflict, seenVersion: 2, answer: { type: 'device' as const } },
+      ...{ mutation: newId(), actor: 'ann' },
+    }));
+    for (const items of together ? [answers] : answers.map((answer) => [answer])) scope.commit(items);
+    return held.map(({ mutation: id }) => scope.verdict(id));
+  };
+  const together = verdicts(true);
+  expect(together).toMatchObject([
+    { verdict: 'merged' },
+    { verdict: 'merged', merged: [{}, { collection: 'items' }] },
+  ]);
+  expect(together.map((verdict) => verdict?.merged)).toEqual(
+    verdicts(false).map((verdict) => verdict?.merged),
+  );
 });

@@ -48,6 +48,8 @@ export function plan(items: readonly PlanItem[], set: WorkingSet, context: PlanC
 }
 
 function takeItem(draft: Draft, item: PlanItem): ItemOutcome | undefined {
+  // What one item let go is a moment ago for that one alone: how items are grouped into plans decides nothing.
+  draft.letGo.clear();
   switch (item.type) {
     case 'push':
       return takePush(draft, item);
