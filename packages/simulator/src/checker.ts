@@ -56,8 +56,8 @@ export interface DeviceView {
   readonly givenUp: ReadonlySet<string>;
 }
 
-export interface Checker {
-  readonly invariant: string;
+/** What may be told; whoever does not ask for it is not told. */
+export interface Observer {
   committed?(event: Committed): void;
   stored?(event: Stored): void;
   sent?(event: Sent): void;
@@ -66,6 +66,10 @@ export interface Checker {
   restarted?(device: DeviceView): void;
   /** Everything is settled. */
   ended?(devices: readonly DeviceView[]): void;
+}
+
+export interface Checker extends Observer {
+  readonly invariant: string;
 }
 
 export type MakeChecker = (watched: Watched) => Checker;

@@ -1,6 +1,8 @@
 // Which kinds of fault met which states of the protocol. A pair that a long run never reaches is a hole in what it has shown.
 
 import { type FaultKind, faultKinds } from './faults.ts';
+import { marks } from './marks.ts';
+import type { SeriesResult } from './series.ts';
 import { strangers } from './stranger.ts';
 
 const exchange = ['first', 'pull', 'push', 'repeat'];
@@ -44,14 +46,16 @@ const states: Record<FaultKind, readonly string[]> = {
 };
 
 export interface Coverage {
-  kind: FaultKind;
+  /** `met`: a state of the product, whatever the faults. */
+  kind: FaultKind | 'met';
   state: string;
   struck: number;
 }
 
-/** Every pair that can be met, and how often it was. `struck` is counted by `kind state`. */
-export function coverageOf(struck: Readonly<Record<string, number>>): Coverage[] {
-  return faultKinds.flatMap((kind) =>
-    states[kind].map((state) => ({ kind, state, struck: struck[`${kind} ${state}`] ?? 0 })),
+/** Every pair that can be met, and how often it was. `struck` is counted by `kind state`, `met` by the state. */
+export function coverageOf({ struck, met }: Pick<SeriesResult, 'struck' | 'met'>): Coverage[] {
+  const pairs = faultKinds.flatMap((kind) =>
+    states[kind].map((state): Coverage => ({ kind, state, struck: struck[`${kind} ${state}`] ?? 0 })),
   );
+  return [...pairs, ...marks.map((state): Coverage => ({ kind: 'met', state, struck: met[state] ?? 0 }))];
 }

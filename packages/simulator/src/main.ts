@@ -55,7 +55,7 @@ async function runAll({ seed, seeds, minutes, processes, store }: MainTask): Pro
   return {
     ...total,
     cpuMs,
-    coverage: coverageOf(total.struck),
+    coverage: coverageOf(total),
     story: await storyOf(total, store),
   };
 }

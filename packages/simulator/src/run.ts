@@ -6,6 +6,7 @@ import { type Drain, runSteps } from './drain.ts';
 import { createFaults, type FaultKind } from './faults.ts';
 import { createFleet, type Fleet } from './fleet.ts';
 import { History } from './history.ts';
+import { createMarks } from './marks.ts';
 import { noOperations, type Operations } from './operations.ts';
 import { drawProfile, type Profile, type StoreKind } from './profile.ts';
 import { Timeline } from './timeline.ts';
@@ -40,6 +41,8 @@ export interface RunResult {
   lines: readonly string[];
   /** `kind state` → how often it struck there. */
   struck: ReadonlyMap<string, number>;
+  /** State of the product → how often it was met. */
+  met: ReadonlyMap<string, number>;
 }
 
 /** Act two lasts no longer, in virtual milliseconds. */
@@ -59,7 +62,7 @@ export async function runSeed(options: RunOptions): Promise<RunResult> {
     process.off('unhandledRejection', unhandled);
     await fleet.close();
   }
-  const { trace, timeline, failure, operations, acts, profile, faults } = world;
+  const { trace, timeline, failure, operations, acts, profile, faults, marks } = world;
   return {
     seed: options.seed,
     profile,
@@ -72,6 +75,7 @@ export async function runSeed(options: RunOptions): Promise<RunResult> {
     virtualMs: Math.round(timeline.nowMs),
     lines: trace.lines,
     struck: faults.struck,
+    met: marks.met,
   };
 }
 
@@ -87,6 +91,7 @@ function createWorld(options: RunOptions): World {
     off: options.faultsOff ?? new Set(),
     told: (kind, state) => trace.note(timeline.nowMs, [6, numberOf(kind)], () => `fault: ${kind} (${state})`),
   });
+  const marks = createMarks(history, profile.serverLimits);
   const world: World = {
     seed: options.seed,
     profile,
@@ -101,6 +106,7 @@ function createWorld(options: RunOptions): World {
     failure: undefined,
     stream,
     random: (label) => randomOf(stream(label)),
+    marks,
     fail(invariant, message) {
       world.failure ??= { invariant, message, atMs: timeline.nowMs };
     },
@@ -114,7 +120,7 @@ function createWorld(options: RunOptions): World {
     },
   };
   const watched = { history, fail: world.fail };
-  return Object.assign(world, { tell: tellAll(createCheckers(watched, world.limits)) });
+  return Object.assign(world, { tell: tellAll([...createCheckers(watched, world.limits), marks]) });
 }
 
 async function play(world: World, fleet: Fleet, { drain }: RunOptions): Promise<void> {

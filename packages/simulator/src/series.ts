@@ -23,11 +23,13 @@ export interface SeriesResult {
   virtualMs: number;
   /** `kind state` → how often it struck there. */
   struck: Record<string, number>;
+  /** State of the product → how often it was met. */
+  met: Record<string, number>;
   failures: (Failure & { seed: number })[];
 }
 
 export function noSeries(): SeriesResult {
-  return { seeds: 0, operations: noOperations(), virtualMs: 0, struck: {}, failures: [] };
+  return { seeds: 0, operations: noOperations(), virtualMs: 0, struck: {}, met: {}, failures: [] };
 }
 
 export async function runSeries(options: SeriesOptions): Promise<SeriesResult> {
@@ -42,12 +44,14 @@ export async function runSeries(options: SeriesOptions): Promise<SeriesResult> {
   return total;
 }
 
-function addRun(total: SeriesResult, { seed, operations, virtualMs, struck, failure }: RunResult): void {
+function addRun(total: SeriesResult, run: RunResult): void {
+  const { seed, operations, virtualMs, struck, met, failure } = run;
   addSeries(total, {
     seeds: 1,
     operations,
     virtualMs,
     struck: Object.fromEntries(struck),
+    met: Object.fromEntries(met),
     failures: failure ? [{ seed, ...failure }] : [],
   });
 }
@@ -56,7 +60,11 @@ export function addSeries(total: SeriesResult, more: SeriesResult): void {
   total.seeds += more.seeds;
   addOperations(total.operations, more.operations);
   total.virtualMs += more.virtualMs;
-  for (const [cell, count] of Object.entries(more.struck))
-    total.struck[cell] = (total.struck[cell] ?? 0) + count;
+  addCounts(total.struck, more.struck);
+  addCounts(total.met, more.met);
   total.failures.push(...more.failures);
+}
+
+function addCounts(total: Record<string, number>, more: Readonly<Record<string, number>>): void {
+  for (const [name, count] of Object.entries(more)) total[name] = (total[name] ?? 0) + count;
 }

@@ -1,9 +1,10 @@
 // What everything in one run shares: time, randomness, faults, the trace, the checkers.
 
 import type { Limits, Random } from '@holdfast/core';
-import type { Answered, Checker, Committed, DeviceView, Sent, Stored } from './checker.ts';
+import type { Answered, Committed, DeviceView, Observer, Sent, Stored } from './checker.ts';
 import type { Faults } from './faults.ts';
 import type { History } from './history.ts';
+import type { Marks } from './marks.ts';
 import type { Operations } from './operations.ts';
 import type { Profile } from './profile.ts';
 import { createStream, type Stream } from './random.ts';
@@ -28,6 +29,7 @@ export interface World {
   readonly history: History;
   readonly limits: Limits;
   readonly tell: Telling;
+  readonly marks: Marks;
   readonly operations: Operations;
   /** What people did so far. */
   acts: number;
@@ -49,7 +51,7 @@ export interface Telling {
 }
 
 /** Tells every checker. A checker that itself fails ends the run, too. */
-export function tellAll(checkers: readonly Checker[]): Telling {
+export function tellAll(checkers: readonly Observer[]): Telling {
   return {
     committed: (event) => {
       for (const checker of checkers) checker.committed?.(event);
