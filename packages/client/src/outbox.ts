@@ -9,7 +9,7 @@
 //     │             └─────── rejected ─────▶ quarantine
 //     └─ depends on a rejected one ────────▶ quarantine
 //
-// Every state but `conflict` is part of the view. All functions run inside a transaction of the caller.
+// Every state but `conflict` is part of the view, unless the entry is hidden. All functions run inside a transaction of the caller.
 
 import { type Change, type Json, type Mutation, recordKey } from '@holdfast/core';
 import { firstBehind, placeKey } from './index-key.ts';
@@ -31,6 +31,8 @@ export interface OutboxEntry {
   again?: true;
   /** Held, and certain never to have reached the server. */
   unreached?: true;
+  /** It builds on a record that another entry was to make, and did not: it is out of the view until the server's state tells. */
+  hidden?: true;
   /** Settled: the seq from which on the server's state holds its effect. */
   asOf?: number;
   /** Why it waits, is in conflict or is held. */
@@ -52,7 +54,7 @@ export function isSendable(entry: OutboxEntry): boolean {
 }
 
 export function isInView(entry: OutboxEntry): boolean {
-  return entry.state !== 'conflict';
+  return entry.state !== 'conflict' && !entry.hidden;
 }
 
 export function isSettled(entry: OutboxEntry): boolean {

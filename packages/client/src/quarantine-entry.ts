@@ -1,21 +1,12 @@
 // What lies in the quarantine: a mutation that was not taken, with its reason, until a person settles it.
 
 import type { Json, Mutation } from '@holdfast/core';
+import { createdKeys, dependentsOn, hideEntry } from './dependents.ts';
 import { placeKey } from './index-key.ts';
-import {
-  changesOf,
-  countEntry,
-  keysOf,
-  type OutboxEntry,
-  placesTouching,
-  readEntries,
-  recordOfKey,
-  removeEntry,
-} from './outbox.ts';
+import { countEntry, type OutboxEntry, removeEntry } from './outbox.ts';
 import type { Progress } from './progress.ts';
-import { readStood, type ScopeDeps } from './recompute.ts';
+import type { ScopeDeps } from './recompute.ts';
 import type { StorageTransaction } from './storage/port.ts';
-import { createsAnew } from './view.ts';
 
 export interface Reason {
   code: string;
@@ -50,7 +41,7 @@ export interface QuarantineState {
 
 /**
  * Moves an outbox entry to the quarantine, and with it those unsent later entries that build on records which only it
- * would have created: the server could but reject them, one by one.
+ * would have created: the server could but reject them, one by one. What the server may have taken goes out of sight.
  */
 export async function quarantineEntry(
   tx: StorageTransaction,
@@ -77,6 +68,10 @@ export async function quarantineEntry(
     });
     for (const dependent of await dependentsOn(tx, deps, created, entry.place)) {
       if (waiting.some(({ entry: other }) => other.place === dependent.place)) continue;
+      if (dependent.state !== 'unsent') {
+        await hideEntry(tx, deps, dependent, state.dirty);
+        continue;
+      }
       const reason = {
         code: 'record_missing',
         message: `It builds on mutation ${entry.mutation.id}, which was not taken.`,
@@ -92,43 +87,4 @@ export async function putQuarantine(
   entry: QuarantineEntry,
 ): Promise<void> {
   await tx.put('quarantine', [scope, placeKey(entry.place)], entry as unknown as Json);
-}
-
-/** Records that exist only by this entry: the server has none, and no earlier entry of the outbox makes one. */
-async function createdKeys(tx: StorageTransaction, deps: ScopeDeps, entry: OutboxEntry): Promise<string[]> {
-  const created: string[] = [];
-  for (const key of keysOf(entry.mutation)) {
-    if (!changesOf(entry.mutation, key).some((change) => change.type === 'put')) continue;
-    const { collection, id } = recordOfKey(key);
-    if ((await readStood(tx, deps, collection, id)).server.body !== null) continue;
-    const earlier = (await placesTouching(tx, deps.scope, key)).filter(
-      (place) => place < placeKey(entry.place),
-    );
-    const makers = await readEntries(tx, deps.scope, earlier);
-    if (!makers.some((other) => putsRecord(other, key))) created.push(key);
-  }
-  return created;
-}
-
-async function dependentsOn(
-  tx: StorageTransaction,
-  deps: ScopeDeps,
-  keys: readonly string[],
-  place: number,
-): Promise<OutboxEntry[]> {
-  const found = new Map<number, OutboxEntry>();
-  for (const key of keys) {
-    const later = (await placesTouching(tx, deps.scope, key)).filter((other) => other > placeKey(place));
-    for (const entry of await readEntries(tx, deps.scope, later)) {
-      const [first] = changesOf(entry.mutation, key);
-      // From a put of its own on, the record stands without the one that was not taken.
-      if (first && createsAnew(first)) break;
-      if (entry.state === 'unsent') found.set(entry.place, entry);
-    }
-  }
-  return [...found.values()].sort((a, b) => a.place - b.place);
-}
-
-function putsRecord(entry: OutboxEntry, key: string): boolean {
-  return changesOf(entry.mutation, key).some((change) => change.type === 'put');
 }

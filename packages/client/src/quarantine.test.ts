@@ -124,6 +124,66 @@ test('dependent work that was sent gets its own verdict', async () => {
   expect((await shop.outbox.list()).map(({ state }) => state)).toEqual(['waiting']);
 });
 
+test('dependent work that was sent is seen whole or not at all, until its own verdict tells', async () => {
+  const { shop, server, storage, reopen } = await openBench();
+  server.write('items', 'a', { name: 'a', quantity: 10 });
+  await shop.sync();
+  server.judge = ({ changes }) =>
+    changes[0]?.type === 'put' ? { verdict: 'rejected', code: 'unique_taken' } : { verdict: 'waiting' };
+  await shop.items.put({ id: 'b', name: 'b', quantity: 0 });
+  await shop.mutate(async (tx) => {
+    await tx.items.add('a', { quantity: -1 });
+    await tx.items.add('b', { quantity: 1 });
+    await tx.items.put({ id: 'c', name: 'c' });
+  });
+  await shop.items.patch('c', { price: 1 });
+  await shop.items.add('a', { quantity: 5 });
+  await shop.sync();
+  expect(await shop.items.list()).toEqual([{ id: 'a', name: 'a', quantity: 15 }]);
+  expect(await shop.status()).toMatchObject({ pending: 3, quarantined: 1 });
+  expect(await checkStorage(storage, shopSchema, 'shop-1')).toEqual([]);
+  const again = (await reopen()).shop;
+  expect((await again.items.get('a'))?.quantity).toBe(15);
+});
+
+test('so is work on a record that went into a conflict with the mutation that made it', async () => {
+  const { shop, server, storage } = await openBench();
+  server.write('items', 'a', { name: 'a', quantity: 10 });
+  await shop.sync();
+  server.judge = ({ changes }) =>
+    changes[0]?.type === 'put'
+      ? { verdict: 'conflict', code: 'conflict_open', conflicts: [1] }
+      : { verdict: 'waiting' };
+  await shop.items.put({ id: 'b', name: 'b', quantity: 0 });
+  await shop.mutate(async (tx) => {
+    await tx.items.add('a', { quantity: -1 });
+    await tx.items.add('b', { quantity: 1 });
+  });
+  await shop.sync();
+  expect(await shop.items.list()).toEqual([{ id: 'a', name: 'a', quantity: 10 }]);
+  expect(await checkStorage(storage, shopSchema, 'shop-1')).toEqual([]);
+});
+
+test('of a fact that was sent the rest stays in sight: the server takes what it can', async () => {
+  const { shop, server, storage } = await openBench();
+  server.write('items', 'a', { name: 'a', quantity: 10 });
+  await shop.sync();
+  server.judge = ({ changes }) =>
+    changes[0]?.collection === 'items' && changes[0].type === 'put'
+      ? { verdict: 'rejected', code: 'unique_taken' }
+      : { verdict: 'waiting' };
+  await shop.items.put({ id: 'b', name: 'b' });
+  await shop.mutate(async (tx) => {
+    await tx.sales.put({ id: 's', item: 'a', total: 1 });
+    await tx.items.add('a', { quantity: -1 });
+    await tx.items.patch('b', { note: 'sold' });
+  });
+  await shop.sync();
+  expect(await shop.items.list()).toEqual([{ id: 'a', name: 'a', quantity: 9 }]);
+  expect((await shop.sales.list()).length).toBe(1);
+  expect(await checkStorage(storage, shopSchema, 'shop-1')).toEqual([]);
+});
+
 test('correct: other changes under a new id, made on the record as it is now', async () => {
   const { shop, server, storage } = await openBench();
   rejects(server, 'a');

@@ -1,6 +1,7 @@
 // What a verdict does to the outbox. An entry is settled only by a verdict that names it.
 
 import type { ConflictEntry, ExchangeAnswer, Json, VerdictEntry } from '@holdfast/core';
+import { createdKeys, dependentsOn, hideEntry } from './dependents.ts';
 import {
   countEntry,
   findEntries,
@@ -165,7 +166,11 @@ async function takeVerdict(
         reason: reasonOf(verdict),
         conflicts: verdict.conflicts ?? [],
       };
+      // What builds on a record that it makes goes out of the view with it.
+      const created = await createdKeys(tx, deps, entry);
       await replaceEntry(tx, deps, { before: entry, after }, state);
+      for (const dependent of await dependentsOn(tx, deps, created, entry.place))
+        await hideEntry(tx, deps, dependent, state.dirty);
       return;
     }
     case 'rejected':

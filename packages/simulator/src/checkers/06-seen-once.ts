@@ -13,6 +13,7 @@ import { contentOf, tenths } from '../history.ts';
 interface Entry {
   mutation: Mutation;
   state: string;
+  hidden?: boolean;
 }
 
 interface Account {
@@ -45,10 +46,11 @@ export const seenOnce: MakeChecker = ({ history, fail }) => {
     book.set(scope, ledger);
     return ledger;
   };
-  const checkEntry = ({ name }: DeviceView, { scope, seq }: Ledger, { mutation, state }: Entry): void => {
-    const applied = history.scope(scope).applied.get(mutation.id);
-    if (state !== 'conflict' && applied !== undefined && seq !== undefined && applied <= seq)
-      fail(invariant, `${name} at ${seq} still counts ${mutation.id}, which was applied at ${applied}.`);
+  const checkEntry = ({ name }: DeviceView, { scope, seq }: Ledger, entry: Entry): void => {
+    const { id } = entry.mutation;
+    const applied = history.scope(scope).applied.get(id);
+    if (isCounted(entry) && applied !== undefined && seq !== undefined && applied <= seq)
+      fail(invariant, `${name} at ${seq} still counts ${id}, which was applied at ${applied}.`);
   };
   const checkAccount = (device: DeviceView, { scope, seq, added }: Ledger, id: string): void => {
     const account = device.disk.get<Account>('records', [scope, 'accounts', id]);
@@ -104,6 +106,11 @@ export const seenOnce: MakeChecker = ({ history, fail }) => {
   };
 };
 
+/** Whether it is part of the view. */
+function isCounted({ state, hidden }: Entry): boolean {
+  return state !== 'conflict' && !hidden;
+}
+
 function emptyLedger(scope: string): Ledger {
   const looked = { accounts: new Set<string>(), places: new Set<string>(), all: false };
   return { scope, outbox: new Map(), added: new Map(), seq: undefined, ...looked };
@@ -120,7 +127,7 @@ function see(ledger: Ledger, progress: unknown): void {
 /** Takes the place in the outbox for what stands there now. */
 function note({ outbox, added, places, accounts }: Ledger, place: string, now: Entry | undefined): void {
   const count = (entry: Entry | undefined, sign: 1 | -1): void => {
-    if (!entry || entry.state === 'conflict') return;
+    if (!entry || !isCounted(entry)) return;
     for (const change of entry.mutation.changes) {
       if (change.type !== 'add' || change.collection !== 'accounts') continue;
       added.set(change.id, (added.get(change.id) ?? 0) + sign * tenths(change.amounts.balance));
