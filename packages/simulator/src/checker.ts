@@ -37,6 +37,8 @@ export interface Sent {
 /** A server answered. */
 export interface Answered {
   device: string;
+  /** Under which name it came. */
+  enrolledAs: string;
   scope: string;
   status: number;
   text: string;
@@ -49,6 +51,8 @@ export interface Answered {
 
 export interface DeviceView {
   readonly name: string;
+  /** Under which name it comes to the server; a copy may come as another. */
+  readonly enrolledAs: string;
   readonly disk: Disk;
   /** Mutations whose write resolved for the application. */
   readonly accepted: ReadonlySet<string>;

@@ -34,6 +34,7 @@ const states: Record<FaultKind, readonly string[]> = {
   clock_jump: ['up', 'down'],
   revoke_key: ['up', 'down'],
   end_scope: ['up', 'down'],
+  read_only: ['up', 'down'],
   store_fsync: ['commit', 'committed'],
   disk_failed: port,
   freeze: ['alone', 'in exchange'],
@@ -43,6 +44,7 @@ const states: Record<FaultKind, readonly string[]> = {
   old_server: ['start'],
   upgrade_server: ['up', 'down'],
   set_back: ['up', 'down'],
+  clone: ['as itself', 'as the other'],
 };
 
 export interface Coverage {

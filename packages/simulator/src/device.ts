@@ -14,10 +14,15 @@ import { openStorage, type StorageMode, type StoragePoint } from './device-stora
 import { Disk, type DiskOp } from './disk.ts';
 import type { Network } from './network.ts';
 import { Person } from './person.ts';
+import { Reach } from './reach.ts';
 import { type Business, deviceSchemas, type SchemaVersion } from './schema.ts';
 import { Stillness } from './stillness.ts';
-import { numberOf } from './trace.ts';
+import { numberOf, textOf } from './trace.ts';
 import { epochMs, type World } from './world.ts';
+
+interface Entry {
+  mutation: Mutation;
+}
 
 export interface DeviceDeps {
   world: World;
@@ -45,16 +50,18 @@ export class Device implements DeviceView {
   /** How much faster than true time it runs. */
   clockDrift = 0;
   working = true;
+  /** Under which name it comes to the server. */
+  enrolledAs: string;
   /** Of the application that is installed on it. */
   schemaVersion: SchemaVersion = 2;
   readonly stillness: Stillness;
+  readonly reach: Reach;
   readonly #deps: DeviceDeps;
   readonly #person: Person;
   #generation = 0;
   #bootMs = 0;
   #replica: Replica<Business> | undefined;
   #exchanges = 0;
-  #offlineUntilMs = 0;
   /** Stored, and not yet told to the application. */
   #fresh: string[] = [];
   readonly #seenBatches = new Set<string>();
@@ -62,7 +69,12 @@ export class Device implements DeviceView {
   constructor(deps: DeviceDeps) {
     this.#deps = deps;
     this.name = deps.name;
-    this.stillness = new Stillness(deps.world.timeline);
+    this.enrolledAs = deps.name;
+    const { world, network, name: device } = deps;
+    const { timeline } = world;
+    const tell = (online: boolean): void => this.#replica?.setOnline(online);
+    this.stillness = new Stillness(timeline);
+    this.reach = new Reach({ timeline, network, device, tell });
     this.#person = new Person(deps.world, this, deps.scopes);
   }
 
@@ -91,7 +103,7 @@ export class Device implements DeviceView {
         schema: deviceSchemas[this.schemaVersion],
         storage: openStorage(this.disk, hooks),
         transport: this.#transport(generation),
-        device: this.name,
+        device: this.enrolledAs,
         clock: { wallMs: () => this.wallMs(), monoMs: () => this.#monoMs() },
         random: world.random(`replica ${this.name}`),
         timer: {
@@ -107,7 +119,7 @@ export class Device implements DeviceView {
       });
       if (generation !== this.#generation) return;
       this.#replica = replica;
-      this.#tellNetwork();
+      this.reach.tell();
       for (const scope of this.#deps.scopes) replica.scope(scope);
       world.tell.restarted(this);
       this.#person.begin({ replica, isAlive: hooks.isAlive, fresh: this.#fresh });
@@ -152,11 +164,18 @@ export class Device implements DeviceView {
     });
   }
 
-  /** Somebody puts an older copy of the storage in its place: what was made since then is given up, unless the server has it. */
+  /** Somebody puts another storage in its place, older or another device's: what it had is given up, unless the server has it. */
   setBack(copy: Disk): void {
     for (const id of this.accepted) this.givenUp.add(id);
     this.crash(false);
     this.disk.setTo(copy);
+  }
+
+  /** It gets the storage of another device as it is now, which that one goes on with. */
+  cloneOf(other: Device): void {
+    const { history } = this.#deps.world;
+    for (const entry of other.disk.entries<Entry>('outbox')) history.copied.add(entry.value.mutation.id);
+    this.setBack(other.disk.copy());
   }
 
   /** The application is installed anew, with the newer schema, on the storage as it is. */
@@ -165,27 +184,9 @@ export class Device implements DeviceView {
     if (this.isUp) this.crash(false);
   }
 
-  /** The application has new credentials. */
+  /** New credentials. */
   resume(): void {
     this.#replica?.resume();
-  }
-
-  /** No network reaches it for so long; its platform knows. */
-  goOffline(forMs: number): void {
-    const { timeline } = this.#deps.world;
-    this.#offlineUntilMs = Math.max(this.#offlineUntilMs, timeline.nowMs + forMs);
-    this.#deps.network.cutOff(this.name, this.#offlineUntilMs);
-    this.#tellNetwork();
-    timeline.after(forMs, () => this.#tellNetwork());
-  }
-
-  comeBack(): void {
-    this.#offlineUntilMs = 0;
-    this.#tellNetwork();
-  }
-
-  #tellNetwork(): void {
-    this.#replica?.setOnline(this.#offlineUntilMs <= this.#deps.world.timeline.nowMs);
   }
 
   #transport(generation: number): Transport {
@@ -212,6 +213,7 @@ export class Device implements DeviceView {
             answered: ({ status, body: text }, takenUpMs) =>
               world.tell.answered({
                 device: this.name,
+                enrolledAs: request.device,
                 scope: request.scope,
                 status,
                 text,
@@ -277,7 +279,7 @@ export class Device implements DeviceView {
     const { history, tell, operations } = this.#deps.world;
     for (const { table, key, value } of ops) {
       if (table !== 'outbox' || value === undefined) continue;
-      const { mutation } = value as unknown as { mutation: Mutation };
+      const { mutation } = value as unknown as Entry;
       if (history.made.has(mutation.id)) continue;
       const { made: known } = this.disk;
       known.add(mutation.id);
@@ -287,8 +289,4 @@ export class Device implements DeviceView {
     }
     tell.stored({ device: this, ops });
   }
-}
-
-function textOf(error: unknown): string {
-  return error instanceof Error ? (error.stack ?? error.message) : String(error);
 }

@@ -36,6 +36,7 @@ const rates = {
   // Rights, per tick.
   revoke_key: 0.02,
   end_scope: 0.03,
+  read_only: 0.03,
   // A device that stands still, per tick; a peer that is none of ours, per tick.
   freeze: 0.03,
   stranger: 0.3,
@@ -46,6 +47,8 @@ const rates = {
   upgrade_server: 0.06,
   // A device whose storage is set back to an older copy, per tick.
   set_back: 0.02,
+  // A device that gets the storage of another, per tick.
+  clone: 0.01,
 } as const;
 
 export type FaultKind = keyof typeof rates;

@@ -57,7 +57,7 @@ export function createFleet(world: World): Fleet {
       upgradeServers(servers);
       for (const device of devices) {
         device.working = false;
-        device.comeBack();
+        device.reach.comeBack();
         device.stillness.thaw();
         void operator?.give(device, profile.scopes);
         device.resume();

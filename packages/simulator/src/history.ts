@@ -34,6 +34,8 @@ export class History {
   readonly scopes = new Map<string, ScopeHistory>();
   /** Every mutation that any device ever stored. */
   readonly made = new Map<string, Made>();
+  /** Mutations in an outbox that another device got a copy of: either may send them. */
+  readonly copied = new Set<string>();
 
   scope(name: string): ScopeHistory {
     let scope = this.scopes.get(name);
@@ -60,8 +62,10 @@ export class History {
       versions.sort((a, b) => a.seq - b.seq || a.ordinal - b.ordinal);
     }
     for (const { seq, mutation } of writes.commits) scope.applied.set(mutation, seq);
-    // A mutation without the right to write is remembered under another key than its id; the verdict names it in any case.
-    for (const { verdict } of writes.mutations) scope.verdicts.set(verdict.mutation, verdict);
+    // A refusal for lack of a right is remembered under another key, and stands for its device alone.
+    for (const { id, verdict } of writes.mutations)
+      if (id === verdict.mutation || !scope.verdicts.has(verdict.mutation))
+        scope.verdicts.set(verdict.mutation, verdict);
     scope.head = Math.max(scope.head, writes.scope.head);
   }
 

@@ -25,7 +25,7 @@ export function startNemesis(world: World, targets: Targets): void {
     world.timeline.after(1_000, tick);
     for (const device of devices) {
       strikeDevice(world, { ...targets, device });
-      strikeDisk(world, { device, copies });
+      strikeDisk(world, { device, copies, other: draw.pick(devices) });
     }
     strikeServers(world, servers);
     const kind = draw.pick(strangers);
@@ -74,18 +74,25 @@ function strikeDevice(world: World, { device, network, operator }: Targets & { d
     );
     timeline.after(restoreMs, () => void operator.give(device, profile.scopes));
   }
+  if (faults.strikes('read_only', state)) {
+    void operator.give(device, profile.scopes, 'read');
+    timeline.after(restoreMs, () => void operator.give(device, profile.scopes));
+  }
   if (device.schemaVersion === 1 && faults.strikes('upgrade_device', state)) device.upgrade();
 }
 
 function strikeDisk(
   { stream, faults }: World,
-  { device, copies }: { device: Device; copies: Map<Device, Disk> },
+  { device, copies, other }: { device: Device; copies: Map<Device, Disk>; other: Device },
 ): void {
-  const keep = stream('nemesis').chance(0.2);
+  const [keep, poses] = [stream('nemesis').chance(0.2), stream('nemesis').chance(0.5)];
   if (keep && device.isUp && !copies.has(device)) copies.set(device, device.disk.copy());
   const copy = copies.get(device);
   if (copy && faults.strikes('set_back', device.isUp ? 'up' : 'down')) {
     copies.delete(device);
     device.setBack(copy);
   }
+  if (other === device || !faults.strikes('clone', poses ? 'as the other' : 'as itself')) return;
+  if (poses) device.enrolledAs = other.enrolledAs;
+  device.cloneOf(other);
 }

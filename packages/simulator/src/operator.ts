@@ -3,7 +3,7 @@
 import type { Grants, JsonObject, Random, ResolutionAnswer } from '@holdfast/core';
 import { sha256 } from 'holdfast/digest';
 import { addKey } from 'holdfast/identity/keys';
-import type { Store } from 'holdfast/store';
+import { type Store, StoreError } from 'holdfast/store';
 import type { Device } from './device.ts';
 import type { ServerProcess } from './server-process.ts';
 import { epochMs, type World } from './world.ts';
@@ -11,6 +11,7 @@ import { epochMs, type World } from './world.ts';
 interface Key {
   id: string;
   scopes: readonly string[];
+  right: 'write' | 'read';
   revokedMs: number;
 }
 
@@ -29,34 +30,47 @@ export class Operator {
   }
 
   /** Gives a device a new key, good for these scopes. */
-  async give(device: Device, scopes: readonly string[]): Promise<void> {
-    if (!this.#world.profile.authenticated) return;
-    // A key is good for one scope at least.
-    const granted = scopes.length > 0 ? scopes : ['elsewhere'];
-    const grants: Grants = granted.map((scope) => ({ scope, right: 'write' }));
-    const clock = { wallMs: () => this.#wallMs(), monoMs: () => 0 };
-    const { credential, text } = await addKey(
-      { store: await this.#store(), clock, random: this.#random, sha256 },
-      { name: device.name, grants, actor: 'operator' },
-    );
-    this.#keys.set(text, { id: credential.key, scopes, revokedMs: Number.POSITIVE_INFINITY });
-    device.key = text;
-    device.resume();
+  give(device: Device, scopes: readonly string[], right: 'write' | 'read' = 'write'): Promise<void> {
+    if (!this.#world.profile.authenticated) return Promise.resolve();
+    return this.#insist(async (store) => {
+      // A key is good for one scope at least.
+      const granted = scopes.length > 0 ? scopes : ['elsewhere'];
+      const grants: Grants = granted.map((scope) => ({ scope, right }));
+      const clock = { wallMs: () => this.#wallMs(), monoMs: () => 0 };
+      const { credential, text } = await addKey(
+        { store, clock, random: this.#random, sha256 },
+        { name: device.name, grants, actor: 'operator' },
+      );
+      this.#keys.set(text, { id: credential.key, scopes, right, revokedMs: Number.POSITIVE_INFINITY });
+      device.key = text;
+      device.resume();
+    });
   }
 
   async revoke(device: Device): Promise<void> {
     const key = this.#keys.get(device.key ?? '');
     if (!key) return;
     const audit = { at: this.#wallMs(), actor: 'operator', action: 'key.revoke', subject: key.id };
-    const { identity } = await this.#store();
-    await identity.revokeCredential(key.id, this.#wallMs(), audit);
-    key.revokedMs = Math.min(key.revokedMs, this.#world.timeline.nowMs);
+    await this.#insist(async ({ identity }) => {
+      await identity.revokeCredential(key.id, this.#wallMs(), audit);
+      key.revokedMs = Math.min(key.revokedMs, this.#world.timeline.nowMs);
+    });
+  }
+
+  /** A person tries again when the store was not there. */
+  async #insist(work: (store: Store) => Promise<void>): Promise<void> {
+    try {
+      await work(await this.#store());
+    } catch (error) {
+      if (!(error instanceof StoreError)) throw error;
+      this.#world.timeline.after(500, () => void this.#insist(work));
+    }
   }
 
   rightOf(text: string | undefined, scope: string, atMs: number): 'write' | 'read' | 'none' {
     if (!this.#world.profile.authenticated) return 'write';
     const key = this.#keys.get(text ?? '');
-    return key?.scopes.includes(scope) === true && atMs <= key.revokedMs ? 'write' : 'none';
+    return key?.scopes.includes(scope) === true && atMs <= key.revokedMs ? key.right : 'none';
   }
 
   /** Answers one open conflict as a person might, or takes an answer back. */

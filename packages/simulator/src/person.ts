@@ -4,8 +4,10 @@ import { type Replica, ReplicaError, type ReplicaScope, StorageError } from '@ho
 import type { Hands } from './acts/act.ts';
 import type { Disk } from './disk.ts';
 import type { Stream } from './random.ts';
+import type { Reach } from './reach.ts';
 import type { Business } from './schema.ts';
 import type { Stillness } from './stillness.ts';
+import { textOf } from './trace.ts';
 import { drawAct } from './workload.ts';
 import type { World } from './world.ts';
 
@@ -17,7 +19,7 @@ export interface Desk {
   readonly givenUp: Set<string>;
   /** Acts may begin. */
   readonly working: boolean;
-  goOffline(forMs: number): void;
+  readonly reach: Reach;
   readonly stillness: Stillness;
 }
 
@@ -83,13 +85,9 @@ export class Person {
       giveUp: (id) => givenUp.add(id),
       // What a process did as it died may have been done.
       keep: (id) => process.isAlive() && givenUp.delete(id),
-      goOffline: (forMs) => this.#desk.goOffline(forMs),
+      goOffline: (forMs) => this.#desk.reach.goOffline(forMs),
       after: (delayMs, run) => this.#world.timeline.after(delayMs, run),
       complain: (message) => process.isAlive() && this.#world.fail('reads true', `${name}: ${message}`),
     };
   }
-}
-
-function textOf(error: unknown): string {
-  return error instanceof Error ? (error.stack ?? error.message) : String(error);
 }

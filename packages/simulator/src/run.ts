@@ -10,7 +10,7 @@ import { createMarks } from './marks.ts';
 import { noOperations, type Operations } from './operations.ts';
 import { drawProfile, type Profile, type StoreKind } from './profile.ts';
 import { Timeline } from './timeline.ts';
-import { numberOf, Trace } from './trace.ts';
+import { numberOf, Trace, textOf } from './trace.ts';
 import { unsettled } from './unsettled.ts';
 import { type Failure, labelled, randomOf, tellAll, type World } from './world.ts';
 
@@ -176,7 +176,3 @@ function finish(world: World, devices: readonly Device[]): void {
 }
 
 function ignore(): void {}
-
-function textOf(error: unknown): string {
-  return error instanceof Error ? (error.stack ?? error.message) : String(error);
-}

@@ -17,7 +17,7 @@ import { createIdentity } from 'holdfast/identity';
 import { type NativeDeps, nativeRoutes } from 'holdfast/native';
 import { type Store, StoreError } from 'holdfast/store';
 import { type SchemaVersion, serverSchemas } from './schema.ts';
-import { numberOf } from './trace.ts';
+import { numberOf, textOf } from './trace.ts';
 import { type StorePoint, watchStore } from './watched-store.ts';
 import { epochMs, type World } from './world.ts';
 
@@ -183,12 +183,14 @@ export class ServerProcess {
 
   #point(point: StorePoint, generation: number): void {
     if (generation !== this.#generation) throw new Error('The process is gone.');
-    const { faults } = this.#world;
+    const { faults, profile } = this.#world;
     if (faults.strikes('crash_server', point)) {
       this.crash();
       throw new Error('The process died.');
     }
-    if ((point === 'commit' || point === 'committed') && faults.strikes('store_fsync', point)) {
+    // A database in memory has no disk that could fail to confirm.
+    const syncs = (point === 'commit' || point === 'committed') && profile.store !== 'sqlite';
+    if (syncs && faults.strikes('store_fsync', point)) {
       this.#unsynced = generation;
       throw new StoreError('fsync', 'Simulated: the disk did not confirm.');
     }
@@ -261,8 +263,4 @@ function readBody(body: string, limits: Limits): unknown {
 function toldAs(error: unknown): RequestError | undefined {
   if (error instanceof RequestError) return error;
   return error instanceof StoreError ? new RequestError('storage_busy') : undefined;
-}
-
-function textOf(error: unknown): string {
-  return error instanceof Error ? (error.stack ?? error.message) : String(error);
 }

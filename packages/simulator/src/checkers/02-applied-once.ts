@@ -1,11 +1,14 @@
 // 2. A mutation is applied exactly once, whatever is dropped, repeated, reordered, cut or re-batched.
 
+import type { Verdict } from '@holdfast/core';
 import type { MakeChecker } from '../checker.ts';
 
 const final = new Set(['applied', 'merged', 'excepted', 'rejected']);
 
 export const appliedOnce: MakeChecker = ({ history, fail }) => {
   const invariant = '2 applied once';
+  /** By the key under which they are remembered. */
+  const verdicts = new Map<string, Verdict>();
   return {
     invariant,
     committed({ scope, writes }) {
@@ -26,9 +29,9 @@ export const appliedOnce: MakeChecker = ({ history, fail }) => {
           settlement?.by === 'person' ? mutations : [],
         ),
       );
-      for (const { verdict } of writes.mutations) {
-        const id = verdict.mutation;
-        const known = before.verdicts.get(id);
+      for (const { id, verdict } of writes.mutations) {
+        const known = verdicts.get(`${scope} ${id}`);
+        verdicts.set(`${scope} ${id}`, verdict);
         // A conflict that a person answered is told of once more, with the verdict as it was.
         const again = known && answered.has(id) ? { ...known, asOf: verdict.asOf } : known;
         if (known && final.has(known.verdict) && JSON.stringify(again) !== JSON.stringify(verdict))

@@ -54,6 +54,10 @@ export const nothingLost: MakeChecker = ({ history, fail }) => {
         if (problem !== undefined) fail(invariant, `${device.name} let ${id} go ${problem}.`);
       }
     },
+    restarted(device) {
+      for (const { value } of device.disk.entries<Entry>('outbox'))
+        if (value.state === 'conflict') inConflict.add(`${device.name} ${value.mutation.id}`);
+    },
     ended(devices) {
       for (const device of devices) {
         const kept = new Set<string>();

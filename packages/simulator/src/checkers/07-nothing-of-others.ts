@@ -5,7 +5,7 @@ import type { MakeChecker } from '../checker.ts';
 
 export const nothingOfOthers: MakeChecker = ({ fail }) => {
   const invariant = '7 nothing of others';
-  /** Device → the mutations that it ever held. */
+  /** Name at the server → the mutations that devices of this name ever held. */
   const own = new Map<string, Set<string>>();
   const ownOf = (device: string): Set<string> => {
     const ids = own.get(device) ?? new Set<string>();
@@ -16,15 +16,15 @@ export const nothingOfOthers: MakeChecker = ({ fail }) => {
     invariant,
     stored({ device, ops }) {
       for (const { table, key } of ops)
-        if (table === 'marks' && key[1] === 'id') ownOf(device.name).add(key[2] ?? '');
+        if (table === 'marks' && key[1] === 'id') ownOf(device.enrolledAs).add(key[2] ?? '');
     },
     restarted(device) {
       for (const { key } of device.disk.entries('marks'))
-        if (key[1] === 'id') ownOf(device.name).add(key[2] ?? '');
+        if (key[1] === 'id') ownOf(device.enrolledAs).add(key[2] ?? '');
     },
-    answered({ device, scope, answer }) {
+    answered({ device, enrolledAs, scope, answer }) {
       if (!answer) return;
-      const ids = ownOf(device);
+      const ids = ownOf(enrolledAs);
       for (const { mutation } of [...answer.verdicts, ...answer.errors])
         if (!ids.has(mutation))
           fail(invariant, `${device} was told of ${mutation} in ${scope}, which it never made.`);

@@ -12,10 +12,6 @@ const driftMsMax = 5 * 60_000;
 
 export const clocksDecideNothing: MakeChecker = ({ history, fail }) => {
   const invariant = '8 clocks decide nothing';
-  /** Replica → its device: one that took a new id still knows what it did before. */
-  const devices = new Map<string, string>();
-  const isSameDevice = (a: string, b: string): boolean =>
-    a === b || (devices.has(a) && devices.get(a) === devices.get(b));
   const checkVersion = (
     event: Committed,
     record: StoredRecord,
@@ -29,8 +25,8 @@ export const clocksDecideNothing: MakeChecker = ({ history, fail }) => {
     const made = history.made.get(id)?.mutation;
     // Without one it is the server's own: a person's decision.
     if (!made || decidedByPerson(event, id)) return;
-    const resurrects =
-      before?.body === null && record.body !== null && !isSameDevice(before.writer, record.writer);
+    const knows = history.made.get(id)?.known.has(before?.mutation ?? '') === true;
+    const resurrects = before?.body === null && record.body !== null && !knows;
     if (resurrects && !sawDelete(made, key, before.seq))
       fail(invariant, `${scope}: ${id} brought ${key} back without having seen that it was deleted.`);
     checkFields(made, key, { before, record });
@@ -54,7 +50,6 @@ export const clocksDecideNothing: MakeChecker = ({ history, fail }) => {
   return {
     invariant,
     committed(event) {
-      for (const { replica, device } of event.writes.replicas) devices.set(replica, device);
       const bySeq = new Map(event.writes.commits.map(({ seq, mutation }) => [seq, mutation]));
       const versions = [...event.writes.history.map(({ record }) => record), ...event.writes.records]
         .filter(({ seq }) => bySeq.has(seq))

@@ -24,12 +24,6 @@ export function bounded(limits: Limits): (watched: Watched) => Checker {
           if (known.size > limits.replicasPerDeviceMax)
             fail(invariant, `${device} has ${known.size} replicas in ${scope}.`);
         }
-        for (const { replica, waiting } of writes.replicas)
-          if (waiting > limits.waitingPerReplicaMax)
-            fail(
-              invariant,
-              `${replica} has ${waiting} waiting mutations, and may have ${limits.waitingPerReplicaMax}.`,
-            );
         for (const { id, mutations, state } of writes.conflicts)
           if (state === 'open' && mutations.length > limits.conflictMutationsMax)
             fail(invariant, `Conflict ${id} of ${scope} holds ${mutations.length} mutations.`);

@@ -2,22 +2,33 @@
 //
 // A count that strays lets a peer make the server hold more than it may, or shuts a device out that holds nothing.
 
-import type { HeldMutation } from '@holdfast/core';
-import type { Committed, MakeChecker } from '../checker.ts';
+import type { HeldMutation, Limits } from '@holdfast/core';
+import type { Checker, Committed, MakeChecker, Watched } from '../checker.ts';
 
 /** Of one scope. */
 interface Kept {
   held: Map<string, HeldMutation>;
   /** Replica → its mutations that wait for a parent. */
   waiting: Map<string, number>;
+  /** Those that it was the first to send. */
+  first: Map<string, number>;
   open: Set<number>;
 }
 
-export const countsTrue: MakeChecker = ({ fail }) => {
+export function countsTrue(limits: Limits): MakeChecker {
+  return (watched) => createCountsTrue(limits, watched);
+}
+
+function createCountsTrue({ waitingPerReplicaMax }: Limits, { fail }: Watched): Checker {
   const invariant = '11 counts true';
   const scopes = new Map<string, Kept>();
   const keptOf = (scope: string): Kept => {
-    const kept = scopes.get(scope) ?? { held: new Map(), waiting: new Map(), open: new Set<number>() };
+    const kept = scopes.get(scope) ?? {
+      held: new Map(),
+      waiting: new Map(),
+      first: new Map(),
+      open: new Set<number>(),
+    };
     scopes.set(scope, kept);
     return kept;
   };
@@ -35,10 +46,17 @@ export const countsTrue: MakeChecker = ({ fail }) => {
         compare(`waiting mutations of ${replica}`, waiting, kept.waiting.get(replica) ?? 0);
         counted.delete(replica);
       }
+      // A copy of a storage has waiting what its original sent; that bounds itself.
+      for (const [replica, first] of kept.first)
+        if (first > waitingPerReplicaMax)
+          fail(
+            invariant,
+            `${replica} made ${scope} hold ${first} mutations, and may have ${waitingPerReplicaMax}.`,
+          );
       for (const replica of counted) fail(invariant, `${scope} does not count what waits of ${replica}.`);
     },
   };
-};
+}
 
 /** Answers the replicas whose count has changed. */
 function take(kept: Kept, { held, conflicts }: Committed['writes']): Set<string> {
@@ -52,10 +70,12 @@ function take(kept: Kept, { held, conflicts }: Committed['writes']): Set<string>
   return new Set([...kept.waiting.keys()].filter((key) => kept.waiting.get(key) !== (before.get(key) ?? 0)));
 }
 
-function put({ held, waiting }: Kept, id: string, now: HeldMutation | undefined): void {
+function put({ held, waiting, first }: Kept, id: string, now: HeldMutation | undefined): void {
   const count = (mutation: HeldMutation | undefined, by: number): void => {
     if (!mutation || mutation.waitsFor.length === 0) return;
     for (const replica of mutation.replicas) waiting.set(replica, (waiting.get(replica) ?? 0) + by);
+    const [sender = ''] = mutation.replicas;
+    first.set(sender, (first.get(sender) ?? 0) + by);
   };
   count(held.get(id), -1);
   count(now, 1);

@@ -38,7 +38,7 @@ export function createCheckers(watched: Watched, limits: Limits): Checker[] {
     resolutionsRecorded,
     countersExact,
     bounded(limits),
-    countsTrue,
+    countsTrue(limits),
     storedAsWritten,
     uniqueClaims,
   ];
