@@ -12,6 +12,7 @@ import type { ExchangeAnswer, ExchangeRequest, Mutation } from '@holdfast/core';
 import type { DeviceView } from './checker.ts';
 import { openStorage, type StorageMode, type StoragePoint } from './device-storage.ts';
 import { Disk, type DiskOp } from './disk.ts';
+import type { Aim } from './faults.ts';
 import type { Network } from './network.ts';
 import { Person } from './person.ts';
 import { Reach } from './reach.ts';
@@ -56,6 +57,7 @@ export class Device implements DeviceView {
   schemaVersion: SchemaVersion = 2;
   readonly stillness: Stillness;
   readonly reach: Reach;
+  readonly #aim: Aim;
   readonly #deps: DeviceDeps;
   readonly #person: Person;
   #generation = 0;
@@ -75,6 +77,7 @@ export class Device implements DeviceView {
     const tell = (online: boolean): void => this.#replica?.setOnline(online);
     this.stillness = new Stillness(timeline);
     this.reach = new Reach({ timeline, network, device, tell });
+    this.#aim = world.faults.on(device);
     this.#person = new Person(deps.world, this, deps.scopes);
   }
 
@@ -154,12 +157,12 @@ export class Device implements DeviceView {
     this.stillness.reset();
     this.#fresh = [];
     const { volatile } = this.disk;
-    const lost = power && volatile > 0 ? world.stream('power').below(volatile + 1) : 0;
+    const lost = power && volatile > 0 ? world.stream(`power ${this.name}`).below(volatile + 1) : 0;
     this.disk.lose(lost);
     world.trace.note(world.timeline.nowMs, [4, numberOf(this.name), lost], () =>
       power ? `${this.name} loses power, and ${lost} commits` : `${this.name} dies`,
     );
-    world.timeline.after(world.stream('restart').around(1_500), () => {
+    world.timeline.after(world.stream(`restart ${this.name}`).around(1_500), () => {
       if (!this.isUp) void this.start();
     });
   }
@@ -258,20 +261,20 @@ export class Device implements DeviceView {
   #point(at: { point: StoragePoint; mode: StorageMode; generation: number }): void {
     const { point, mode, generation } = at;
     if (generation !== this.#generation) throw new StorageError('closed', 'The process is gone.');
-    const { faults } = this.#deps.world;
+    const aim = this.#aim;
     const state = processStates[mode === 'read' ? 'reading' : 'writing'][this.#exchanges > 0 ? 1 : 0];
-    if (faults.strikes('crash_device', state)) {
+    if (aim.strikes('crash_device', state)) {
       this.crash(false);
       throw new StorageError('closed', 'The process died.');
     }
-    if (faults.strikes('power_cut', state)) {
+    if (aim.strikes('power_cut', state)) {
       this.crash(true);
       throw new StorageError('closed', 'The power went.');
     }
     if (point === 'after') return;
-    if (faults.strikes('disk_busy', point)) throw new StorageError('busy', 'Simulated: busy.');
-    if (faults.strikes('disk_failed', point)) throw new StorageError('failed', 'Simulated: failed.');
-    if (mode !== 'read' && point !== 'read' && faults.strikes('disk_full', point))
+    if (aim.strikes('disk_busy', point)) throw new StorageError('busy', 'Simulated: busy.');
+    if (aim.strikes('disk_failed', point)) throw new StorageError('failed', 'Simulated: failed.');
+    if (mode !== 'read' && point !== 'read' && aim.strikes('disk_full', point))
       throw new StorageError('full', 'Simulated: full.');
   }
 

@@ -1,5 +1,6 @@
 // The faults there are, which of them a seed switches on, and how often each then strikes.
 
+import { type Excerpt, hasFault, hasStrike, nameOf, type Strike } from './excerpt.ts';
 import type { Stream } from './random.ts';
 
 /** Kind → the probability with which it strikes where it could, when it is on. */
@@ -54,72 +55,103 @@ const rates = {
 export type FaultKind = keyof typeof rates;
 export const faultKinds = Object.keys(rates) as FaultKind[];
 
+/** Where faults strike that are aimed at no single server. */
+export const allServers = 'servers';
+
 export interface Faults {
-  /** Whether this kind strikes now. Each kind draws from a stream of its own, so that switching one off moves no other. */
-  strikes(kind: FaultKind, state: string): boolean;
+  /** Those that strike one device, one server or all servers. */
+  on(who: string): Aim;
   isOn(kind: FaultKind): boolean;
   /** All of them end. */
   heal(): void;
   readonly healed: boolean;
+  /** What struck, in order. */
+  readonly strikes: readonly string[];
   /** `kind state` → how often it struck there. */
   readonly struck: ReadonlyMap<string, number>;
+}
+
+export interface Aim {
+  /**
+   * Whether this kind strikes now. Each kind draws from a stream of its own on each device and server, so that leaving one out
+   * moves no other.
+   */
+  strikes(kind: FaultKind, state: string): boolean;
 }
 
 /** Each kind is off with a third's chance, and milder or harsher than usual otherwise. */
 export function createFaults(options: {
   stream: (label: string) => Stream;
-  off: ReadonlySet<FaultKind>;
-  told: (kind: FaultKind, state: string) => void;
+  excerpt: Excerpt;
+  told: (strike: Strike, state: string) => void;
 }): Faults {
-  const profile = options.stream('faults');
+  const { stream, excerpt, told } = options;
+  const profile = stream('faults');
   const drawn = faultKinds.map((kind) => {
     const on = profile.chance(0.65);
     const factor = 0.3 + profile.fraction() * 1.4;
-    const rate = on && !options.off.has(kind) ? rates[kind] * factor : 0;
-    return [kind, createStrikes(rate, options.stream(`fault ${kind}`))] as const;
+    return [kind, on && hasFault(excerpt, kind) ? rates[kind] * factor : 0] as const;
   });
-  const kinds = Object.fromEntries(drawn) as Record<FaultKind, Strikes>;
+  const rateOf = Object.fromEntries(drawn) as Record<FaultKind, number>;
+  const aims = new Map<string, Aim>();
+  const strikes: string[] = [];
   const struck = new Map<string, number>();
   let healed = false;
+  const createAim = (who: string): Aim => {
+    const kinds: Partial<Record<FaultKind, Strikes>> = {};
+    return {
+      strikes(kind, state) {
+        if (healed || rateOf[kind] === 0) return false;
+        kinds[kind] ??= createStrikes(rateOf[kind], stream(`fault ${kind} ${who}`));
+        const n = kinds[kind].next();
+        if (n === undefined) return false;
+        const strike = { kind, who, n };
+        if (!hasStrike(excerpt, strike)) return false;
+        const cell = `${kind} ${state}`;
+        struck.set(cell, (struck.get(cell) ?? 0) + 1);
+        strikes.push(nameOf(strike));
+        told(strike, state);
+        return true;
+      },
+    };
+  };
   return {
-    strikes(kind, state) {
-      if (healed || !kinds[kind].next()) return false;
-      const cell = `${kind} ${state}`;
-      struck.set(cell, (struck.get(cell) ?? 0) + 1);
-      options.told(kind, state);
-      return true;
+    on(who) {
+      const aim = aims.get(who) ?? createAim(who);
+      aims.set(who, aim);
+      return aim;
     },
-    isOn: (kind) => kinds[kind].on,
+    isOn: (kind) => rateOf[kind] > 0,
     heal() {
       healed = true;
     },
     get healed() {
       return healed;
     },
+    strikes,
     struck,
   };
 }
 
 interface Strikes {
-  on: boolean;
-  /** Whether the next opportunity is taken. */
-  next(): boolean;
+  /** How many were taken before, when the next opportunity is taken. */
+  next(): number | undefined;
 }
 
 /** One draw says how many opportunities pass before the next that is taken: there are millions, and few are. */
 function createStrikes(rate: number, stream: Stream): Strikes {
-  if (rate === 0) return { on: false, next: () => false };
   const pass = (): number => Math.floor(Math.log(1 - stream.fraction()) / Math.log(1 - rate));
   let left = pass();
+  let taken = 0;
   return {
-    on: true,
     next() {
       if (left > 0) {
         left -= 1;
-        return false;
+        return undefined;
       }
       left = pass();
-      return true;
+      taken += 1;
+      return taken - 1;
     },
   };
 }

@@ -1,6 +1,7 @@
 // Servers, network and devices of one world.
 
 import { Device } from './device.ts';
+import { allServers } from './faults.ts';
 import { startNemesis, upgradeServers } from './nemesis.ts';
 import { Network } from './network.ts';
 import { createOpener } from './openers.ts';
@@ -26,13 +27,12 @@ export function createFleet(world: World): Fleet {
   );
   const network = new Network(world, servers);
   let operator: Operator | undefined;
-  const devices = Array.from(
-    { length: profile.devices },
-    (_, at) =>
+  const devices = profile.devices.map(
+    (name) =>
       new Device({
         world,
         network,
-        name: `d${at}`,
+        name,
         scopes: profile.scopes,
         rightOf: (key, scope, atMs) => operator?.rightOf(key, scope, atMs) ?? 'none',
       }),
@@ -41,11 +41,12 @@ export function createFleet(world: World): Fleet {
     devices,
     async start() {
       operator = new Operator(world, opener.current);
-      if (world.faults.strikes('old_server', 'start')) for (const server of servers) server.schemaVersion = 1;
+      if (world.faults.on(allServers).strikes('old_server', 'start'))
+        for (const server of servers) server.schemaVersion = 1;
       for (const server of servers) await server.start();
       for (const device of devices) {
         setClock(world, device);
-        if (world.faults.strikes('old_device', 'start')) device.schemaVersion = 1;
+        if (world.faults.on(device.name).strikes('old_device', 'start')) device.schemaVersion = 1;
         await operator.give(device, profile.scopes);
         await device.start();
       }
@@ -72,9 +73,10 @@ export function createFleet(world: World): Fleet {
 const yearMs = 365 * 24 * 3_600_000;
 
 function setClock(world: World, device: Device): void {
-  const draw = world.stream('clocks');
+  const draw = world.stream(`clocks ${device.name}`);
+  const aim = world.faults.on(device.name);
   const offset = draw.pick([74 * yearMs, -55.9 * yearMs, -24 * 3_600_000, 3_600_000, -300_000]);
-  if (world.faults.strikes('clock_wrong', 'start')) device.clockOffsetMs = Math.floor(offset);
+  if (aim.strikes('clock_wrong', 'start')) device.clockOffsetMs = Math.floor(offset);
   const drift = (draw.fraction() - 0.5) * 0.02;
-  if (world.faults.strikes('clock_drift', 'start')) device.clockDrift = drift;
+  if (aim.strikes('clock_drift', 'start')) device.clockDrift = drift;
 }

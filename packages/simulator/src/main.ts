@@ -5,8 +5,8 @@ import { spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { type Coverage, coverageOf } from './coverage.ts';
 import type { StoreKind } from './profile.ts';
-import { failureText } from './report.ts';
-import { type RunOptions, runSeed } from './run.ts';
+import { shrunkText } from './report.ts';
+import type { RunOptions } from './run.ts';
 import { addSeries, noSeries, type SeriesResult } from './series.ts';
 import { shrink } from './shrink.ts';
 import type { WorkerResult, WorkerTask } from './worker.ts';
@@ -80,6 +80,6 @@ function runWorker(given: WorkerTask): Promise<WorkerResult> {
 
 async function storyOf({ failures: [first] }: SeriesResult, store: RunOptions['store']): Promise<string> {
   if (!first) return '';
-  const options = { store, seed: first.seed, lines: 120 };
-  return failureText(await runSeed(options), await shrink(options, 150));
+  const shrunk = await shrink({ store, seed: first.seed }, { runsMax: 400, goesOn: () => true });
+  return shrunk ? shrunkText(shrunk) : '';
 }

@@ -2,6 +2,7 @@
 
 import type { Device } from './device.ts';
 import type { Disk } from './disk.ts';
+import { allServers } from './faults.ts';
 import type { Network } from './network.ts';
 import type { Operator } from './operator.ts';
 import type { ServerProcess } from './server-process.ts';
@@ -25,12 +26,12 @@ export function startNemesis(world: World, targets: Targets): void {
     world.timeline.after(1_000, tick);
     for (const device of devices) {
       strikeDevice(world, { ...targets, device });
-      strikeDisk(world, { device, copies, other: draw.pick(devices) });
+      strikeDisk(world, { device, copies, devices });
     }
     strikeServers(world, servers);
     const kind = draw.pick(strangers);
     const visited = draw.pick(servers);
-    if (world.faults.strikes('stranger', kind)) void stranger.call(visited, kind);
+    if (world.faults.on(allServers).strikes('stranger', kind)) void stranger.call(visited, kind);
     if (decisions.chance(0.6)) void operator.decide(decisions.pick(servers));
   };
   world.timeline.after(1_000, tick);
@@ -45,12 +46,13 @@ export function upgradeServers(servers: readonly ServerProcess[]): void {
 function strikeServers(world: World, servers: readonly ServerProcess[]): void {
   const state = servers.every(({ isUp }) => isUp) ? 'up' : 'down';
   const old = servers.some(({ schemaVersion }) => schemaVersion === 1);
-  if (old && world.faults.strikes('upgrade_server', state)) upgradeServers(servers);
+  if (old && world.faults.on(allServers).strikes('upgrade_server', state)) upgradeServers(servers);
 }
 
 function strikeDevice(world: World, { device, network, operator }: Targets & { device: Device }): void {
-  const { faults, profile, timeline } = world;
-  const draw = world.stream('nemesis');
+  const { profile, timeline } = world;
+  const aim = world.faults.on(device.name);
+  const draw = world.stream(`nemesis ${device.name}`);
   const state = device.isUp ? 'up' : 'down';
   const [jump, part, restoreMs, sleepMs] = [
     draw.fraction(),
@@ -58,15 +60,15 @@ function strikeDevice(world: World, { device, network, operator }: Targets & { d
     draw.around(5_000),
     draw.around(8_000),
   ];
-  if (faults.strikes('partition', state)) network.partition(device.name);
-  if (faults.strikes('clock_jump', state)) device.clockOffsetMs += Math.floor((jump - 0.5) * 7_200_000);
+  if (aim.strikes('partition', state)) network.partition(device.name);
+  if (aim.strikes('clock_jump', state)) device.clockOffsetMs += Math.floor((jump - 0.5) * 7_200_000);
   const busy = device.isExchanging ? 'in exchange' : 'alone';
-  if (device.isUp && faults.strikes('freeze', busy)) device.stillness.freeze(sleepMs, part < 5);
-  if (faults.strikes('revoke_key', state)) {
+  if (device.isUp && aim.strikes('freeze', busy)) device.stillness.freeze(sleepMs, part < 5);
+  if (aim.strikes('revoke_key', state)) {
     void operator.revoke(device);
     timeline.after(restoreMs, () => void operator.give(device, profile.scopes));
   }
-  if (faults.strikes('end_scope', state)) {
+  if (aim.strikes('end_scope', state)) {
     const scope = profile.scopes[part % profile.scopes.length];
     void operator.give(
       device,
@@ -74,25 +76,27 @@ function strikeDevice(world: World, { device, network, operator }: Targets & { d
     );
     timeline.after(restoreMs, () => void operator.give(device, profile.scopes));
   }
-  if (faults.strikes('read_only', state)) {
+  if (aim.strikes('read_only', state)) {
     void operator.give(device, profile.scopes, 'read');
     timeline.after(restoreMs, () => void operator.give(device, profile.scopes));
   }
-  if (device.schemaVersion === 1 && faults.strikes('upgrade_device', state)) device.upgrade();
+  if (device.schemaVersion === 1 && aim.strikes('upgrade_device', state)) device.upgrade();
 }
 
 function strikeDisk(
   { stream, faults }: World,
-  { device, copies, other }: { device: Device; copies: Map<Device, Disk>; other: Device },
+  { device, copies, devices }: { device: Device; copies: Map<Device, Disk>; devices: readonly Device[] },
 ): void {
-  const [keep, poses] = [stream('nemesis').chance(0.2), stream('nemesis').chance(0.5)];
+  const draw = stream(`nemesis ${device.name}`);
+  const aim = faults.on(device.name);
+  const [keep, poses, other] = [draw.chance(0.2), draw.chance(0.5), draw.pick(devices)];
   if (keep && device.isUp && !copies.has(device)) copies.set(device, device.disk.copy());
   const copy = copies.get(device);
-  if (copy && faults.strikes('set_back', device.isUp ? 'up' : 'down')) {
+  if (copy && aim.strikes('set_back', device.isUp ? 'up' : 'down')) {
     copies.delete(device);
     device.setBack(copy);
   }
-  if (other === device || !faults.strikes('clone', poses ? 'as the other' : 'as itself')) return;
+  if (other === device || !aim.strikes('clone', poses ? 'as the other' : 'as itself')) return;
   if (poses) device.enrolledAs = other.enrolledAs;
   device.cloneOf(other);
 }

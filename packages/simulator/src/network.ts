@@ -1,8 +1,7 @@
 // The network between devices and servers. Each exchange passes it twice, and may meet a fault on either way.
 
 import type { LoopbackAnswer } from '@holdfast/client';
-import type { FaultKind } from './faults.ts';
-import type { Stream } from './random.ts';
+import type { Aim, FaultKind } from './faults.ts';
 import type { ServerProcess } from './server-process.ts';
 import { numberOf } from './trace.ts';
 import type { World } from './world.ts';
@@ -14,6 +13,22 @@ export interface Sender {
   /** What the request is about, for the table of coverage. */
   state: string;
   answered(answer: LoopbackAnswer, takenUpMs: number): void;
+}
+
+/** The way of one exchange, and what becomes of it if a fault strikes. */
+interface Route {
+  server: ServerProcess;
+  /** Where it arrives again when it is doubled. */
+  again: ServerProcess;
+  upMs: number;
+  upLateMs: number;
+  downMs: number;
+  downLateMs: number;
+  againMs: number;
+  /** Which part of the answer is left when it is cut off. */
+  cutAt: number;
+  /** Whether the device learns that the connection broke; else it waits. */
+  lossIsTold: boolean;
 }
 
 /** How long a device waits for an answer. */
@@ -30,22 +45,20 @@ const proxied: readonly { kind: FaultKind; status: number; headers?: Record<stri
 export class Network {
   readonly #world: World;
   readonly #servers: readonly ServerProcess[];
-  readonly #draw: Stream;
   /** `device server` → the end of its partition. */
   readonly #cut = new Map<string, number>();
 
   constructor(world: World, servers: readonly ServerProcess[]) {
     this.#world = world;
     this.#servers = servers;
-    this.#draw = world.stream('network');
   }
 
   /** Cuts a device off from some of the servers for a while. */
   partition(device: string): void {
     const { timeline } = this.#world;
+    const draw = this.#world.stream(`partition ${device}`);
     for (const { name } of this.#servers)
-      if (this.#draw.chance(0.7))
-        this.#cut.set(`${device} ${name}`, timeline.nowMs + this.#draw.around(6_000));
+      if (draw.chance(0.7)) this.#cut.set(`${device} ${name}`, timeline.nowMs + draw.around(6_000));
   }
 
   /** No server can be reached from a device until then. */
@@ -60,19 +73,21 @@ export class Network {
   /** One exchange. Rejects when no answer came; whether the server got the request is then unknown. */
   send(sender: Sender): Promise<LoopbackAnswer> {
     return new Promise((resolve, reject) => {
-      const { timeline, faults } = this.#world;
+      const { timeline } = this.#world;
+      const aim = this.#world.faults.on(sender.name);
+      const route = this.#route(sender.name);
       const timeout = timeline.after(patienceMs, () => reject(new Error('No answer came in time.')));
       const settle = (finish: () => void): void => {
         timeout.cancel();
         finish();
       };
       const fail = (text: string): void => settle(() => reject(new Error(text)));
-      const server = this.#draw.pick(this.#servers);
-      const upMs = this.#latency(sender.state);
-      const refused = this.#refusedOnTheWay(sender.state);
-      if (this.#isCut(sender.name, server.name) || faults.strikes('lose_request', sender.state)) {
+      const { server } = route;
+      const upMs = route.upMs + (aim.strikes('delay', sender.state) ? route.upLateMs : 0);
+      const refused = refusedOnTheWay(aim, sender.state);
+      if (this.#isCut(sender.name, server.name) || aim.strikes('lose_request', sender.state)) {
         this.#note(sender, 'is lost on the way');
-        if (this.#draw.chance(0.5)) timeline.after(upMs, () => fail('The connection was refused.'));
+        if (route.lossIsTold) timeline.after(upMs, () => fail('The connection was refused.'));
         return;
       }
       if (refused) {
@@ -81,11 +96,11 @@ export class Network {
         return;
       }
       timeline.after(upMs, () =>
-        this.#deliver(server, sender, { resolve: (answer) => settle(() => resolve(answer)), fail }),
+        this.#deliver(route, sender, { resolve: (answer) => settle(() => resolve(answer)), fail }),
       );
-      if (faults.strikes('duplicate', sender.state)) {
-        const again = this.#draw.pick(this.#servers);
-        timeline.after(upMs + this.#draw.around(1_500), () => {
+      if (aim.strikes('duplicate', sender.state)) {
+        const { again } = route;
+        timeline.after(upMs + route.againMs, () => {
           this.#note(sender, `arrives again at ${again.name}`);
           const takenUpMs = timeline.nowMs;
           again
@@ -97,25 +112,28 @@ export class Network {
   }
 
   #deliver(
-    server: ServerProcess,
+    route: Route,
     sender: Sender,
     { resolve, fail }: { resolve: (answer: LoopbackAnswer) => void; fail: (text: string) => void },
   ): void {
     const { timeline, faults } = this.#world;
+    const { server } = route;
+    const aim = faults.on(sender.name);
     const takenUpMs = timeline.nowMs;
     this.#note(sender, `reaches ${server.name}`);
     server.handle(sender.body, sender.headers).then(
       (answer) => {
         sender.answered(answer, takenUpMs);
-        if (this.#isCut(sender.name, server.name) || faults.strikes('lose_reply', sender.state)) {
+        if (this.#isCut(sender.name, server.name) || aim.strikes('lose_reply', sender.state)) {
           this.#note(sender, 'was answered, and the answer is lost');
-          if (this.#draw.chance(0.5)) fail('The connection was reset.');
+          if (route.lossIsTold) fail('The connection was reset.');
           return;
         }
-        const cut = faults.strikes('truncate', sender.state)
-          ? answer.body.slice(0, this.#draw.below(answer.body.length))
+        const cut = aim.strikes('truncate', sender.state)
+          ? answer.body.slice(0, Math.floor(route.cutAt * answer.body.length))
           : answer.body;
-        timeline.after(this.#latency(sender.state), () => {
+        const downMs = route.downMs + (aim.strikes('delay', sender.state) ? route.downLateMs : 0);
+        timeline.after(downMs, () => {
           this.#note(sender, `gets ${answer.status}`);
           resolve({ ...answer, body: cut });
         });
@@ -124,19 +142,20 @@ export class Network {
     );
   }
 
-  #refusedOnTheWay(state: string): LoopbackAnswer | undefined {
-    const { faults } = this.#world;
-    let refused: LoopbackAnswer | undefined;
-    for (const { kind, status, headers } of proxied)
-      if (faults.strikes(kind, state)) refused ??= { status, headers: headers ?? {}, body: '<h1>Proxy</h1>' };
-    if (faults.strikes('portal', state))
-      refused ??= { status: 200, body: '<html>Welcome to our wireless network</html>' };
-    return refused;
-  }
-
-  #latency(state: string): number {
-    const slow = this.#world.faults.strikes('delay', state) ? this.#draw.around(5_000) : 0;
-    return 2 + this.#draw.around(20) + slow;
+  /** All draws at once, whatever strikes then: an exchange that is spared a fault moves no later one. */
+  #route(device: string): Route {
+    const draw = this.#world.stream(`network ${device}`);
+    return {
+      server: draw.pick(this.#servers),
+      again: draw.pick(this.#servers),
+      upMs: 2 + draw.around(20),
+      upLateMs: draw.around(5_000),
+      downMs: 2 + draw.around(20),
+      downLateMs: draw.around(5_000),
+      againMs: draw.around(1_500),
+      cutAt: draw.fraction(),
+      lossIsTold: draw.chance(0.5),
+    };
   }
 
   #isCut(device: string, server: string): boolean {
@@ -151,6 +170,15 @@ export class Network {
       () => `${name}: its ${state} exchange ${what}`,
     );
   }
+}
+
+function refusedOnTheWay(aim: Aim, state: string): LoopbackAnswer | undefined {
+  let refused: LoopbackAnswer | undefined;
+  for (const { kind, status, headers } of proxied)
+    if (aim.strikes(kind, state)) refused ??= { status, headers: headers ?? {}, body: '<h1>Proxy</h1>' };
+  if (aim.strikes('portal', state))
+    refused ??= { status: 200, body: '<html>Welcome to our wireless network</html>' };
+  return refused;
 }
 
 function ignore(): void {}

@@ -3,11 +3,12 @@
 import { type Replica, ReplicaError, type ReplicaScope, StorageError } from '@holdfast/client';
 import type { Hands } from './acts/act.ts';
 import type { Disk } from './disk.ts';
+import { hasAct } from './excerpt.ts';
 import type { Stream } from './random.ts';
 import type { Reach } from './reach.ts';
 import type { Business } from './schema.ts';
 import type { Stillness } from './stillness.ts';
-import { textOf } from './trace.ts';
+import { numberOf, textOf } from './trace.ts';
 import { drawAct } from './workload.ts';
 import type { World } from './world.ts';
 
@@ -36,6 +37,7 @@ export class Person {
   readonly #desk: Desk;
   readonly #scopes: readonly string[];
   readonly #draw: Stream;
+  #acts = 0;
 
   constructor(world: World, desk: Desk, scopes: readonly string[]) {
     this.#world = world;
@@ -63,10 +65,16 @@ export class Person {
     const { records, serverLimits } = profile;
     const { pageRecordsMax, recordCharsMax } = serverLimits;
     const act = drawAct({ draw: this.#draw, records, pageRecordsMax, recordCharsMax });
-    const number = this.#world.acts;
-    this.#world.acts += 1;
-    if (this.#world.skips(number)) return;
-    trace.note(timeline.nowMs, [5, number], () => `${name} in ${scope}: ${act.name}  [act ${number}]`);
+    const n = this.#acts;
+    this.#acts += 1;
+    const number = `${name}:${n}`;
+    if (!hasAct(this.#world.excerpt, number)) return;
+    this.#world.acts.push(number);
+    trace.note(
+      timeline.nowMs,
+      [5, numberOf(name), n],
+      () => `${name} in ${scope}: ${act.name}  [act ${number}]`,
+    );
     try {
       await act.run(this.#hands(process, process.replica.scope(scope)));
       if (process.isAlive()) for (const id of process.fresh.splice(0)) accepted.add(id);

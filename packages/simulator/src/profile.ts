@@ -1,13 +1,15 @@
 // What a seed's world is like: how many devices, servers and scopes, how small its bounds. Drawn before anything happens.
 
 import { defaultLimits, type Limits } from '@holdfast/core';
+import type { Excerpt } from './excerpt.ts';
 import type { Stream } from './random.ts';
 
 export type StoreKind = 'memory' | 'sqlite' | 'file';
 
 export interface Profile {
   store: StoreKind;
-  devices: number;
+  /** By name. */
+  devices: readonly string[];
   servers: number;
   scopes: readonly string[];
   /** Act one, in virtual milliseconds. */
@@ -20,10 +22,25 @@ export interface Profile {
   deviceLimits: Partial<Limits>;
 }
 
-export function drawProfile(draw: Stream, fixed: { store?: StoreKind | undefined }): Profile {
+/** What `fixed` says is drawn all the same, so that the rest is what it would be without it. */
+export function drawProfile(
+  draw: Stream,
+  fixed: { store?: StoreKind | undefined; excerpt: Excerpt },
+): Profile {
+  const drawn = drawWhole(draw, fixed.store);
+  const { untilMs = drawn.faultyMs, devices, servers = drawn.servers } = fixed.excerpt;
+  return {
+    ...drawn,
+    faultyMs: Math.min(drawn.faultyMs, untilMs),
+    devices: drawn.devices.filter((name) => !devices || devices.has(name)),
+    servers: Math.min(drawn.servers, servers),
+  };
+}
+
+function drawWhole(draw: Stream, given: StoreKind | undefined): Profile {
   const kind = draw.fraction();
-  const store: StoreKind = fixed.store ?? (kind < 0.04 ? 'file' : kind < 0.14 ? 'sqlite' : 'memory');
-  const devices = 2 + draw.below(5);
+  const store: StoreKind = given ?? (kind < 0.04 ? 'file' : kind < 0.14 ? 'sqlite' : 'memory');
+  const devices = Array.from({ length: 2 + draw.below(5) }, (_, at) => `d${at}`);
   const several = draw.chance(0.4);
   const servers = several && store === 'memory' ? 2 + draw.below(2) : 1;
   const scopes = draw.chance(0.35) ? ['north', 'south'] : ['north'];

@@ -3,7 +3,8 @@
 import { createCheckers } from './checkers/create-checkers.ts';
 import type { Device } from './device.ts';
 import { type Drain, runSteps } from './drain.ts';
-import { createFaults, type FaultKind } from './faults.ts';
+import type { Excerpt } from './excerpt.ts';
+import { createFaults } from './faults.ts';
 import { createFleet, type Fleet } from './fleet.ts';
 import { History } from './history.ts';
 import { createMarks } from './marks.ts';
@@ -17,11 +18,10 @@ import { type Failure, labelled, randomOf, tellAll, type World } from './world.t
 export interface RunOptions {
   seed: number;
   store?: StoreKind | undefined;
-  /** Ends act one early, in virtual milliseconds. */
-  faultyMs?: number;
-  faultsOff?: ReadonlySet<FaultKind>;
-  /** Numbers of acts to leave out. */
-  actsOff?: ReadonlySet<number>;
+  /** What of it is played. */
+  excerpt?: Excerpt;
+  /** Whether the run ends with act one. */
+  actOneOnly?: boolean;
   /** How many of the last lines of the trace to keep. */
   lines?: number;
   drain?: Drain;
@@ -35,7 +35,9 @@ export interface RunResult {
   failure: Failure | undefined;
   hash: string;
   operations: Operations;
-  acts: number;
+  /** What people did. */
+  acts: readonly string[];
+  strikes: readonly string[];
   events: number;
   virtualMs: number;
   lines: readonly string[];
@@ -74,6 +76,7 @@ export async function runSeed(options: RunOptions): Promise<RunResult> {
     events: trace.events,
     virtualMs: Math.round(timeline.nowMs),
     lines: trace.lines,
+    strikes: faults.strikes,
     struck: faults.struck,
     met: marks.met,
   };
@@ -81,15 +84,20 @@ export async function runSeed(options: RunOptions): Promise<RunResult> {
 
 function createWorld(options: RunOptions): World {
   const stream = labelled(options.seed);
-  const drawn = drawProfile(stream('profile'), { store: options.store });
-  const profile = { ...drawn, faultyMs: Math.min(drawn.faultyMs, options.faultyMs ?? drawn.faultyMs) };
+  const { store, excerpt = {} } = options;
+  const profile = drawProfile(stream('profile'), { store, excerpt });
   const timeline = new Timeline(stream('ties'));
   const trace = new Trace(options.lines ?? 0);
   const history = new History();
   const faults = createFaults({
     stream,
-    off: options.faultsOff ?? new Set(),
-    told: (kind, state) => trace.note(timeline.nowMs, [6, numberOf(kind)], () => `fault: ${kind} (${state})`),
+    excerpt,
+    told: ({ kind, who, n }, state) =>
+      trace.note(
+        timeline.nowMs,
+        [6, numberOf(kind), numberOf(who), n],
+        () => `${who} meets ${kind} (${state})  [fault ${kind}:${who}:${n}]`,
+      ),
   });
   const marks = createMarks(history, profile.serverLimits);
   const world: World = {
@@ -101,8 +109,8 @@ function createWorld(options: RunOptions): World {
     history,
     limits: profile.serverLimits,
     operations: noOperations(),
-    acts: 0,
-    skips: (act) => options.actsOff?.has(act) ?? false,
+    excerpt,
+    acts: [],
     failure: undefined,
     stream,
     random: (label) => randomOf(stream(label)),
@@ -123,7 +131,7 @@ function createWorld(options: RunOptions): World {
   return Object.assign(world, { tell: tellAll([...createCheckers(watched, world.limits), marks]) });
 }
 
-async function play(world: World, fleet: Fleet, { drain }: RunOptions): Promise<void> {
+async function play(world: World, fleet: Fleet, { drain, actOneOnly }: RunOptions): Promise<void> {
   const { timeline, profile } = world;
   let started = false;
   timeline.after(0, () => {
@@ -136,7 +144,7 @@ async function play(world: World, fleet: Fleet, { drain }: RunOptions): Promise<
   });
   await runSteps(() => guarded(world, () => timeline.step(profile.faultyMs)), drain);
   if (!world.failure && !started) world.fail('fault', 'The world did not begin.');
-  if (world.failure) return;
+  if (world.failure || actOneOnly) return;
   timeline.nowMs = profile.faultyMs;
   world.trace.note(timeline.nowMs, [7], () => 'all faults end');
   fleet.heal();

@@ -16,6 +16,7 @@ import type { Engine } from 'holdfast/engine/face';
 import { createIdentity } from 'holdfast/identity';
 import { type NativeDeps, nativeRoutes } from 'holdfast/native';
 import { type Store, StoreError } from 'holdfast/store';
+import type { Aim } from './faults.ts';
 import { type SchemaVersion, serverSchemas } from './schema.ts';
 import { numberOf, textOf } from './trace.ts';
 import { type StorePoint, watchStore } from './watched-store.ts';
@@ -39,6 +40,7 @@ export class ServerProcess {
   schemaVersion: SchemaVersion = 2;
   readonly #world: World;
   readonly #options: ServerOptions;
+  readonly #aim: Aim;
   #generation = 0;
   #life: Life | undefined;
   /** The process whose disk did not confirm a write. */
@@ -49,6 +51,7 @@ export class ServerProcess {
   constructor(world: World, options: ServerOptions) {
     this.#world = world;
     this.#options = options;
+    this.#aim = world.faults.on(options.name);
     this.name = options.name;
   }
 
@@ -110,7 +113,7 @@ export class ServerProcess {
     trace.note(timeline.nowMs, [1, numberOf(this.name)], () => `${this.name} dies`);
     for (const broken of [...this.#open]) broken(new Error('The connection was reset.'));
     this.#open.clear();
-    const downMs = this.#world.stream('restart').around(800);
+    const downMs = this.#world.stream(`restart ${this.name}`).around(800);
     timeline.after(downMs, () => void this.start());
   }
 
@@ -183,20 +186,21 @@ export class ServerProcess {
 
   #point(point: StorePoint, generation: number): void {
     if (generation !== this.#generation) throw new Error('The process is gone.');
-    const { faults, profile } = this.#world;
-    if (faults.strikes('crash_server', point)) {
+    const aim = this.#aim;
+    const { profile } = this.#world;
+    if (aim.strikes('crash_server', point)) {
       this.crash();
       throw new Error('The process died.');
     }
     // A database in memory has no disk that could fail to confirm.
     const syncs = (point === 'commit' || point === 'committed') && profile.store !== 'sqlite';
-    if (syncs && faults.strikes('store_fsync', point)) {
+    if (syncs && aim.strikes('store_fsync', point)) {
       this.#unsynced = generation;
       throw new StoreError('fsync', 'Simulated: the disk did not confirm.');
     }
     if (point === 'committed') return;
-    if (faults.strikes('store_busy', point)) throw new StoreError('busy', 'Simulated: busy.');
-    if (point !== 'read' && faults.strikes('store_full', point))
+    if (aim.strikes('store_busy', point)) throw new StoreError('busy', 'Simulated: busy.');
+    if (point !== 'read' && aim.strikes('store_full', point))
       throw new StoreError('full', 'Simulated: full.');
   }
 

@@ -1,63 +1,137 @@
-// Shortens a failing run while the same invariant still fails: cut in time, fault kinds switched off one at a time, acts left out.
+// Shortens a failing run while the same invariant still breaks: cut in time; kinds of faults, devices, servers, acts and single
+// strikes of faults left out. What is found is an excerpt of the seed, which anybody can play again.
 
-import { type FaultKind, faultKinds } from './faults.ts';
+import type { Excerpt } from './excerpt.ts';
+import { minimize } from './minimize.ts';
 import { type RunOptions, type RunResult, runSeed } from './run.ts';
+import type { Failure } from './world.ts';
 
 export interface Shrunk {
+  /** Of the whole seed, which was given. */
+  whole: RunResult;
+  /** Of the excerpt, with its lines. */
   result: RunResult;
-  faultsOff: ReadonlySet<FaultKind>;
-  actsOff: ReadonlySet<number>;
+  excerpt: Excerpt;
   runs: number;
+  /** Whether nothing more can be left out; else it ended early. */
+  finished: boolean;
 }
 
-/** `runsMax` bounds the work. The answer is a failing run, at worst the one that was given. */
-export async function shrink(given: RunOptions, runsMax: number): Promise<Shrunk> {
-  const first = await runSeed(given);
-  const best: Shrunk = {
-    result: first,
-    faultsOff: given.faultsOff ?? new Set(),
-    actsOff: given.actsOff ?? new Set(),
-    runs: 1,
-  };
-  if (!first.failure) return best;
-  const { invariant } = first.failure;
-  let { faultyMs } = given;
-  const attempt = async (change: Partial<RunOptions>): Promise<boolean> => {
-    if (best.runs >= runsMax) return false;
-    best.runs += 1;
-    const options = {
-      ...given,
-      ...(faultyMs === undefined ? {} : { faultyMs }),
-      faultsOff: best.faultsOff,
-      actsOff: best.actsOff,
-      ...change,
-    };
-    const result = await runSeed(options);
-    if (result.failure?.invariant !== invariant) return false;
-    best.result = result;
-    best.faultsOff = options.faultsOff;
-    best.actsOff = options.actsOff;
-    return true;
-  };
-  const cutMs = Math.ceil(first.failure.atMs) + 1;
-  if (await attempt({ faultyMs: cutMs })) faultyMs = cutMs;
-  for (const kind of faultKinds)
-    if (!best.faultsOff.has(kind)) await attempt({ faultsOff: new Set([...best.faultsOff, kind]) });
-  await leaveOutActs(best, attempt);
-  return best;
+export interface ShrinkBudget {
+  runsMax: number;
+  /** Asked before each run. */
+  goesOn: () => boolean;
 }
 
-/** Leaves out halves, then quarters, and so on down to single acts, as long as the run still fails. */
-async function leaveOutActs(
-  best: Shrunk,
-  attempt: (change: Partial<RunOptions>) => Promise<boolean>,
-): Promise<void> {
-  const acts = best.result.acts;
-  for (let size = Math.ceil(acts / 2); size >= 1; size = size === 1 ? 0 : Math.ceil(size / 2)) {
-    for (let from = 0; from < acts; from += size) {
-      const part = Array.from({ length: Math.min(size, acts - from) }, (_, at) => from + at);
-      if (part.every((act) => best.actsOff.has(act))) continue;
-      await attempt({ actsOff: new Set([...best.actsOff, ...part]) });
-    }
+/** A longer history than this tells nobody anything. */
+const linesMax = 5_000;
+
+/** Undefined: it does not fail. */
+export async function shrink(
+  given: Pick<RunOptions, 'seed' | 'store'>,
+  budget: ShrinkBudget,
+): Promise<Shrunk | undefined> {
+  const whole = await runSeed(given);
+  if (!whole.failure) return undefined;
+  const search = new Search(given, { ...whole, failure: whole.failure }, budget);
+  await search.go();
+  const { excerpt, runs, finished } = search;
+  const result = await runSeed({ ...given, excerpt, lines: linesMax });
+  return { whole, result, excerpt, runs: runs + 2, finished };
+}
+
+type Failed = RunResult & { failure: Failure };
+
+class Search {
+  excerpt: Excerpt;
+  runs = 0;
+  finished = true;
+  readonly #given: RunOptions;
+  readonly #budget: ShrinkBudget;
+  #best: Failed;
+
+  constructor(given: RunOptions, whole: Failed, budget: ShrinkBudget) {
+    this.#given = given;
+    this.#budget = budget;
+    this.#best = whole;
+    this.excerpt = {};
+    this.#take(whole, {});
   }
+
+  /** Leaves out until nothing more can be: a shorter run makes other things needless. */
+  async go(): Promise<void> {
+    let before: number;
+    do {
+      before = this.#size;
+      await this.#cutTime();
+      await this.#leaveOutKinds();
+      await this.#leaveOutMachines();
+      await minimize(this.#best.acts, (acts) => this.#breaks({ acts: new Set(acts) }));
+      await minimize(this.#best.strikes, (faults) => this.#breaks({ faults: new Set(faults) }));
+    } while (this.#size < before);
+  }
+
+  get #size(): number {
+    const { acts, strikes, profile } = this.#best;
+    return acts.length + strikes.length + profile.devices.length + profile.servers;
+  }
+
+  /** What fails in act one is cut there already. */
+  async #cutTime(): Promise<void> {
+    if (isInActOne(this.#best)) return;
+    for (const part of [0, 0.25, 0.5, 0.75, 0.9])
+      if (await this.#breaks({ untilMs: Math.floor(this.#best.profile.faultyMs * part) })) return;
+  }
+
+  async #leaveOutKinds(): Promise<void> {
+    const kindOf = (strike: string): string => strike.slice(0, strike.indexOf(':'));
+    const kinds = [...new Set(this.#best.strikes.map(kindOf))];
+    await minimize(kinds, (left) =>
+      this.#breaks({ faults: new Set(this.#best.strikes.filter((strike) => left.includes(kindOf(strike)))) }),
+    );
+  }
+
+  async #leaveOutMachines(): Promise<void> {
+    const { devices, servers } = this.#best.profile;
+    await minimize(devices, async (left) => left.length > 0 && this.#breaks({ devices: new Set(left) }));
+    if (servers > 1) await this.#breaks({ servers: 1 });
+  }
+
+  /** Whether the same breaks with this change. If so, the change stays. */
+  async #breaks(change: Partial<Excerpt>): Promise<boolean> {
+    if (this.runs >= this.#budget.runsMax || !this.#budget.goesOn()) {
+      this.finished = false;
+      return false;
+    }
+    this.runs += 1;
+    const excerpt = { ...this.excerpt, ...change };
+    const result = await runSeed({ ...this.#given, excerpt, actOneOnly: isInActOne(this.#best) });
+    const { failure } = result;
+    if (!failure || likeness(failure) !== likeness(this.#best.failure)) return false;
+    this.#take({ ...result, failure }, excerpt);
+    return true;
+  }
+
+  /** What did not happen in it, or only after it had failed, may as well be left out. */
+  #take(result: Failed, excerpt: Excerpt): void {
+    this.#best = result;
+    const untilMs = isInActOne(result) ? Math.ceil(result.failure.atMs) : excerpt.untilMs;
+    this.excerpt = {
+      ...excerpt,
+      ...(untilMs === undefined ? {} : { untilMs }),
+      acts: new Set(result.acts),
+      faults: new Set(result.strikes),
+    };
+  }
+}
+
+function isInActOne({ failure, profile }: Failed): boolean {
+  return failure.atMs < profile.faultyMs;
+}
+
+/** What two failures share that are one: errors that no invariant names differ by what they say, but for names and numbers. */
+function likeness({ invariant, message }: Failure): string {
+  if (invariant !== 'fault') return invariant;
+  const [said = ''] = message.split('\n');
+  return said.replace(/[0-9a-f-]{8,}|\d+/g, '#');
 }

@@ -2,6 +2,7 @@
 
 import type { Limits, Random } from '@holdfast/core';
 import type { Answered, Committed, DeviceView, Observer, Sent, Stored } from './checker.ts';
+import type { Excerpt } from './excerpt.ts';
 import type { Faults } from './faults.ts';
 import type { History } from './history.ts';
 import type { Marks } from './marks.ts';
@@ -31,10 +32,10 @@ export interface World {
   readonly tell: Telling;
   readonly marks: Marks;
   readonly operations: Operations;
+  /** What of the seed is played. */
+  readonly excerpt: Excerpt;
   /** What people did so far. */
-  acts: number;
-  /** Left out of a shortened run. */
-  skips(act: number): boolean;
+  readonly acts: string[];
   failure: Failure | undefined;
   stream(label: string): Stream;
   random(label: string): Random;
