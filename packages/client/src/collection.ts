@@ -10,10 +10,12 @@ import type {
   Schema,
 } from '@holdfast/core';
 import { unknownCollection } from './errors.ts';
+import { type Subscribable, subscribable } from './live.ts';
 import type { Wish } from './make-change.ts';
-import { findRecords, type Query } from './query.ts';
+import { type FoundRecord, findRecords, type Query } from './query.ts';
 import type { ScopeDeps, VisibleRecord } from './recompute.ts';
 import type { StorageTransaction } from './storage/port.ts';
+import type { Subscriptions } from './subscriptions.ts';
 
 export type CounterName<S extends Schema, Name extends CollectionName<S>> =
   S extends Schema<infer Collections> ? CounterNameIn<Collections, Name> : never;
@@ -65,6 +67,18 @@ export interface RecordCollection<S extends Schema, Name extends CollectionName<
   add(id: string, amounts: AmountsOf<S, Name>): Promise<RecordOf<S, Name>>;
 }
 
+/**
+ * Outside of a mutation, what reads can be watched: `where.subscribe(query, (records) => …)`. The listener gets the first result and
+ * then each other one. Throws a TypeError on a query that `where` would refuse, and a ReplicaError when the replica is closed.
+ */
+export interface LiveCollection<S extends Schema, Name extends CollectionName<S>>
+  extends RecordCollection<S, Name> {
+  get: RecordCollection<S, Name>['get'] & Subscribable<[id: string], RecordOf<S, Name> | undefined>;
+  list: RecordCollection<S, Name>['list'] & Subscribable<[options: ListOptions], RecordOf<S, Name>[]>;
+  where: RecordCollection<S, Name>['where'] &
+    Subscribable<[query: Query<FieldsOf<S, Name>>], RecordOf<S, Name>[]>;
+}
+
 /** How a collection reaches its records: by itself, each call a transaction of its own, or inside a mutation. */
 export interface CollectionAccess {
   read<Result>(work: (tx: StorageTransaction) => Promise<Result>): Promise<Result>;
@@ -78,8 +92,7 @@ export function createCollection<S extends Schema, Name extends CollectionName<S
   name: Name,
   access: CollectionAccess,
 ): RecordCollection<S, Name> {
-  const collection = deps.schema.collections.get(name);
-  if (!collection) throw unknownCollection(name);
+  const collection = mustKnow(deps, name);
   type Shown = RecordOf<S, Name>;
   const shown = (id: string, body: JsonObject): Shown => ({ ...body, id }) as unknown as Shown;
   const write = async (id: string, wish: Wish): Promise<Shown> =>
@@ -117,4 +130,51 @@ export function createCollection<S extends Schema, Name extends CollectionName<S
   };
 }
 
+/** The same, with what can be watched. */
+export function createLiveCollection<S extends Schema, Name extends CollectionName<S>>(
+  deps: ScopeDeps,
+  name: Name,
+  { access, subscriptions }: { access: CollectionAccess; subscriptions: Subscriptions },
+): LiveCollection<S, Name> {
+  const target = { scope: deps.scope, collection: mustKnow(deps, name) };
+  type Shown = RecordOf<S, Name>;
+  const shown = ({ id, body }: FoundRecord): Shown => ({ ...body, id }) as unknown as Shown;
+  const made = createCollection<S, Name>(deps, name, access);
+  return {
+    ...made,
+    get: Object.assign(
+      made.get,
+      subscribable<[string], Shown | undefined>(1, ([id], reader) =>
+        subscriptions.watchRecords(
+          target,
+          { where: { id } },
+          { ...reader, show: ([one]) => one && shown(one) },
+        ),
+      ),
+    ),
+    list: Object.assign(
+      made.list,
+      subscribable<[ListOptions], Shown[]>(1, ([{ limit = listMax, after }], reader) =>
+        subscriptions.watchRecords(
+          target,
+          { limit, ...(after === undefined ? {} : { after: { id: after } }) },
+          { ...reader, show: (found) => found.map(shown) },
+        ),
+      ),
+    ),
+    where: Object.assign(
+      made.where,
+      subscribable<[Query<FieldsOf<S, Name>>], Shown[]>(1, ([query], reader) =>
+        subscriptions.watchRecords(target, query, { ...reader, show: (found) => found.map(shown) }),
+      ),
+    ),
+  };
+}
+
 const listMax = 1_000;
+
+function mustKnow({ schema }: ScopeDeps, name: string): Collection {
+  const collection = schema.collections.get(name);
+  if (!collection) throw unknownCollection(name);
+  return collection;
+}

@@ -1,9 +1,17 @@
 // The public face of the replica: what an application imports, on every platform. Node's part is `@holdfast/client/node`.
 
-export type { AmountsOf, CounterName, ListOptions, PatchOf, RecordCollection } from './collection.ts';
+export type {
+  AmountsOf,
+  CounterName,
+  ListOptions,
+  LiveCollection,
+  PatchOf,
+  RecordCollection,
+} from './collection.ts';
 export type { Discard } from './discards.ts';
 export { ReplicaError, type ReplicaErrorCode, replicaErrors } from './errors.ts';
 export type { AsyncVariable } from './inside.ts';
+export type { Listener, Subscribable, SubscribeOptions } from './live.ts';
 export type { EntryState, OutboxEntry } from './outbox.ts';
 export type { QuarantineItem } from './quarantine.ts';
 export type { Query } from './query.ts';

@@ -79,7 +79,14 @@ export async function findRecords<Fields>(
   target: Omit<IndexedRecord, 'id'>,
   query: Query<Fields>,
 ): Promise<FoundRecord[]> {
-  const wanted = readQuery(query as AnyQuery);
+  return findWanted(tx, target, readQuery(query));
+}
+
+export async function findWanted(
+  tx: StorageTransaction,
+  target: Omit<IndexedRecord, 'id'>,
+  wanted: Wanted,
+): Promise<FoundRecord[]> {
   if (wanted.limit === 0 || [...wanted.conditions.values()].some(isImpossible)) return [];
   const plan = planQuery(target.collection, wanted);
   const search: Search = { tx, target, wanted, plan, source: openSource(tx, target, plan, wanted) };
@@ -108,7 +115,9 @@ interface Search {
   source: Source;
 }
 
-function readQuery({ where = {}, orderBy, limit = Number.POSITIVE_INFINITY, after }: AnyQuery): Wanted {
+/** Throws a TypeError on an operator, operand or direction that there is not. */
+export function readQuery<Fields>(query: Query<Fields>): Wanted {
+  const { where = {}, orderBy, limit = Number.POSITIVE_INFINITY, after } = query as AnyQuery;
   if (Number.isNaN(limit) || limit < 0) throw new TypeError('limit: expected a number from 0.');
   const conditions = readConditions(where);
   const constants = new Map<string, string>();
@@ -181,9 +190,13 @@ async function load(search: Search, candidates: readonly Candidate[]): Promise<F
   return possible.flatMap(({ id, body: known }) => {
     const value = bodies.get(id);
     const body = known ?? (value === undefined ? undefined : bodyOfRecord(value));
-    if (body === undefined || !isWanted(wanted, id, body)) return [];
-    return isBehind(wanted, orderKeyOf(wanted.order, id, body)) ? [{ id, body }] : [];
+    return body !== undefined && belongs(wanted, { id, body }) ? [{ id, body }] : [];
   });
+}
+
+/** Whether a record is part of the result, as far as the limit leaves room for it. */
+export function belongs(wanted: Wanted, { id, body }: FoundRecord): boolean {
+  return isWanted(wanted, id, body) && isBehind(wanted, orderKeyOf(wanted.order, id, body));
 }
 
 function isWanted({ conditions }: Wanted, id: string, body: JsonObject): boolean {

@@ -11,6 +11,7 @@ import {
   type Timer,
 } from '@holdfast/core';
 import { assertName } from './assert-name.ts';
+import { observedStorage } from './commits.ts';
 import { type CycleOptions, noTally } from './cycle/state.ts';
 import { ReplicaError } from './errors.ts';
 import { type AsyncVariable, createInside, type Inside } from './inside.ts';
@@ -22,6 +23,7 @@ import { createScope, type ReplicaScope } from './scope.ts';
 import { soundClock } from './sound-clock.ts';
 import { countConflicts, readStatus, type ScopeStatus, type SyncResult } from './status.ts';
 import { type Storage, StorageError } from './storage/port.ts';
+import { Subscriptions } from './subscriptions.ts';
 import type { Transport } from './transport/port.ts';
 
 export interface ReplicaOptions<S extends Schema> {
@@ -97,7 +99,10 @@ class OpenReplica<S extends Schema> implements Replica<S> {
   readonly #limits: Limits;
   readonly #session: string;
   readonly #inside: Inside;
-  /** The storage as calls of the application reach it. */
+  readonly #subscriptions: Subscriptions;
+  /** The storage, whose commits wake the subscriptions. */
+  readonly #storage: Storage;
+  /** The same, as calls of the application reach it. */
   readonly #facing: Storage;
   readonly #scopes = new Map<string, ReplicaScope<S>>();
   readonly #runners = new Map<string, Runner>();
@@ -109,12 +114,15 @@ class OpenReplica<S extends Schema> implements Replica<S> {
     this.#limits = limits;
     this.#session = randomId(options.random);
     this.#inside = createInside(options.asyncVariable);
+    this.#subscriptions = new Subscriptions(options.storage, () => this.#assertCallable());
+    const storage = observedStorage(options.storage, this.#subscriptions);
+    this.#storage = storage;
     this.#facing = {
       transaction: async (mode, work) => {
         this.#assertCallable();
-        return options.storage.transaction(mode, work);
+        return storage.transaction(mode, work);
       },
-      close: () => options.storage.close(),
+      close: () => storage.close(),
     };
   }
 
@@ -148,6 +156,7 @@ class OpenReplica<S extends Schema> implements Replica<S> {
         inside: this.#inside,
         actor: typeof actor === 'function' ? actor : () => actor,
       },
+      subscriptions: this.#subscriptions,
       written: () => this.#runners.get(name)?.dispatch({ type: 'write' }),
       sync: (options) => this.#syncScope(name, options),
       status: () => this.#statusOf(name),
@@ -191,6 +200,7 @@ class OpenReplica<S extends Schema> implements Replica<S> {
   }
 
   async #close(): Promise<void> {
+    this.#subscriptions.close();
     await Promise.all([...this.#runners.values()].map((runner) => runner.close()));
     await this.#options.storage.close();
   }
@@ -237,12 +247,12 @@ class OpenReplica<S extends Schema> implements Replica<S> {
 
   #runner(name: string): Runner | undefined {
     const known = this.#runners.get(name);
-    const { transport, schema, storage, device, clock, random, timer } = this.#options;
+    const { transport, schema, device, clock, random, timer } = this.#options;
     if (known || !transport) return known;
     const runner = createRunner({
       schema,
       scope: name,
-      storage,
+      storage: this.#storage,
       transport,
       device,
       clock,

@@ -1,7 +1,13 @@
 // One scope of a replica, as an application sees it: its collections, its mutations, and what waits for a person.
 
 import type { Change, CollectionName, ConflictEntry, Mutation, Schema } from '@holdfast/core';
-import { type CollectionAccess, createCollection, type RecordCollection } from './collection.ts';
+import {
+  type CollectionAccess,
+  createCollection,
+  createLiveCollection,
+  type LiveCollection,
+  type RecordCollection,
+} from './collection.ts';
 import { type Discard, readDiscards } from './discards.ts';
 import { type MutateDeps, type MutationDraft, newId, runMutation } from './mutate.ts';
 import { isSettled, listEntries, type OutboxEntry } from './outbox.ts';
@@ -17,13 +23,17 @@ import {
 } from './quarantine.ts';
 import type { SyncOptions } from './runner.ts';
 import type { ScopeStatus, SyncResult } from './status.ts';
+import type { Subscriptions } from './subscriptions.ts';
 
 /** The collections of a scope by their names; one whose name is taken here is reached by `collection(name)`. */
 export type CollectionsOf<S extends Schema, Taken> = {
   readonly [Name in CollectionName<S> as Name extends keyof Taken ? never : Name]: RecordCollection<S, Name>;
 };
+type LiveCollectionsOf<S extends Schema, Taken> = {
+  readonly [Name in CollectionName<S> as Name extends keyof Taken ? never : Name]: LiveCollection<S, Name>;
+};
 
-export type ReplicaScope<S extends Schema> = ScopeFace<S> & CollectionsOf<S, ScopeFace<S>>;
+export type ReplicaScope<S extends Schema> = ScopeFace<S> & LiveCollectionsOf<S, ScopeFace<S>>;
 /** What `mutate` hands to its callback: the same collections, reading the mutation's own changes. Await nothing else there. */
 export type MutationScope<S extends Schema> = MutationFace<S> & CollectionsOf<S, MutationFace<S>>;
 
@@ -35,7 +45,7 @@ export interface MutationFace<S extends Schema> {
 
 export interface ScopeFace<S extends Schema> {
   readonly name: string;
-  collection<Name extends CollectionName<S>>(name: Name): RecordCollection<S, Name>;
+  collection<Name extends CollectionName<S>>(name: Name): LiveCollection<S, Name>;
   /** All that `work` writes is one mutation: it applies all or none. What `work` throws undoes all. */
   mutate<Result>(work: (tx: MutationScope<S>) => Promise<Result>): Promise<Result>;
   readonly outbox: OutboxFace;
@@ -73,6 +83,7 @@ export interface ConflictsFace {
 
 export interface ScopeContext {
   deps: MutateDeps;
+  subscriptions: Subscriptions;
   /** Called after each write of this scope. */
   written(): void;
   sync(options?: SyncOptions): Promise<SyncResult>;
@@ -80,7 +91,7 @@ export interface ScopeContext {
 }
 
 export function createScope<S extends Schema>(context: ScopeContext): ReplicaScope<S> {
-  const { deps } = context;
+  const { deps, subscriptions } = context;
   const { scope: name, storage } = deps;
   const mutate = async <Result>(work: (draft: MutationDraft) => Promise<Result>): Promise<Result> => {
     const result = await runMutation(deps, work);
@@ -96,8 +107,8 @@ export function createScope<S extends Schema>(context: ScopeContext): ReplicaSco
     change: (collection, id, wish) => mutate((draft) => draft.change(collection, id, wish)),
     newId: () => newId(deps),
   };
-  const collection = <Name extends CollectionName<S>>(of: Name): RecordCollection<S, Name> =>
-    createCollection(deps, of, access);
+  const collection = <Name extends CollectionName<S>>(of: Name): LiveCollection<S, Name> =>
+    createLiveCollection(deps, of, { access, subscriptions });
   const face: ScopeFace<S> = {
     name,
     collection,
@@ -131,7 +142,7 @@ export function createScope<S extends Schema>(context: ScopeContext): ReplicaSco
     sync: context.sync,
     status: context.status,
   };
-  return withCollections<S, ScopeFace<S>>(deps, face);
+  return withCollections(deps, face) as ReplicaScope<S>;
 }
 
 function mutationScope<S extends Schema>(deps: MutateDeps, draft: MutationDraft): MutationScope<S> {
@@ -144,17 +155,17 @@ function mutationScope<S extends Schema>(deps: MutateDeps, draft: MutationDraft)
     mutation: draft.id,
     collection: (of) => createCollection(deps, of, access),
   };
-  return withCollections<S, MutationFace<S>>(deps, face);
+  return withCollections(deps, face) as MutationScope<S>;
 }
 
 /** Adds the collections under their names. The face's own members go first. */
-function withCollections<S extends Schema, Face extends Pick<ScopeFace<S>, 'collection'>>(
+function withCollections<S extends Schema>(
   deps: MutateDeps,
-  face: Face,
-): Face & CollectionsOf<S, Face> {
+  face: Pick<MutationFace<S>, 'collection'>,
+): object {
   const collections = [...deps.schema.collections.keys()].map((of) => [
     of,
     face.collection(of as CollectionName<S>),
   ]);
-  return { ...Object.fromEntries(collections), ...face } as Face & CollectionsOf<S, Face>;
+  return { ...Object.fromEntries(collections), ...face };
 }

@@ -37,6 +37,7 @@ describe.each(['memory', 'SQLite'])('%s', (kind) => {
     ['a read', () => shop.items.get('old')],
     ['a list', () => shop.items.list()],
     ['a query', () => shop.items.where({ where: { name: 'old' } })],
+    ['a subscription', async () => shop.items.list.subscribe({}, () => undefined)],
     ['a read of another scope', () => replica.scope('shop-2').items.get('old')],
     ['a write', () => shop.items.put({ id: 'b', name: 'b' })],
     ['a mutation in it', () => shop.mutate((tx) => tx.items.put({ id: 'b', name: 'b' }))],
