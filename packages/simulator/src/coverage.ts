@@ -42,7 +42,7 @@ const states: Record<FaultKind, readonly string[]> = {
   old_device: ['start'],
   upgrade_device: ['up', 'down'],
   old_server: ['start'],
-  upgrade_server: ['up', 'down'],
+  upgrade_server: ['act one'],
   set_back: ['up', 'down'],
   clone: ['as itself', 'as the other'],
 };

@@ -10,25 +10,25 @@ const rates = {
   lose_reply: 0.1,
   duplicate: 0.08,
   delay: 0.12,
-  truncate: 0.04,
+  truncate: 0.06,
   portal: 0.04,
   status_401: 0.015,
-  status_403: 0.015,
+  status_403: 0.025,
   status_413: 0.03,
   status_429: 0.04,
   status_503: 0.04,
   // Network, per tick of the nemesis.
   partition: 0.06,
   // Processes, per call of a port; aimed at calls that write.
-  crash_device: 0.0006,
-  crash_server: 0.0012,
-  power_cut: 0.0006,
+  crash_device: 0.001,
+  crash_server: 0.01,
+  power_cut: 0.001,
   // Disks, per call of a port or transaction.
   disk_full: 0.004,
   disk_busy: 0.004,
-  store_full: 0.004,
-  store_busy: 0.006,
-  store_fsync: 0.002,
+  store_full: 0.006,
+  store_busy: 0.008,
+  store_fsync: 0.008,
   disk_failed: 0.002,
   // Clocks: when a device is made, and per tick.
   clock_wrong: 0.5,
@@ -45,7 +45,7 @@ const rates = {
   old_device: 0.4,
   upgrade_device: 0.06,
   old_server: 0.4,
-  upgrade_server: 0.06,
+  upgrade_server: 0.1,
   // A device whose storage is set back to an older copy, per tick.
   set_back: 0.02,
   // A device that gets the storage of another, per tick.

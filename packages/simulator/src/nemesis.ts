@@ -28,11 +28,13 @@ export function startNemesis(world: World, targets: Targets): void {
       strikeDevice(world, { ...targets, device });
       strikeDisk(world, { device, copies, devices });
     }
-    strikeServers(world, servers);
+    const old = servers.some(({ schemaVersion }) => schemaVersion === 1);
+    if (old && world.faults.on(allServers).strikes('upgrade_server', 'act one')) upgradeServers(servers);
     const kind = draw.pick(strangers);
     const visited = draw.pick(servers);
     if (world.faults.on(allServers).strikes('stranger', kind)) void stranger.call(visited, kind);
     if (decisions.chance(0.6)) void operator.decide(decisions.pick(servers));
+    if (decisions.chance(0.1)) void operator.sweep(decisions.pick(servers));
   };
   world.timeline.after(1_000, tick);
 }
@@ -41,12 +43,6 @@ export function startNemesis(world: World, targets: Targets): void {
 export function upgradeServers(servers: readonly ServerProcess[]): void {
   if (servers.every(({ schemaVersion }) => schemaVersion === 2)) return;
   for (const server of servers) server.upgrade();
-}
-
-function strikeServers(world: World, servers: readonly ServerProcess[]): void {
-  const state = servers.every(({ isUp }) => isUp) ? 'up' : 'down';
-  const old = servers.some(({ schemaVersion }) => schemaVersion === 1);
-  if (old && world.faults.on(allServers).strikes('upgrade_server', state)) upgradeServers(servers);
 }
 
 function strikeDevice(world: World, { device, network, operator }: Targets & { device: Device }): void {

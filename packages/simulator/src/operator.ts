@@ -101,6 +101,17 @@ export class Operator {
     }
   }
 
+  /** Gives up what waited too long, as the server does by itself every minute. */
+  async sweep(server: ServerProcess): Promise<void> {
+    const { engine } = server;
+    try {
+      await engine?.sweep();
+    } catch (error) {
+      if ((error as { code?: string }).code === undefined && server.engine === engine)
+        this.#world.fail('fault', `A sweep failed: ${String(error)}`);
+    }
+  }
+
   #wallMs(): number {
     return Math.floor(epochMs + this.#world.timeline.nowMs);
   }

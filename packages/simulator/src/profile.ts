@@ -53,7 +53,7 @@ function drawWhole(draw: Stream, given: StoreKind | undefined): Profile {
     pageRecordsDefault: pageRecordsMax,
     recordCharsMax,
     pageCharsMax: recordCharsMax * (1 + draw.below(4)),
-    bodyBytesMax: draw.chance(0.3) ? 12_000 : 1_048_576,
+    bodyBytesMax: draw.chance(0.4) ? recordCharsMax + 2_500 : 1_048_576,
     answerVerdictsMax: draw.chance(0.5) ? batchMutationsMax + draw.below(4) : 2_000,
     batchMutationsMax,
     waitingPerReplicaMax: 1 + draw.below(8),
@@ -62,7 +62,7 @@ function drawWhole(draw: Stream, given: StoreKind | undefined): Profile {
     quarantinePerDeviceMax: 1 + draw.below(20),
     touchedFieldsMax: draw.chance(0.3) ? 1 + draw.below(4) : 1_000,
     groupPushesMax: 1 + draw.below(4),
-    waitingMsMax: draw.chance(0.5) ? 20_000 : 3_600_000,
+    waitingMsMax: draw.pick([5_000, 20_000, 3_600_000]),
   };
   return {
     store,

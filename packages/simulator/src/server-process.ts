@@ -45,6 +45,7 @@ export class ServerProcess {
   #life: Life | undefined;
   /** The process whose disk did not confirm a write. */
   #unsynced = 0;
+  #reads = 0;
   /** Requests whose connection breaks when the process dies. */
   readonly #open = new Set<(error: Error) => void>();
 
@@ -162,6 +163,8 @@ export class ServerProcess {
       return { status: 200, body: sent };
     } catch (error) {
       if (generation !== this.#generation) throw new Error('The connection was reset.', { cause: error });
+      // Also where it did not pass through the engine: the server's HTTP layer ends the process, too.
+      if (error instanceof StoreError && error.code === 'fsync') this.#endBy(error, generation);
       return this.#refusal(error);
     }
   }
@@ -188,16 +191,17 @@ export class ServerProcess {
     if (generation !== this.#generation) throw new Error('The process is gone.');
     const aim = this.#aim;
     const { profile } = this.#world;
-    if (aim.strikes('crash_server', point)) {
+    // Reads are many, and little depends on them: one in eight counts.
+    this.#reads += Number(point === 'read');
+    if ((point !== 'read' || this.#reads % 8 === 0) && aim.strikes('crash_server', point)) {
       this.crash();
       throw new Error('The process died.');
     }
     // A database in memory has no disk that could fail to confirm.
     const syncs = (point === 'commit' || point === 'committed') && profile.store !== 'sqlite';
-    if (syncs && aim.strikes('store_fsync', point)) {
-      this.#unsynced = generation;
-      throw new StoreError('fsync', 'Simulated: the disk did not confirm.');
-    }
+    if (syncs && aim.strikes('store_fsync', point)) this.#unsynced = generation;
+    // What was not confirmed once is never trusted again: the store refuses everything.
+    if (this.#unsynced === generation) throw new StoreError('fsync', 'Simulated: the disk did not confirm.');
     if (point === 'committed') return;
     if (aim.strikes('store_busy', point)) throw new StoreError('busy', 'Simulated: busy.');
     if (point !== 'read' && aim.strikes('store_full', point))

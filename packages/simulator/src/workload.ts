@@ -32,6 +32,7 @@ const acts: readonly (readonly [number, MakeAct])[] = [
   [1, records.swapBookings],
   [6, records.sell],
   [2, records.amendSale],
+  [2, records.sellAndNote],
   [3, records.fileWithItem],
   [3, odd.nasty],
   [1, odd.nearBound],

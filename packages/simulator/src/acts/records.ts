@@ -154,6 +154,19 @@ export function sell(choice: Choice): Act {
   };
 }
 
+/** A fact that also writes what others may have written: the conflict stays open, and the sale is taken. */
+export function sellAndNote(choice: Choice): Act {
+  const [item, note, amount] = [`i${some(choice)}`, `n${some(choice)}`, 1 + choice.draw.below(3)];
+  return {
+    name: `sells ${amount} of ${item} and notes it in ${note}`,
+    run: ({ scope }) =>
+      scope.mutate(async (tx) => {
+        await tx.sales.put({ item, amount });
+        if (await tx.notes.get(note)) await tx.notes.patch(note, { text: `sold ${amount}` });
+      }),
+  };
+}
+
 /** Gives a receipt another number, or takes it away: who held it besides follows. */
 export function amendSale({ draw }: Choice): Act {
   const [number, next, way] = [`r${draw.below(5)}`, `r${draw.below(5)}`, draw.below(3)];
