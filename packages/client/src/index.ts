@@ -20,12 +20,12 @@ export {
   createReplica,
   type Replica,
   type ReplicaOptions,
-  type ReplicaStatus,
   type ReplicaSyncResult,
 } from './replica.ts';
 export type { SyncOptions } from './runner.ts';
 export type { ConflictsFace, MutationScope, OutboxFace, QuarantineFace, ReplicaScope } from './scope.ts';
-export type { ScopeStatus, SyncResult, SyncState } from './status.ts';
+export type { ReplicaStatus, ScopeStatus, SyncResult, SyncState } from './status.ts';
+export type { StatusCall } from './statuses.ts';
 export { createMemoryStorage } from './storage/memory.ts';
 export type {
   Storage,

@@ -33,7 +33,7 @@ export interface Watched<Value> {
   /** Two values of the same text are one to a listener. */
   read(tx: StorageTransaction): Promise<{ value: Value; text: string }>;
   /** It is not watched any more. */
-  ended(): void;
+  ended(): unknown;
 }
 
 export interface Subscription {

@@ -21,8 +21,9 @@ import { randomId } from './renewal.ts';
 import { createRunner, type Runner, type SyncOptions } from './runner.ts';
 import { createScope, type ReplicaScope } from './scope.ts';
 import { soundClock } from './sound-clock.ts';
-import { countConflicts, readStatus, type ScopeStatus, type SyncResult } from './status.ts';
-import { type Storage, StorageError } from './storage/port.ts';
+import { countConflicts, type ReplicaStatus, type SyncResult } from './status.ts';
+import { replicaStatus, type StatusCall, type StatusDeps, scopeStatus } from './statuses.ts';
+import { type Storage, StorageError, type StorageTransaction } from './storage/port.ts';
 import { Subscriptions } from './subscriptions.ts';
 import type { Transport } from './transport/port.ts';
 
@@ -55,7 +56,7 @@ export interface Replica<S extends Schema> {
   scope(name: string): ReplicaScope<S>;
   /** Every scope that this replica knows. */
   sync(options?: SyncOptions): Promise<ReplicaSyncResult>;
-  status(): Promise<ReplicaStatus>;
+  readonly status: StatusCall<ReplicaStatus>;
   /** What the platform says of its network; saves attempts that cannot succeed, and ends a wait when it returns. */
   setOnline(online: boolean): void;
   /** Credentials have changed: what is paused goes on, and a wait after a failure ends. */
@@ -70,13 +71,6 @@ export interface Replica<S extends Schema> {
 export interface ReplicaSyncResult {
   ok: boolean;
   scopes: Readonly<Record<string, SyncResult>>;
-}
-
-export interface ReplicaStatus {
-  replica: string;
-  device: string;
-  pending: number;
-  scopes: readonly ScopeStatus[];
 }
 
 /** Opens a replica on a storage. The replica takes the storage over and closes it. */
@@ -104,6 +98,8 @@ class OpenReplica<S extends Schema> implements Replica<S> {
   readonly #storage: Storage;
   /** The same, as calls of the application reach it. */
   readonly #facing: Storage;
+  readonly #statuses: StatusDeps;
+  readonly status: StatusCall<ReplicaStatus>;
   readonly #scopes = new Map<string, ReplicaScope<S>>();
   readonly #runners = new Map<string, Runner>();
   #online = true;
@@ -124,6 +120,15 @@ class OpenReplica<S extends Schema> implements Replica<S> {
       },
       close: () => storage.close(),
     };
+    this.#statuses = {
+      storage: this.#facing,
+      subscriptions: this.#subscriptions,
+      device: options.device,
+      wallMs: () => options.clock.wallMs(),
+      cycleOf: (scope) => this.#runners.get(scope)?.state(),
+      scopeNames: (tx) => this.#scopeNames(tx),
+    };
+    this.status = replicaStatus(this.#statuses);
   }
 
   /** A replica that syncs by itself goes on where it stopped, also in scopes that nobody asks for. */
@@ -159,26 +164,20 @@ class OpenReplica<S extends Schema> implements Replica<S> {
       subscriptions: this.#subscriptions,
       written: () => this.#runners.get(name)?.dispatch({ type: 'write' }),
       sync: (options) => this.#syncScope(name, options),
-      status: () => this.#statusOf(name),
+      status: scopeStatus(this.#statuses, name),
     });
     this.#scopes.set(name, scope);
+    this.#subscriptions.wakeStatus(name);
     if (this.#options.automatic) this.#runner(name)?.dispatch({ type: 'wake' });
     return scope;
   }
 
   async sync(options?: SyncOptions): Promise<ReplicaSyncResult> {
-    const names = await this.#scopeNames();
+    const names = await this.#facing.transaction('read', (tx) => this.#scopeNames(tx));
     const results = await Promise.all(
       [...names].map(async (name) => [name, await this.#syncScope(name, options)] as const),
     );
     return { ok: results.every(([, { ok }]) => ok), scopes: Object.fromEntries(results) };
-  }
-
-  async status(): Promise<ReplicaStatus> {
-    const names = await this.#scopeNames();
-    const scopes = await Promise.all([...names].sort().map((name) => this.#statusOf(name)));
-    const pending = scopes.reduce((sum, scope) => sum + scope.pending, 0);
-    return { replica: await this.id(), device: this.#options.device, pending, scopes };
   }
 
   setOnline(online: boolean): void {
@@ -216,8 +215,8 @@ class OpenReplica<S extends Schema> implements Replica<S> {
   }
 
   /** Those that were asked for, and those that the storage knows from before. */
-  async #scopeNames(): Promise<Set<string>> {
-    return new Set([...this.#scopes.keys(), ...(await this.#facing.transaction('read', knownScopes))]);
+  async #scopeNames(tx: StorageTransaction): Promise<Set<string>> {
+    return new Set([...this.#scopes.keys(), ...(await knownScopes(tx))]);
   }
 
   async #syncScope(name: string, options?: SyncOptions): Promise<SyncResult> {
@@ -239,12 +238,6 @@ class OpenReplica<S extends Schema> implements Replica<S> {
     }
   }
 
-  #statusOf(name: string): Promise<ScopeStatus> {
-    const cycle = this.#runners.get(name)?.state();
-    const context = { scope: name, cycle, wallMs: this.#options.clock.wallMs() };
-    return this.#facing.transaction('read', (tx) => readStatus(tx, context));
-  }
-
   #runner(name: string): Runner | undefined {
     const known = this.#runners.get(name);
     const { transport, schema, device, clock, random, timer } = this.#options;
@@ -261,6 +254,7 @@ class OpenReplica<S extends Schema> implements Replica<S> {
       limits: this.#limits,
       session: this.#session,
       cycle: this.#cycleOptions(),
+      onStep: () => this.#subscriptions.wakeStatus(name),
     });
     this.#runners.set(name, runner);
     if (!this.#online) runner.dispatch(this.#networkEvent());

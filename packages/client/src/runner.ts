@@ -28,6 +28,8 @@ export interface RunnerDeps extends PrepareDeps {
   timer: Timer;
   session: string;
   cycle: CycleOptions;
+  /** Called when the state of the loop has changed. */
+  onStep(): void;
 }
 
 export interface SyncOptions {
@@ -94,7 +96,9 @@ class CycleRunner implements Runner {
 
   dispatch(event: CycleEvent): void {
     const { state, effects } = stepCycle(this.#state, event, this.#deps.cycle);
+    const stepped = state !== this.#state;
     this.#state = state;
+    if (stepped) this.#deps.onStep();
     for (const effect of effects) this.#perform(effect);
   }
 

@@ -23,6 +23,7 @@ import {
 } from './quarantine.ts';
 import type { SyncOptions } from './runner.ts';
 import type { ScopeStatus, SyncResult } from './status.ts';
+import type { StatusCall } from './statuses.ts';
 import type { Subscriptions } from './subscriptions.ts';
 
 /** The collections of a scope by their names; one whose name is taken here is reached by `collection(name)`. */
@@ -52,7 +53,7 @@ export interface ScopeFace<S extends Schema> {
   readonly quarantine: QuarantineFace<S>;
   readonly conflicts: ConflictsFace;
   sync(options?: SyncOptions): Promise<SyncResult>;
-  status(): Promise<ScopeStatus>;
+  readonly status: StatusCall<ScopeStatus>;
 }
 
 export interface OutboxFace {
@@ -87,7 +88,7 @@ export interface ScopeContext {
   /** Called after each write of this scope. */
   written(): void;
   sync(options?: SyncOptions): Promise<SyncResult>;
-  status(): Promise<ScopeStatus>;
+  status: StatusCall<ScopeStatus>;
 }
 
 export function createScope<S extends Schema>(context: ScopeContext): ReplicaScope<S> {

@@ -33,7 +33,9 @@ export interface ScopeStatus {
   reason?: Blocked;
   /** Mutations that are not settled. */
   pending: number;
-  /** Age of the oldest of them by the wall clock, in milliseconds. */
+  /** When the oldest of them was made, by the wall clock, in milliseconds since 1970. */
+  oldestAt?: number;
+  /** Its age when the status was read, in milliseconds. */
   oldestMs?: number;
   /** Of the pending ones: waiting for a parent, held by a conflict, held by an error. At most 1,000 are counted. */
   waiting: number;
@@ -46,9 +48,18 @@ export interface ScopeStatus {
   head: number;
   /** No run of pages has become visible yet. False in a scope that has ended. */
   bootstrapping: boolean;
+  /** Records of a run that is not visible yet. */
+  staged: number;
   replica: string;
   /** Server time minus this device's wall clock, in milliseconds; 0 when never measured. */
   clockOffsetMs: number;
+}
+
+export interface ReplicaStatus {
+  replica: string;
+  device: string;
+  pending: number;
+  scopes: readonly ScopeStatus[];
 }
 
 /** What a sync did, and where it left the device. Verdicts are counted by their names. */
@@ -77,7 +88,7 @@ export async function readStatus(
     state,
     ...(reason ? { reason } : {}),
     pending: progress.pending,
-    ...(oldest === undefined ? {} : { oldestMs: Math.max(0, context.wallMs - oldest) }),
+    ...(oldest === undefined ? {} : { oldestAt: oldest, oldestMs: Math.max(0, context.wallMs - oldest) }),
     waiting: await countIn(tx, scope, 'waiting'),
     conflicts: await countConflicts(tx, scope),
     held: await countIn(tx, scope, 'held'),
@@ -88,6 +99,7 @@ export async function readStatus(
     seq: progress.seq,
     head: progress.head,
     bootstrapping: !progress.opened && !progress.ended,
+    staged: progress.staged?.records ?? 0,
     replica: (await readIdentity(tx))?.id ?? '',
     clockOffsetMs: (await readServerClock(tx)).offset,
   };

@@ -4,7 +4,7 @@ import { canonicalJson, type Json } from '@holdfast/core';
 import type { CollectionMoves, Commit, CommitObserver } from './commits.ts';
 import type { IndexedRecord } from './index-key.ts';
 import { concerns, type Interest, Interests } from './interest.ts';
-import { Live, type Reader, type Subscription } from './live.ts';
+import { Live, type Reader, type Subscription, type Watched } from './live.ts';
 import { type FoundRecord, findWanted, type Query, readQuery } from './query.ts';
 import { orderKeyOf } from './query-order.ts';
 import type { Storage } from './storage/port.ts';
@@ -13,11 +13,19 @@ interface WatchedQuery extends Interest {
   subscription?: Subscription;
 }
 
+interface WatchedStatus {
+  /** Undefined: all of them. */
+  scope: string | undefined;
+  subscription?: Subscription;
+}
+
 export class Subscriptions implements CommitObserver {
   readonly #live: Live;
   readonly #assertCallable: () => void;
   /** Scope → collection → who watches its records. */
   readonly #queries = new Map<string, Map<string, Interests<WatchedQuery>>>();
+
+  readonly #statuses = new Set<WatchedStatus>();
 
   constructor(storage: Storage, assertCallable: () => void) {
     this.#live = new Live(storage);
@@ -51,19 +59,44 @@ export class Subscriptions implements CommitObserver {
     return () => subscription.stop();
   }
 
+  /** `scope` undefined: all of them. */
+  watchStatus<Value>(
+    scope: string | undefined,
+    read: Watched<Value>['read'],
+    reader: Reader<Value>,
+  ): () => void {
+    this.#assertCallable();
+    const watched: WatchedStatus = { scope };
+    this.#statuses.add(watched);
+    const subscription = this.#live.subscribe<Value>(
+      { read, ended: () => this.#statuses.delete(watched) },
+      reader,
+    );
+    watched.subscription = subscription;
+    return () => subscription.stop();
+  }
+
+  /** The status of a scope may be another. */
+  wakeStatus(scope: string): void {
+    for (const one of this.#statuses)
+      if (one.scope === undefined || one.scope === scope) one.subscription?.wake();
+  }
+
   close(): void {
     this.#live.close();
   }
 
   isWatching(): boolean {
-    return this.#queries.size > 0;
+    return this.#queries.size + this.#statuses.size > 0;
   }
 
   watchesCollection(scope: string, name: string): boolean {
     return this.#queries.get(scope)?.has(name) ?? false;
   }
 
-  onCommit({ collections }: Commit): void {
+  onCommit({ scopes, collections }: Commit): void {
+    if (scopes === 'all') for (const one of this.#statuses) one.subscription?.wake();
+    else for (const scope of scopes) this.wakeStatus(scope);
     if (collections !== 'all') {
       for (const moved of collections) this.#wakeQueries(moved);
       return;
