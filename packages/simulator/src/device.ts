@@ -187,9 +187,14 @@ export class Device implements DeviceView {
     if (this.isUp) this.crash(false);
   }
 
-  /** New credentials. */
-  resume(): void {
-    this.#replica?.resume();
+  /** New credentials. When all faults have ended they come only to who waits for them: all else is to go on by itself. */
+  async signIn(): Promise<void> {
+    const replica = this.#replica;
+    if (this.#deps.world.faults.healed) {
+      const status = await replica?.status();
+      if (!status?.scopes.some(({ state }) => state === 'paused')) return;
+    }
+    replica?.resume();
   }
 
   #transport(generation: number): Transport {

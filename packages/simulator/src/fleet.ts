@@ -61,9 +61,9 @@ export function createFleet(world: World): Fleet {
         device.reach.comeBack();
         device.stillness.thaw();
         void operator?.give(device, profile.scopes);
-        device.resume();
+        void device.signIn();
         // A refusal that was on its way may still make it pause; the person signs in again.
-        world.timeline.after(20_000, () => device.resume());
+        world.timeline.after(20_000, () => void device.signIn());
       }
     },
     close: opener.close,

@@ -43,7 +43,7 @@ export class Operator {
       );
       this.#keys.set(text, { id: credential.key, scopes, right, revokedMs: Number.POSITIVE_INFINITY });
       device.key = text;
-      device.resume();
+      await device.signIn();
     });
   }
 
