@@ -24,6 +24,14 @@ export { holdersCut, holdersMaxOf } from './holders.ts';
 export type { Json, JsonBounds, JsonObject, JsonProblem, JsonProblemCode, JsonResult } from './json.ts';
 export { checkJson, parseJson } from './json.ts';
 export { assertLimits, defaultLimits, integerMax, type Limits } from './limits.ts';
+export type { DeviceFrame, LivePage, ServerFrame } from './live-messages.ts';
+export {
+  deviceFrameMessage,
+  liveCloseCodes,
+  livePageMessage,
+  serverFrameMessage,
+  splitFrame,
+} from './live-messages.ts';
 export type {
   Batch,
   ChangedRecord,

@@ -24,7 +24,9 @@ import { createApp } from './http/app.ts';
 import { thisMachine } from './http/callers.ts';
 import { createIdentity } from './identity/identity.ts';
 import { createLog, type Log } from './log.ts';
+import { nativeLive } from './protocols/native/live.ts';
 import { nativeRoutes } from './protocols/native/routes.ts';
+import { liveBounds } from './realtime/bounds.ts';
 import { StartError, unusableAddress } from './start-error.ts';
 import { type Store, StoreError, type StoreErrorCode } from './store/port.ts';
 import { type DataFolderLock, lockDataFolder } from './store/sqlite/lock.ts';
@@ -191,10 +193,11 @@ function appDeps(
   config: Config,
   opened: { parts: Parts; folder: OpenFolder; token: string },
 ): Parameters<typeof createApp>[0] {
-  const { clock, random, log } = opened.parts;
+  const { clock, random, timer, log } = opened.parts;
   const { store, engine } = opened.folder;
   const { schema, limits, auth, hosts, corsOrigins } = config;
   const identity = createIdentity({ store, clock, random, sha256, auth });
+  const native = { engine, identity, schema, limits, clock, sha256 };
   const admin = createAdmin({ store, engine, schema, limits, clock, random, sha256, version });
   return {
     clock,
@@ -207,10 +210,12 @@ function appDeps(
     machine: thisMachine,
     ready: () => store.probe(),
     requestErrorOf: (error) => answerOf(opened.parts, error),
-    routes: [
-      nativeRoutes({ engine, identity, schema, limits, clock, sha256 }),
-      adminRoutes({ admin, token: opened.token, clock }),
-    ],
+    sockets: {
+      timer,
+      bounds: liveBounds,
+      routes: (tools) => [nativeLive({ ...native, ...tools, bounds: liveBounds })],
+    },
+    routes: [nativeRoutes(native), adminRoutes({ admin, token: opened.token, clock })],
   };
 }
 

@@ -20,6 +20,7 @@ import { checkPosition, readCheckpoint } from './checkpoint.ts';
 import { type CommitDeps, type CommitJob, commitGroup } from './commit.ts';
 import { type Caller, type Engine, operator, type PushRequest } from './engine.ts';
 import { answerOf, type FaultDeps } from './faults.ts';
+import { follow, readIdentityMark, readStandings } from './follow.ts';
 import { createInspect } from './inspect.ts';
 import { createLanes, type Lanes } from './lanes.ts';
 import { pull, readGrants } from './pull.ts';
@@ -52,7 +53,7 @@ export function createEngine(deps: EngineDeps): Engine {
   });
   const submit = (job: Omit<CommitJob, 'resolve' | 'reject'>): Promise<ItemOutcome> =>
     new Promise((resolve, reject) => lanes.add({ ...job, resolve, reject }));
-  const healthy = <Result>(work: Promise<Result>): Promise<Result> =>
+  const healthy: Healthy = (work) =>
     work.catch((error: unknown) => {
       throw answerOf(deps, error);
     });
@@ -99,12 +100,26 @@ export function createEngine(deps: EngineDeps): Engine {
       return outcome;
     },
     subscribe: listeners.add,
+    ...following(store, { nowMs, healthy }),
     inspect: createInspect(store),
     sweep: sweep.run,
     async stop() {
       sweep.stop();
       await lanes.stop();
     },
+  };
+}
+
+type Healthy = <Result>(work: Promise<Result>) => Promise<Result>;
+
+function following(
+  store: Store,
+  { nowMs, healthy }: { nowMs: () => number; healthy: Healthy },
+): Pick<Engine, 'follow' | 'standings' | 'identityMark'> {
+  return {
+    follow: (scope, request) => healthy(follow(store, scope, request)),
+    standings: (callers) => healthy(readStandings(store, callers, nowMs())),
+    identityMark: () => healthy(store.read(readIdentityMark)),
   };
 }
 

@@ -6,6 +6,7 @@ import type {
   ConflictEntry,
   Former,
   Grants,
+  RequestError,
   ResolutionAnswer,
   StoredConflict,
   StoredRecord,
@@ -67,6 +68,45 @@ export interface PullResult {
   conflicts: readonly ConflictEntry[];
 }
 
+/** A place in a scope's order, with the checkpoint that a replica has which has read up to it. */
+export interface FollowPosition {
+  seq: number;
+  stamp: number;
+  checkpoint: string;
+}
+
+/** Beyond these what came is not one page any more. */
+export interface FollowBounds {
+  recordsMax: number;
+  charsMax: number;
+  mutationsMax: number;
+}
+
+/** All that came between two heads of a scope. */
+export interface FollowPage {
+  from: string;
+  checkpoint: string;
+  head: number;
+  records: readonly StoredRecord[];
+  /** The mutations whose effects these are. */
+  mutations: readonly string[];
+}
+
+export interface FollowStep {
+  /** The head. */
+  to: FollowPosition;
+  /** Changes whenever a credential or device does: what was read of standings before is no longer certain. */
+  mark: number;
+  /** Undefined: it is too much for one page, or nobody said where it should begin. */
+  page: FollowPage | undefined;
+}
+
+export interface Standing {
+  grants: Grants;
+  /** When the credential ends by itself, by the wall clock. */
+  expiresAt: number | null;
+}
+
 export interface Engine {
   /** A verdict for each mutation, durable when it resolves. Throws RequestError when nothing of it was taken. */
   push(caller: Caller, scope: string, request: PushRequest): Promise<PushResult>;
@@ -81,6 +121,12 @@ export interface Engine {
   ): Promise<{ conflict: StoredConflict; record: StoredRecord | null; verdict: Verdict | null }>;
   /** Calls `listener` whenever the scope's head has moved beyond what was told last. Answers the way to stop. */
   subscribe(scope: string, listener: (head: number) => void): () => void;
+  /** One page for all who follow the scope. Checks no grant: whoever sends it on asks for `standings` behind it. */
+  follow(scope: string, request: { after: FollowPosition | null; bounds: FollowBounds }): Promise<FollowStep>;
+  /** What callers may do now, in their order; an error for one whose credential or device is good for nothing. */
+  standings(callers: readonly Caller[]): Promise<readonly (Standing | RequestError)[]>;
+  /** The mark of a FollowStep, now. */
+  identityMark(): Promise<number>;
   readonly inspect: Inspect;
   /** Rejects mutations that waited too long for a parent, and writes down reading positions. Runs by itself, too. */
   sweep(): Promise<void>;

@@ -4,9 +4,9 @@
 //   onRequest: stopping? → host → peer → origin (preflight ends here) → unknown route → the route's own checks (credential)
 //   body: media type → bytes within bounds → strict JSON → the route
 
-import { type ServerResponse, STATUS_CODES } from 'node:http';
+import type { ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
-import { type Clock, type Limits, type Random, RequestError } from '@holdfast/core';
+import { type Limits, type Random, RequestError } from '@holdfast/core';
 import {
   type FastifyInstance,
   type FastifyPluginAsync,
@@ -19,27 +19,21 @@ import type { Logger } from 'pino';
 import { boundAnswers } from './answers.ts';
 import { checkMedia, parseBody, readBytes } from './body.ts';
 import { createBudget } from './budget.ts';
-import { checkHost, checkOrigin, checkPeer, type Machine } from './callers.ts';
+import { type CallerRules, judgeCaller } from './callers.ts';
 import { type ConnectionBounds, capConnections } from './connections.ts';
-import { errorReply, expectedError } from './error-answer.ts';
+import { errorHeaders, errorReply, type FaultTelling, rawAnswer, tellError } from './error-answer.ts';
 import { healthRoutes } from './health.ts';
+import { type Sockets, serveSockets } from './upgrade.ts';
 
-export interface AppDeps {
-  clock: Clock;
+export interface AppDeps extends CallerRules, FaultTelling {
   random: Random;
-  log: Logger;
   limits: Limits;
-  auth: 'none' | 'keys';
-  /** Names of this server besides localhost, the machine's name and its addresses; in lower case. */
-  hosts: readonly string[];
-  corsOrigins: readonly string[];
-  machine: Machine;
   /** Resolves when the store takes a write now. */
   ready: () => Promise<void>;
-  /** Reads faults of layers that HTTP does not know; undefined for what nobody expected. */
-  requestErrorOf: (error: unknown) => RequestError | undefined;
   /** The protocols and the operator's routes. */
   routes: readonly FastifyPluginAsync[];
+  /** Where sockets are taken. */
+  sockets?: Sockets;
   /** Default `httpBounds`. */
   bounds?: HttpBounds;
 }
@@ -67,8 +61,8 @@ export const httpBounds: HttpBounds = {
   headersBytesMax: 16_384,
   keepAliveMsMax: 60_000,
   silentMsMax: 120_000,
-  connectionsMax: 4_096,
-  connectionsPerAddressMax: 512,
+  connectionsMax: 12_288,
+  connectionsPerAddressMax: 2_048,
   bodiesBytesMax: 64 * 1_048_576,
   answersBytesMax: 128 * 1_048_576,
 };
@@ -91,6 +85,9 @@ export function createApp(deps: AppDeps): FastifyInstance {
       maxHeaderSize: bounds.headersBytesMax,
       // A request without a host is answered as one with a host that nobody knows.
       requireHostHeader: false,
+      // Whoever asks for anything else than a socket, such as HTTP/2, goes on with a request like any other.
+      shouldUpgradeCallback: ({ headers }) =>
+        deps.sockets !== undefined && headers.upgrade?.toLowerCase() === 'websocket',
     },
     // The application answers `stopping` itself, in its own shape.
     return503OnClosing: false,
@@ -101,14 +98,17 @@ export function createApp(deps: AppDeps): FastifyInstance {
   capConnections(app.server, bounds);
   app.server.on('checkExpectation', (_request, response) => refuseExpectation(deps, response));
 
+  const sockets =
+    deps.sockets && serveSockets(app.server, deps.sockets, { ...deps, newId: () => requestId(deps.random) });
   let stopping = false;
   app.addHook('preClose', async () => {
     stopping = true;
+    sockets?.stop();
   });
   app.addHook('onRequest', async (request, reply) => {
     reply.headers({ 'cache-control': 'no-store', 'x-content-type-options': 'nosniff' });
     if (stopping) throw new RequestError('stopping');
-    return judgeCaller(deps, request, reply);
+    return receiveCaller(deps, request, reply);
   });
   app.addHook('onSend', async (_request, reply) => {
     // Else a socket whose last answer is this one would stay open, and hold up the end.
@@ -127,14 +127,13 @@ export function createApp(deps: AppDeps): FastifyInstance {
 }
 
 /** Answers undefined, or the reply when it was sent: Fastify then goes no further. */
-function judgeCaller(deps: AppDeps, request: FastifyRequest, reply: FastifyReply): FastifyReply | undefined {
-  const { headers, raw } = request;
-  const hostsGiven = raw.rawHeaders.filter(
-    (name, place) => place % 2 === 0 && name.toLowerCase() === 'host',
-  ).length;
-  checkHost(hostsGiven === 1 ? headers.host : undefined, { hosts: deps.hosts, machine: deps.machine });
-  if (deps.auth === 'none') checkPeer(raw.socket.remoteAddress, headers['x-forwarded-for']);
-  const origin = checkOrigin(headers.origin, { host: headers.host, corsOrigins: deps.corsOrigins });
+function receiveCaller(
+  deps: AppDeps,
+  request: FastifyRequest,
+  reply: FastifyReply,
+): FastifyReply | undefined {
+  const { headers } = request;
+  const origin = judgeCaller(request.raw, deps);
   if (origin !== undefined) {
     reply.headers({
       'access-control-allow-origin': origin,
@@ -200,29 +199,11 @@ function sendError(
   request: FastifyRequest,
   reply: FastifyReply,
 ): FastifyReply {
-  const expected = expectedError(error, deps.requestErrorOf);
-  if (!expected) deps.log.error({ request: request.id, error }, 'A request met a fault of the server.');
-  else if (expected.cause !== undefined && errorStatus(expected) >= 500)
-    deps.log.error(
-      { request: request.id, code: expected.code, error: expected.cause },
-      'A request met a fault.',
-    );
-  const answer = errorReply(expected ?? new RequestError('internal'), {
-    request: request.id,
-    nowMs: deps.clock.wallMs(),
-  });
+  const answer = tellError(deps, error, request.id);
   return reply
     .code(answer.status)
-    .headers({
-      'cache-control': 'no-store',
-      'content-type': 'application/json; charset=utf-8',
-      ...answer.headers,
-    })
+    .headers({ ...errorHeaders, ...answer.headers })
     .send(JSON.stringify(answer.body));
-}
-
-function errorStatus(error: RequestError): number {
-  return errorReply(error, { request: '', nowMs: 0 }).status;
 }
 
 // Who was refused is worth a line; who was answered only when somebody looks.
@@ -249,20 +230,12 @@ function refuseSocket(deps: AppDeps, error: NodeJS.ErrnoException, socket: Duple
     socket.destroy();
     return;
   }
-  const { status, body } = errorReply(socketError(error.code), {
+  const reply = errorReply(socketError(error.code), {
     request: requestId(deps.random),
     nowMs: deps.clock.wallMs(),
   });
-  const text = JSON.stringify(body);
-  const head = [
-    `HTTP/1.1 ${status} ${STATUS_CODES[status]}`,
-    'content-type: application/json; charset=utf-8',
-    `content-length: ${Buffer.byteLength(text)}`,
-    'cache-control: no-store',
-    'connection: close',
-  ];
-  socket.end(`${head.join('\r\n')}\r\n\r\n${text}`);
-  deps.log.debug({ request: body.error.request, status, code: error.code }, 'refused');
+  socket.end(rawAnswer(reply));
+  deps.log.debug({ request: reply.body.error.request, status: reply.status, code: error.code }, 'refused');
 }
 
 function socketError(code: string | undefined): RequestError {
@@ -277,9 +250,8 @@ function refuseExpectation(deps: AppDeps, response: ServerResponse): void {
     request: requestId(deps.random),
     nowMs: deps.clock.wallMs(),
   });
-  const headers = { 'cache-control': 'no-store', 'content-type': 'application/json; charset=utf-8' };
   // Whether a body follows is not known, so that nothing after this can be read as a request.
-  response.writeHead(status, { ...headers, connection: 'close' }).end(JSON.stringify(body));
+  response.writeHead(status, { ...errorHeaders, connection: 'close' }).end(JSON.stringify(body));
 }
 
 function requestId(random: Random): string {

@@ -24,7 +24,7 @@ export function checkMedia(headers: IncomingHttpHeaders): { gzip: boolean } {
 }
 
 /** Parses what `readBytes` read. Throws RequestError with the code and field of the first problem. */
-export function parseBody(bytes: Buffer, bounds: BodyBounds): Json {
+export function parseBody(bytes: Uint8Array, bounds: BodyBounds): Json {
   const result = parseJson(decode(bytes), {
     depthMax: bounds.jsonDepthMax,
     keysMax: bounds.jsonKeysMax,
@@ -35,7 +35,7 @@ export function parseBody(bytes: Buffer, bounds: BodyBounds): Json {
   throw new RequestError(code, { field: field === '' ? 'body' : field, message });
 }
 
-function decode(bytes: Buffer): string {
+function decode(bytes: Uint8Array): string {
   try {
     // A byte order mark stays and is refused as any other stray character.
     return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);

@@ -1,6 +1,7 @@
 // Who may speak to this server at all: the host that a request names, the address that it comes from, the web page that sent
 // it. Judged before anything of a body is read, on every route.
 
+import type { IncomingMessage } from 'node:http';
 import { hostname, networkInterfaces } from 'node:os';
 import { RequestError } from '@holdfast/core';
 import ipaddr from 'ipaddr.js';
@@ -17,14 +18,31 @@ export const thisMachine: Machine = {
     Object.values(networkInterfaces()).flatMap((list) => (list ?? []).map(({ address }) => address)),
 };
 
+export interface CallerRules {
+  auth: 'none' | 'keys';
+  hosts: readonly string[];
+  corsOrigins: readonly string[];
+  machine: Machine;
+}
+
+/** Answers the origin that may read the answer, if there is one. Throws RequestError for who may not speak here at all. */
+export function judgeCaller(
+  { rawHeaders, headers, socket }: Pick<IncomingMessage, 'rawHeaders' | 'headers' | 'socket'>,
+  { auth, hosts, corsOrigins, machine }: CallerRules,
+): string | undefined {
+  const hostsGiven = rawHeaders.filter(
+    (name, place) => place % 2 === 0 && name.toLowerCase() === 'host',
+  ).length;
+  checkHost(hostsGiven === 1 ? headers.host : undefined, { hosts, machine });
+  if (auth === 'none') checkPeer(socket.remoteAddress, headers['x-forwarded-for']);
+  return checkOrigin(headers.origin, { host: headers.host, corsOrigins });
+}
+
 /**
  * Against DNS rebinding: a page of another site can make a browser send requests here under that site's name, but not under
  * an address or a name that stands here. Throws RequestError `host_unknown`.
  */
-export function checkHost(
-  host: string | undefined,
-  known: { hosts: readonly string[]; machine: Machine },
-): void {
+function checkHost(host: string | undefined, known: { hosts: readonly string[]; machine: Machine }): void {
   const [, literal, plain] = /^(?:\[([0-9a-f:.]+)\]|([a-z0-9._-]+))(?::\d{1,5})?$/i.exec(host ?? '') ?? [];
   const name = (literal ?? plain)?.toLowerCase();
   if (name !== undefined && isKnown(name, known)) return;
@@ -39,10 +57,7 @@ function isKnown(name: string, { hosts, machine }: { hosts: readonly string[]; m
 }
 
 /** Without authentication only near peers are served, also behind a proxy that says whom it speaks for. */
-export function checkPeer(
-  address: string | undefined,
-  forwardedFor: string | readonly string[] | undefined,
-): void {
+function checkPeer(address: string | undefined, forwardedFor: string | readonly string[] | undefined): void {
   const forwarded = [forwardedFor ?? []].flat().flatMap((part) => part.split(','));
   const all = [address ?? '', ...forwarded.map((part) => part.trim())];
   if (!all.every(isPrivate)) throw new RequestError('not_private', { field: 'address' });
@@ -52,7 +67,7 @@ export function checkPeer(
  * A browser names the page's origin with each request that could do harm. Answers the origin when it is on the list and so
  * may read the answer. Throws RequestError `origin_refused` for a page of another site.
  */
-export function checkOrigin(
+function checkOrigin(
   origin: string | undefined,
   known: { host: string | undefined; corsOrigins: readonly string[] },
 ): string | undefined {

@@ -1,13 +1,23 @@
 // How a fault leaves the server: every error in one shape, with the status of core's table. What was unexpected is told to the
 // log alone, under the id that the answer carries.
 
+import { STATUS_CODES } from 'node:http';
 import {
+  type Clock,
   type ErrorAnswer,
   protocolMarker,
   RequestError,
   type RequestErrorCode,
   requestErrors,
 } from '@holdfast/core';
+import type { Logger } from 'pino';
+
+export interface FaultTelling {
+  clock: Clock;
+  log: Logger;
+  /** Reads faults of layers that HTTP does not know; undefined for what nobody expected. */
+  requestErrorOf: (error: unknown) => RequestError | undefined;
+}
 
 export interface ErrorReply {
   status: number;
@@ -53,8 +63,40 @@ export function errorReply(error: RequestError, facts: { request: string; nowMs:
   };
 }
 
+/** Makes an answer of whatever was thrown; what was unexpected, and a fault's cause, is told to the log. */
+export function tellError(
+  { clock, log, requestErrorOf }: FaultTelling,
+  error: unknown,
+  request: string,
+): ErrorReply {
+  const expected = expectedError(error, requestErrorOf);
+  const answer = errorReply(expected ?? new RequestError('internal'), { request, nowMs: clock.wallMs() });
+  if (!expected) log.error({ request, error }, 'A request met a fault of the server.');
+  else if (expected.cause !== undefined && answer.status >= 500)
+    log.error({ request, code: expected.code, error: expected.cause }, 'A request met a fault.');
+  return answer;
+}
+
+export const errorHeaders = {
+  'cache-control': 'no-store',
+  'content-type': 'application/json; charset=utf-8',
+} as const;
+
+/** For a socket that is no request, or none any more: the whole answer, after which it is closed. */
+export function rawAnswer({ status, headers, body }: ErrorReply): string {
+  const text = JSON.stringify(body);
+  const fields = {
+    ...errorHeaders,
+    ...headers,
+    'content-length': String(Buffer.byteLength(text)),
+    connection: 'close',
+  };
+  const lines = Object.entries(fields).map(([name, value]) => `${name}: ${value}\r\n`);
+  return `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\n${lines.join('')}\r\n${text}`;
+}
+
 /** Reads whatever was thrown on the way. Undefined: nobody expected it. */
-export function expectedError(
+function expectedError(
   error: unknown,
   requestErrorOf: (error: unknown) => RequestError | undefined,
 ): RequestError | undefined {

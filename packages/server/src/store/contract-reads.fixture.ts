@@ -176,6 +176,21 @@ function testSingle(open: OpenStore): void {
     });
   });
 
+  test('the mutations between two seqs are named in their order', async () => {
+    const { store } = await open();
+    await write(store, series(1, 12));
+    await store.read(async (snapshot) => {
+      expect(await snapshot.commitMutations('shop', 8, 11)).toEqual([
+        'mutation-9',
+        'mutation-10',
+        'mutation-11',
+      ]);
+      expect(await snapshot.commitMutations('shop', 11, 40)).toEqual(['mutation-12']);
+      expect(await snapshot.commitMutations('shop', 8, 8)).toEqual([]);
+      expect(await snapshot.commitMutations('other', 0, 40)).toEqual([]);
+    });
+  });
+
   test('records, replicas and history are found by their keys', async () => {
     const { store } = await open();
     const versions = [1, 2, 3].map((seq) =>

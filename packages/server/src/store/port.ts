@@ -120,6 +120,8 @@ export interface StoreSnapshot {
   lifeEnd(scope: string, life: string): Promise<number | null>;
   /** The stamp of the last record of the commit with this seq; undefined when there is none. */
   commitStamp(scope: string, seq: number): Promise<{ first: number; last: number } | undefined>;
+  /** The ids of the mutations committed with a seq above `after` and up to `upTo`, in order. */
+  commitMutations(scope: string, after: number, upTo: number): Promise<readonly string[]>;
   /** In stamp order. `more` says that the next record was left out. */
   page(scope: string, query: PageQuery): Promise<{ records: readonly StoredRecord[]; more: boolean }>;
   records(

@@ -13,6 +13,11 @@ export function createSnapshot(database: Database): StoreSnapshot {
       const found = scoped(scope).commits.get(seq);
       return found && { first: found.first, last: found.last };
     },
+    async commitMutations(scope, after, upTo) {
+      const { commits } = scoped(scope);
+      const seqs = Array.from({ length: Math.max(0, upTo - after) }, (_, place) => after + 1 + place);
+      return seqs.flatMap((seq) => commits.get(seq)?.commit.mutation ?? []);
+    },
     page: async (scope, query) => readPage(scoped(scope).records, query),
     records: async (scope, keys) =>
       keys.flatMap(({ collection, id }) => copied(scoped(scope).records.get(`${collection}/${id}`)) ?? []),

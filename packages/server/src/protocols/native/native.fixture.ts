@@ -1,6 +1,6 @@
 // The native protocol on the real engine and an SQLite store in memory, at a time that only the test moves.
 
-import { defaultLimits, defineSchema, type Limits, protocolMarker } from '@holdfast/core';
+import { defaultLimits, defineSchema, type Limits, protocolMarker, type Timer } from '@holdfast/core';
 import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
 import { sha256 } from '../../digest.ts';
@@ -9,8 +9,10 @@ import type { Engine } from '../../engine/engine.ts';
 import { createTestApp } from '../../http/app.fixture.ts';
 import { createIdentity } from '../../identity/identity.ts';
 import type { IdentityDeps } from '../../identity/keys.ts';
+import type { LiveBounds } from '../../realtime/bounds.ts';
 import type { Store } from '../../store/port.ts';
 import { openSqliteStore } from '../../store/sqlite/open.ts';
+import { nativeLive } from './live.ts';
 import { nativeRoutes } from './routes.ts';
 
 const former = defineSchema({
@@ -45,6 +47,8 @@ export interface TestServer {
   store: Store;
   identity: IdentityDeps;
   clock: { wall: number; mono: number };
+  /** Of the log. */
+  lines: readonly Record<string, unknown>[];
   post(path: string, body: unknown, headers?: Record<string, string>): Promise<TestAnswer>;
   close(): Promise<void>;
 }
@@ -57,7 +61,13 @@ export interface TestAnswer {
 }
 
 export async function createTestServer(
-  options: { auth?: 'none' | 'keys'; limits?: Partial<Limits> } = {},
+  options: {
+    auth?: 'none' | 'keys';
+    limits?: Partial<Limits>;
+    /** Takes live sockets. */
+    live?: { bounds: LiveBounds; timer: Timer };
+    corsOrigins?: readonly string[];
+  } = {},
 ): Promise<TestServer> {
   const { auth = 'none' } = options;
   const limits = { ...defaultLimits, ...options.limits };
@@ -88,20 +98,31 @@ export async function createTestServer(
     fatal: (error) => faults.push(error),
   });
   const identity = { store, clock, random, sha256 };
-  const routes = nativeRoutes({
-    engine,
-    identity: createIdentity({ ...identity, auth }),
-    schema,
-    limits,
+  const native = { engine, identity: createIdentity({ ...identity, auth }), schema, limits, clock, sha256 };
+  const { live, corsOrigins = [] } = options;
+  const { app, lines } = createTestApp({
     clock,
-    sha256,
+    random,
+    auth,
+    corsOrigins,
+    limits,
+    routes: [nativeRoutes(native)],
+    ...(live
+      ? {
+          sockets: {
+            timer: live.timer,
+            bounds: live.bounds,
+            routes: (tools) => [nativeLive({ ...native, ...tools, bounds: live.bounds })],
+          },
+        }
+      : {}),
   });
-  const { app } = createTestApp({ clock, random, auth, limits, routes: [routes] });
   return {
     app,
     engine,
     store,
     identity,
+    lines,
     clock: now,
     async post(path, body, headers) {
       const response = await app.inject({

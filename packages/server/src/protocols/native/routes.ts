@@ -1,27 +1,13 @@
 // The native protocol over HTTP: POST /v1/exchange and POST /v1/enrol. README.md is the contract.
 
-import {
-  type Clock,
-  type Grants,
-  type Limits,
-  protocolMarker,
-  RequestError,
-  type Schema,
-  type Sha256,
-} from '@holdfast/core';
+import { type Grants, protocolMarker, RequestError } from '@holdfast/core';
 import type { FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify';
-import type { Caller, Engine } from '../../engine/engine.ts';
 import type { Identity, Proof } from '../../identity/identity.ts';
-import { answerText, pullOf, pushOf } from './translate.ts';
-import { readEnrol, readExchange } from './wire.ts';
+import { type ExchangeDeps, exchange, readRequest } from './exchange.ts';
+import { readEnrol } from './wire.ts';
 
-export interface NativeDeps {
-  engine: Pick<Engine, 'push' | 'pull'>;
+export interface NativeDeps extends ExchangeDeps {
   identity: Identity;
-  schema: Schema;
-  limits: Limits;
-  clock: Clock;
-  sha256: Sha256;
 }
 
 export function nativeRoutes(deps: NativeDeps): FastifyPluginAsync {
@@ -38,7 +24,8 @@ export function nativeRoutes(deps: NativeDeps): FastifyPluginAsync {
       async (request, reply) => {
         const proof = proofs.get(request);
         if (!proof) throw new RequestError('unauthenticated');
-        return sendJson(reply, await exchange(deps, proof, request.body));
+        const { text } = await exchange(deps, proof, readRequest(deps, request.body));
+        return sendJson(reply, text);
       },
     );
     app.post('/v1/enrol', async (request, reply) => {
@@ -48,27 +35,6 @@ export function nativeRoutes(deps: NativeDeps): FastifyPluginAsync {
       return sendJson(reply, enrolledText({ device, key, grants, nowMs: deps.clock.wallMs() }));
     });
   };
-}
-
-async function exchange(deps: NativeDeps, proof: Proof, body: unknown): Promise<string> {
-  const { engine, schema, limits, sha256, clock } = deps;
-  const request = readExchange(body, { limits, schema });
-  const caller = callerOf(proof, request.device);
-  const push = pushOf(request, { schema, limits, sha256, atMs: clock.wallMs() });
-  // A refused batch answers its error alone: the replica must act on it before it reads on.
-  const pushed = push && (await engine.push(caller, request.scope, push));
-  const pulled = await engine.pull(caller, request.scope, pullOf(request));
-  return answerText({ request, pushed, pulled, nowMs: clock.wallMs() });
-}
-
-/** The device is what the request says, unless the key was issued to one. */
-function callerOf(proof: Proof, device: string): Caller {
-  if (proof.device !== null && proof.device !== device)
-    throw new RequestError('forbidden', {
-      field: 'device',
-      message: 'The key was issued to another device.',
-    });
-  return { key: proof.key, device, actor: proof.actor };
 }
 
 function enrolledText(enrolled: { device: string; key: string; grants: Grants; nowMs: number }): string {

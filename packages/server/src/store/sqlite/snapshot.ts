@@ -75,6 +75,17 @@ export class SqliteSnapshot implements StoreSnapshot {
     );
   }
 
+  async commitMutations(scope: string, after: number, upTo: number): Promise<readonly string[]> {
+    return this.#reads()
+      .all<{ mutation: string }>(
+        'SELECT t.mutation FROM hf_commits AS t WHERE t.scope = ? AND t.seq > ? AND t.seq <= ? ORDER BY t.seq',
+        scope,
+        after,
+        upTo,
+      )
+      .map(({ mutation }) => mutation);
+  }
+
   async page(scope: string, query: PageQuery): Promise<{ records: readonly StoredRecord[]; more: boolean }> {
     return readPage(this.#reads(), scope, query);
   }

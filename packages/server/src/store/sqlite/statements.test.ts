@@ -213,6 +213,7 @@ async function exercise(store: Store): Promise<void> {
     await snapshot.scope('s');
     await snapshot.lifeEnd('s', 'life-1');
     await snapshot.commitStamp('s', 1);
+    await snapshot.commitMutations('s', 1, 9);
     const query = { afterStamp: 0, seqMax: 9, recordsMax: 9, charsMax: 9 };
     await snapshot.page('s', query);
     for (const count of [1, 2, 5, 16, 17]) {

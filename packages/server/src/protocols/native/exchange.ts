@@ -1,0 +1,61 @@
+// One exchange, however it came: a batch to the engine, then a page and the verdicts from it.
+
+import {
+  type Clock,
+  type ExchangeRequest,
+  type Limits,
+  RequestError,
+  type Schema,
+  type Sha256,
+} from '@holdfast/core';
+import type { Caller, Engine } from '../../engine/engine.ts';
+import type { Proof } from '../../identity/identity.ts';
+import { answerText, pullOf, pushOf } from './translate.ts';
+import { readExchange } from './wire.ts';
+
+export interface ExchangeDeps {
+  engine: Pick<Engine, 'push' | 'pull'>;
+  schema: Schema;
+  limits: Limits;
+  clock: Clock;
+  sha256: Sha256;
+}
+
+export interface Exchanged {
+  /** The answer. */
+  text: string;
+  /** What its page brought the replica to. */
+  checkpoint: string | null;
+  head: number;
+  more: boolean;
+}
+
+/** Throws RequestError with the field for what is no exchange of this protocol. */
+export function readRequest({ limits, schema }: ExchangeDeps, body: unknown): ExchangeRequest {
+  return readExchange(body, { limits, schema });
+}
+
+export async function exchange(
+  deps: ExchangeDeps,
+  proof: Proof,
+  request: ExchangeRequest,
+): Promise<Exchanged> {
+  const { engine, schema, limits, sha256, clock } = deps;
+  const caller = callerOf(proof, request.device);
+  const push = pushOf(request, { schema, limits, sha256, atMs: clock.wallMs() });
+  // A refused batch answers its error alone: the replica must act on it before it reads on.
+  const pushed = push && (await engine.push(caller, request.scope, push));
+  const pulled = await engine.pull(caller, request.scope, pullOf(request));
+  const text = answerText({ request, pushed, pulled, nowMs: clock.wallMs() });
+  return { text, checkpoint: pulled.checkpoint, head: pulled.head, more: pulled.more };
+}
+
+/** The device is what the request says, unless the key was issued to one. */
+export function callerOf(proof: Proof, device: string): Caller {
+  if (proof.device !== null && proof.device !== device)
+    throw new RequestError('forbidden', {
+      field: 'device',
+      message: 'The key was issued to another device.',
+    });
+  return { key: proof.key, device, actor: proof.actor };
+}

@@ -1,0 +1,174 @@
+// Follows scopes for those who are subscribed to them. Each scope with a subscriber has a feed, which reads what came as one page,
+// once, and hands it to all of them; each protocol's text of it is made once. What a commit costs grows with the subscribers of
+// its scope alone.
+
+import type { RequestError } from '@holdfast/core';
+import type { Caller, Engine, FollowBounds, FollowPage, FollowPosition, Standing } from '../engine/engine.ts';
+
+/** Who follows a scope. None of its methods may wait for anything. */
+export interface Follower {
+  readonly caller: Caller;
+  /** The same function for all who read the same bytes. */
+  readonly encode: (scope: string, page: FollowPage) => Uint8Array;
+  /** Where the scope is when the following begins, or begins anew. */
+  begin(to: FollowPosition): void;
+  page(page: FollowPage, bytes: () => Uint8Array): void;
+  /** Something came up to this head that it gets no page of. */
+  stale(head: number): void;
+  refused(error: RequestError): void;
+}
+
+export interface FeedDeps {
+  engine: Pick<Engine, 'subscribe' | 'follow' | 'standings'>;
+  bounds: FollowBounds;
+  nowMs: () => number;
+  /** What came was not read; followers were poked. */
+  failed: (error: unknown) => void;
+}
+
+export interface Feeds {
+  /** The follower hears of the scope from now on, and when it resolves, was told a head that was read after that. */
+  follow(scope: string, follower: Follower): Promise<void>;
+  unfollow(scope: string, follower: Follower): void;
+}
+
+export function createFeeds(deps: FeedDeps): Feeds {
+  const feeds = new Map<string, Feed>();
+  return {
+    async follow(scope, follower) {
+      const feed = feeds.get(scope) ?? new Feed(deps, scope);
+      feeds.set(scope, feed);
+      feed.add(follower);
+      const { to } = await deps.engine.follow(scope, { after: null, bounds: deps.bounds });
+      if (feed.has(follower)) follower.begin(to);
+    },
+    unfollow(scope, follower) {
+      const feed = feeds.get(scope);
+      if (!feed?.remove(follower)) return;
+      feed.end();
+      feeds.delete(scope);
+    },
+  };
+}
+
+interface Checked {
+  mark: number;
+  /** Undefined: it may not read the scope. */
+  standing: Standing | undefined;
+}
+
+class Feed {
+  readonly #deps: FeedDeps;
+  readonly #scope: string;
+  readonly #followers = new Map<Follower, Checked | undefined>();
+  readonly #stop: () => void;
+  /** What was told last; undefined before anything was read. */
+  #position: FollowPosition | undefined;
+  #running = false;
+  #again = false;
+
+  constructor(deps: FeedDeps, scope: string) {
+    this.#deps = deps;
+    this.#scope = scope;
+    this.#stop = deps.engine.subscribe(scope, () => this.#wake());
+  }
+
+  add(follower: Follower): void {
+    this.#followers.set(follower, undefined);
+    // So that the first page has a place to begin.
+    if (this.#position === undefined) this.#wake();
+  }
+
+  has(follower: Follower): boolean {
+    return this.#followers.has(follower);
+  }
+
+  /** True when nobody is left. */
+  remove(follower: Follower): boolean {
+    this.#followers.delete(follower);
+    return this.#followers.size === 0;
+  }
+
+  end(): void {
+    this.#stop();
+  }
+
+  /** One step is under way at a time; what comes meanwhile is one step together. */
+  #wake(): void {
+    this.#again = true;
+    if (!this.#running) void this.#run();
+  }
+
+  async #run(): Promise<void> {
+    this.#running = true;
+    while (this.#again && this.#followers.size > 0) {
+      this.#again = false;
+      try {
+        await this.#step();
+      } catch (error) {
+        // Where they are is not certain any more: whoever pulls finds out.
+        this.#position = undefined;
+        for (const follower of this.#followers.keys()) follower.stale(Number.MAX_SAFE_INTEGER);
+        this.#deps.failed(error);
+      }
+    }
+    this.#running = false;
+  }
+
+  async #step(): Promise<void> {
+    const after = this.#position ?? null;
+    const step = await this.#deps.engine.follow(this.#scope, { after, bounds: this.#deps.bounds });
+    await this.#check(step.mark);
+    // From here on nothing is waited for: what was checked holds for all that is sent.
+    this.#position = step.to;
+    if (after === null) {
+      for (const follower of [...this.#followers.keys()]) follower.begin(step.to);
+      return;
+    }
+    if (after.seq === step.to.seq) return;
+    const texts = new Map<Follower['encode'], Uint8Array>();
+    for (const [follower, checked] of [...this.#followers])
+      this.#tell(follower, { checked, mark: step.mark, to: step.to, page: step.page, texts });
+  }
+
+  #tell(
+    follower: Follower,
+    told: {
+      checked: Checked | undefined;
+      mark: number;
+      to: FollowPosition;
+      page: FollowPage | undefined;
+      texts: Map<Follower['encode'], Uint8Array>;
+    },
+  ): void {
+    const { checked, mark, page, texts } = told;
+    const { standing } = checked?.mark === mark ? checked : { standing: undefined };
+    const expired = standing?.expiresAt != null && standing.expiresAt <= this.#deps.nowMs();
+    // Without a right, or without knowing of one, it is for the pull to say what there is.
+    if (!page || !standing || expired) {
+      follower.stale(told.to.seq);
+      return;
+    }
+    const { encode } = follower;
+    follower.page(page, () => {
+      const bytes = texts.get(encode) ?? encode(this.#scope, page);
+      texts.set(encode, bytes);
+      return bytes;
+    });
+  }
+
+  /** Reads again what followers may do whose standing is older than the mark. */
+  async #check(mark: number): Promise<void> {
+    const unsure = [...this.#followers].filter(([, checked]) => checked?.mark !== mark).map(([one]) => one);
+    if (unsure.length === 0) return;
+    const standings = await this.#deps.engine.standings(unsure.map(({ caller }) => caller));
+    for (const [place, follower] of unsure.entries()) {
+      const standing = standings[place];
+      if (!standing || !this.#followers.has(follower)) continue;
+      if ('grants' in standing) {
+        const reads = standing.grants === 'all' || standing.grants.some(({ scope }) => scope === this.#scope);
+        this.#followers.set(follower, { mark, standing: reads ? standing : undefined });
+      } else follower.refused(standing);
+    }
+  }
+}

@@ -1,0 +1,69 @@
+// A socket as those behind it see it. http/ makes one of a real socket, tests and the simulator of nothing.
+
+import type { Json, Timer } from '@holdfast/core';
+
+/**
+ * Guarantees: messages leave in the order of `send`; `sent` is called once for each, when the system has taken it or when the
+ * socket has ended; after `closed` of its events nothing is heard of it any more.
+ */
+export interface Wire {
+  /** One text message in UTF-8. The bytes are not copied: the same may go to many. */
+  send(bytes: Uint8Array, sent: () => void): void;
+  /** Bytes given to `send` that the system has not taken. */
+  bufferedBytes(): number;
+  /** Reads no more from the peer, until `resume`. What has arrived already may still be heard. */
+  pause(): void;
+  resume(): void;
+  /** Tells the peer why, and waits for its word. One that does not answer is to be ended by `destroy`. */
+  close(code: number, reason: string): void;
+  destroy(): void;
+}
+
+/** Who hears a wire. */
+export interface WireEvents {
+  /** Larger messages than this are not to be collected. */
+  messageBytesMax(): number;
+  message(text: Uint8Array): void;
+  /** A message that is no text. */
+  binary(): void;
+  /** A ping or pong of the socket's own protocol. */
+  beat(): void;
+  closed(): void;
+}
+
+/** Who asks for a socket. */
+export interface Peer {
+  /** Names in lower case. */
+  headers: Readonly<Record<string, string | readonly string[] | undefined>>;
+}
+
+/** A place where sockets are taken. */
+export interface SocketRoute {
+  path: string;
+  /** Before the upgrade: rejects with a RequestError for a peer that gets no socket now. */
+  admit(peer: Peer): Promise<(wire: Wire) => WireEvents>;
+  /** Takes no more sockets, and tells those that are open to come back later. */
+  stop(): void;
+}
+
+/** What all sockets take of memory together. */
+export interface Room {
+  /** False: there is none left. */
+  take(bytes: number): boolean;
+  give(bytes: number): void;
+}
+
+/** What a protocol needs of the layer that has the sockets. */
+export interface SocketTools {
+  timer: Timer;
+  /** Reads a body within the bounds of content. Throws RequestError. */
+  parse(body: Uint8Array): Json;
+  /** An error as HTTP answers it; what nobody expected goes to the log. */
+  errorReply(error: unknown): { status: number; code: string; retryAfter?: number; text: string };
+  /** Of work that nobody waits for. */
+  failed(error: unknown): void;
+  /** Messages that are not answered. */
+  incoming: Room;
+  /** Large messages that are not sent. */
+  outgoing: Room;
+}
