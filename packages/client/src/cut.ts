@@ -18,6 +18,8 @@ export interface CutBounds {
   bytesMax: number;
   /** Places that are passed over, with what stands behind them on their records. */
   passOver: readonly number[];
+  /** Some of the outbox is sent again: it may also go behind what waits, and what came after it then goes behind it. */
+  again: boolean;
 }
 
 export async function cutBatch(
@@ -54,6 +56,8 @@ class Cut {
   readonly #read = new Map<string, OutboxEntry | null>();
   readonly #chosen = new Map<string, OutboxEntry>();
   readonly #blocked: Set<string>;
+  /** Record key → a place from which on all that touches the record is blocked. */
+  readonly #blockedFrom = new Map<string, string>();
   #bytes = 0;
 
   constructor(tx: StorageTransaction, deps: ScopeDeps, bounds: CutBounds) {
@@ -112,6 +116,15 @@ class Cut {
    * For what is sent `again` that holds also for one that the server has.
    */
   async #takeBefore(key: string, place: string, again = false): Promise<Taken> {
+    // A long outbox behind one entry that waits is passed over without looking at each of its records again.
+    const from = this.#blockedFrom.get(key);
+    if (from !== undefined && from < place) return 'blocked';
+    const { taken, earlier } = await this.#takeNearest(key, place, again);
+    if (taken === 'blocked' && !this.#bounds.again) this.#blockedFrom.set(key, earlier);
+    return taken;
+  }
+
+  async #takeNearest(key: string, place: string, again: boolean): Promise<{ taken: Taken; earlier: string }> {
     const { scope } = this.#deps;
     let after: StorageKey = [scope, key, place];
     for (let limit = 1; ; limit = lookBack) {
@@ -120,13 +133,13 @@ class Cut {
       await this.read(places);
       for (const earlier of places) {
         const entry = this.#read.get(earlier);
-        if (entry && isSendable(entry)) return this.take(earlier);
+        if (entry && isSendable(entry)) return { taken: await this.take(earlier), earlier };
         // Settled, or held by a conflict: the server has it, and what comes later does not depend on the order any more.
         if (!entry || (!again && (entry.state === 'settled' || entry.state === 'conflict'))) continue;
-        return again && entry.state !== 'held' ? 'taken' : 'blocked';
+        return { taken: again && entry.state !== 'held' ? 'taken' : 'blocked', earlier };
       }
       const last = found.at(-1);
-      if (!last || found.length < limit) return 'taken';
+      if (!last || found.length < limit) return { taken: 'taken', earlier: place };
       after = last.key;
     }
   }

@@ -150,6 +150,7 @@ export async function readEntries(
   scope: string,
   places: readonly string[],
 ): Promise<OutboxEntry[]> {
+  if (places.length === 0) return [];
   const found = await tx.getMany(
     'outbox',
     places.map((place) => [scope, place]),
@@ -163,6 +164,7 @@ export async function findEntries(
   scope: string,
   ids: readonly string[],
 ): Promise<Map<string, OutboxEntry>> {
+  if (ids.length === 0) return new Map();
   const places = await tx.getMany(
     'marks',
     ids.map((id) => [scope, 'id', id]),

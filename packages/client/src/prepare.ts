@@ -47,9 +47,7 @@ export async function prepareExchange(
   const identity = await readIdentity(tx);
   if (!identity) throw new TypeError('The replica has no id: it was not opened.');
   const progress = await readProgress(tx, deps.scope);
-  const bounds = boundsOf(wish, deps.limits);
-  // Until every entry that was sent under a former id is answered, nothing new becomes visible: they all go at once.
-  if (progress.again > 0) bounds.priorityMin = 1;
+  const bounds = boundsOf(wish, deps.limits, progress.again > 0);
   const entries = wish.push && !progress.ended ? await cutBatch(tx, deps, bounds) : [];
   if (entries.length === 0 && !wish.pull) return undefined;
   let batch: Batch | undefined;
@@ -121,11 +119,13 @@ function isOpen(entry: OutboxEntry): boolean {
   return entry.state === 'unsent' || entry.state === 'sent';
 }
 
-function boundsOf(wish: PrepareWish, limits: Limits): Parameters<typeof cutBatch>[2] {
+function boundsOf(wish: PrepareWish, limits: Limits, again: boolean): Parameters<typeof cutBatch>[2] {
   return {
-    priorityMin: wish.priorityMin,
+    // Until every entry that was sent under a former id is answered, nothing new becomes visible: they all go at once.
+    priorityMin: again ? 1 : wish.priorityMin,
     mutationsMax: Math.min(wish.mutationsMax, limits.batchMutationsMax),
     bytesMax: limits.bodyBytesMax - envelopeBytes,
     passOver: wish.passOver,
+    again,
   };
 }

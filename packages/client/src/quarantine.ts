@@ -219,7 +219,7 @@ async function putBack(tx: StorageTransaction, deps: MutateDeps, item: Quarantin
   await appendEntry(tx, deps.scope, entry);
   countEntry(progress, undefined, entry);
   await tx.delete('quarantine', [deps.scope, placeKey(item.place)]);
-  await recompute(tx, deps, keysOf(mutation));
+  await recompute(tx, deps, new Set(keysOf(mutation)));
   await writeProgress(tx, deps.scope, progress);
 }
 

@@ -137,8 +137,9 @@ export async function takeServerRecords(
 export async function recompute(
   tx: StorageTransaction,
   deps: ScopeDeps,
-  keys: Iterable<string>,
+  keys: ReadonlySet<string>,
 ): Promise<void> {
+  if (keys.size === 0) return;
   const veil = await readVeil(tx, deps.scope);
   for (const key of keys) await recomputeOne(tx, deps, { key, veil });
 }

@@ -59,6 +59,7 @@ export async function isCopied(
   request: ExchangeRequest,
   verdicts: readonly VerdictEntry[],
 ): Promise<boolean> {
+  if (verdicts.length === 0) return false;
   const { verdictsSeen, seqSeen } = await readProgress(tx, request.scope);
   const sent = new Set(request.batch?.mutations.map(({ id }) => id));
   const unsent = verdicts

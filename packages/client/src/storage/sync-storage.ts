@@ -108,68 +108,71 @@ class Unit implements StorageTransaction {
     if (this.#fault) throw this.#fault.error;
   }
 
-  async get(table: StorageTable, key: StorageKey): Promise<Json | undefined> {
-    return this.#run(false, () => {
+  get(table: StorageTable, key: StorageKey): Promise<Json | undefined> {
+    return this.#call(false, () => {
       assertParts(table, key, 'all');
       return this.#driver.get(table, key);
     });
   }
 
-  async getMany(table: StorageTable, keys: readonly StorageKey[]): Promise<readonly (Json | undefined)[]> {
-    return this.#run(false, () => {
+  getMany(table: StorageTable, keys: readonly StorageKey[]): Promise<readonly (Json | undefined)[]> {
+    return this.#call(false, () => {
       for (const key of keys) assertParts(table, key, 'all');
       return this.#driver.getMany(table, keys);
     });
   }
 
-  async scan(table: StorageTable, scan: StorageScan): Promise<readonly StorageEntry[]> {
-    return this.#run(false, () => {
+  scan(table: StorageTable, scan: StorageScan): Promise<readonly StorageEntry[]> {
+    return this.#call(false, () => {
       const range = rangeOf(table, scan);
       return range ? this.#driver.scan(table, range) : [];
     });
   }
 
-  async put(table: StorageTable, key: StorageKey, value: Json): Promise<void> {
-    this.#run(true, () => this.#put(table, { key, value }));
+  put(table: StorageTable, key: StorageKey, value: Json): Promise<void> {
+    return this.#call(true, () => this.#put(table, key, value));
   }
 
-  async putMany(table: StorageTable, entries: readonly StorageEntry[]): Promise<void> {
-    this.#run(true, () => {
-      for (const entry of entries) this.#put(table, entry);
+  putMany(table: StorageTable, entries: readonly StorageEntry[]): Promise<void> {
+    return this.#call(true, () => {
+      for (const { key, value } of entries) this.#put(table, key, value);
     });
   }
 
-  async delete(table: StorageTable, key: StorageKey): Promise<void> {
-    this.#run(true, () => {
+  delete(table: StorageTable, key: StorageKey): Promise<void> {
+    return this.#call(true, () => {
       assertParts(table, key, 'all');
       this.#driver.delete(table, key);
     });
   }
 
-  async deleteAll(table: StorageTable, prefix: StorageKey): Promise<void> {
-    this.#run(true, () => {
+  deleteAll(table: StorageTable, prefix: StorageKey): Promise<void> {
+    return this.#call(true, () => {
       assertParts(table, prefix, 'most');
       this.#driver.deleteAll(table, prefix);
     });
   }
 
-  #put(table: StorageTable, { key, value }: StorageEntry): void {
+  #put(table: StorageTable, key: StorageKey, value: Json): void {
     assertParts(table, key, 'all');
     if (value === undefined)
       throw new TypeError(`The value of an entry of ${table} is undefined, which JSON has not.`);
     this.#driver.put(table, key, value);
   }
 
-  #run<Result>(writes: boolean, call: () => Result): Result {
+  /** There are many of these calls, and each answers at once: no async function waits for them. */
+  #call<Result>(writes: boolean, call: () => Result): Promise<Result> {
     if (this.#ended)
-      throw new TypeError('The storage transaction has ended. Await every call inside its work.');
-    this.assertSound();
+      return Promise.reject(
+        new TypeError('The storage transaction has ended. Await every call inside its work.'),
+      );
+    if (this.#fault) return Promise.reject(this.#fault.error);
     try {
       if (writes && !this.#mayWrite) throw new TypeError('A read transaction cannot write.');
-      return call();
+      return Promise.resolve(call());
     } catch (error) {
       this.#fault = { error };
-      throw error;
+      return Promise.reject(error);
     }
   }
 }
