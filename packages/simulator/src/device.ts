@@ -12,9 +12,9 @@ import type { ExchangeAnswer, ExchangeRequest, Mutation } from '@holdfast/core';
 import type { DeviceView } from './checker.ts';
 import { openStorage, type StorageMode, type StoragePoint } from './device-storage.ts';
 import { Disk, type DiskOp } from './disk.ts';
-import type { Aim } from './faults.ts';
 import type { Network } from './network.ts';
 import { Person } from './person.ts';
+import { createProcessFaults, type ProcessFaults } from './process-faults.ts';
 import { Reach } from './reach.ts';
 import { type Business, deviceSchemas, type SchemaVersion } from './schema.ts';
 import { Stillness } from './stillness.ts';
@@ -34,11 +34,6 @@ export interface DeviceDeps {
   rightOf: (key: string | undefined, scope: string, atMs: number) => 'write' | 'read' | 'none';
 }
 
-const processStates = {
-  reading: ['reading alone', 'reading in exchange'],
-  writing: ['writing alone', 'writing in exchange'],
-} as const;
-
 export class Device implements DeviceView {
   readonly name: string;
   readonly disk = new Disk();
@@ -57,7 +52,7 @@ export class Device implements DeviceView {
   schemaVersion: SchemaVersion = 2;
   readonly stillness: Stillness;
   readonly reach: Reach;
-  readonly #aim: Aim;
+  readonly #faults: ProcessFaults;
   readonly #deps: DeviceDeps;
   readonly #person: Person;
   #generation = 0;
@@ -77,7 +72,7 @@ export class Device implements DeviceView {
     const tell = (online: boolean): void => this.#replica?.setOnline(online);
     this.stillness = new Stillness(timeline);
     this.reach = new Reach({ timeline, network, device, tell });
-    this.#aim = world.faults.on(device);
+    this.#faults = createProcessFaults(world.faults.on(device));
     this.#person = new Person(deps.world, this, deps.scopes);
   }
 
@@ -98,7 +93,7 @@ export class Device implements DeviceView {
     this.stillness.reset();
     const hooks = {
       isAlive: () => generation === this.#generation,
-      point: (point: StoragePoint, mode: StorageMode) => this.#point({ point, mode, generation }),
+      point: (point: StoragePoint, mode: StorageMode) => this.#point(point, mode, generation),
       committed: (ops: readonly DiskOp[]) => this.#committed(ops),
     };
     try {
@@ -263,24 +258,13 @@ export class Device implements DeviceView {
     return 'push';
   }
 
-  #point(at: { point: StoragePoint; mode: StorageMode; generation: number }): void {
-    const { point, mode, generation } = at;
+  #point(point: StoragePoint, mode: StorageMode, generation: number): void {
     if (generation !== this.#generation) throw new StorageError('closed', 'The process is gone.');
-    const aim = this.#aim;
-    const state = processStates[mode === 'read' ? 'reading' : 'writing'][this.#exchanges > 0 ? 1 : 0];
-    if (aim.strikes('crash_device', state)) {
-      this.crash(false);
-      throw new StorageError('closed', 'The process died.');
-    }
-    if (aim.strikes('power_cut', state)) {
-      this.crash(true);
-      throw new StorageError('closed', 'The power went.');
-    }
-    if (point === 'after') return;
-    if (aim.strikes('disk_busy', point)) throw new StorageError('busy', 'Simulated: busy.');
-    if (aim.strikes('disk_failed', point)) throw new StorageError('failed', 'Simulated: failed.');
-    if (mode !== 'read' && point !== 'read' && aim.strikes('disk_full', point))
-      throw new StorageError('full', 'Simulated: full.');
+    const fault = this.#faults(point, mode, this.#exchanges > 0);
+    if (fault === undefined) return;
+    if (fault instanceof StorageError) throw fault;
+    this.crash(fault === 'power_cut');
+    throw new StorageError('closed', fault === 'power_cut' ? 'The power went.' : 'The process died.');
   }
 
   #committed(ops: readonly DiskOp[]): void {

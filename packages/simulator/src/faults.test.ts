@@ -2,7 +2,7 @@
 
 import { expect, test } from 'vitest';
 import type { Excerpt } from './excerpt.ts';
-import { createFaults, faultKinds } from './faults.ts';
+import { createFaults, faultKinds, type Gate } from './faults.ts';
 import { labelled } from './world.ts';
 
 function faultsOf(seed: number, excerpt: Excerpt = {}) {
@@ -51,6 +51,22 @@ test('what is left out moves nothing else: a fault, a device, a single strike', 
   expect(delays({ faults: new Set(['delay:d0:2', 'delay:d0:5', 'delay:d1:0']) })).toEqual([all[2], all[5]]);
   expect(delays({ faults: new Set(['delay:d1', 'portal']) })).toEqual([]);
   expect(delays({ faults: new Set() })).toEqual([]);
+});
+
+test('each of the kinds behind a gate strikes as it would alone, at this call or at the next', () => {
+  const both = faultsOf(seed).on('d0').gate('here', ['delay', 'portal']);
+  const alone = faultsOf(seed, { faults: new Set(['delay']) })
+    .on('d0')
+    .gate('here', ['delay', 'portal']);
+  const calls = (gate: Gate) =>
+    Array.from({ length: 2_000 }, () => gate(() => 'pull')).flatMap((kind, call) =>
+      kind === 'delay' ? [call] : [],
+    );
+  const [among, only] = [calls(both), calls(alone)];
+  expect(only.length).toBeGreaterThan(50);
+  expect(among.length).toBe(only.length);
+  for (const [at, call] of only.slice(0, 20).entries())
+    expect((among[at] ?? 0) - call).toBeLessThanOrEqual(3);
 });
 
 test('after the end none strikes', () => {

@@ -77,7 +77,12 @@ export interface Aim {
    * moves no other.
    */
   strikes(kind: FaultKind, state: string): boolean;
+  /** For calls that there are millions of: most cost one comparison. Strikes are told of `who.place`. */
+  gate(place: string, kinds: readonly FaultKind[]): Gate;
 }
+
+/** Which of several kinds strikes now; where two meet, the second strikes at the next call. `state` is asked only for one that does. */
+export type Gate = (state: (kind: FaultKind) => string) => FaultKind | undefined;
 
 /** Each kind is off with a third's chance, and milder or harsher than usual otherwise. */
 export function createFaults(options: {
@@ -97,21 +102,34 @@ export function createFaults(options: {
   const strikes: string[] = [];
   const struck = new Map<string, number>();
   let healed = false;
+  const passOf = (kind: FaultKind, who: string): (() => number) =>
+    createPass(rateOf[kind], stream(`fault ${kind} ${who}`));
+  const strikesNow = (strike: Strike, stateOf: () => string): boolean => {
+    if (healed || !hasStrike(excerpt, strike)) return false;
+    const state = stateOf();
+    const cell = `${strike.kind} ${state}`;
+    struck.set(cell, (struck.get(cell) ?? 0) + 1);
+    strikes.push(nameOf(strike));
+    told(strike, state);
+    return true;
+  };
   const createAim = (who: string): Aim => {
-    const kinds: Partial<Record<FaultKind, Strikes>> = {};
+    const gates: Partial<Record<FaultKind, () => Due | undefined>> = {};
     return {
       strikes(kind, state) {
-        if (healed || rateOf[kind] === 0) return false;
-        kinds[kind] ??= createStrikes(rateOf[kind], stream(`fault ${kind} ${who}`));
-        const n = kinds[kind].next();
-        if (n === undefined) return false;
-        const strike = { kind, who, n };
-        if (!hasStrike(excerpt, strike)) return false;
-        const cell = `${kind} ${state}`;
-        struck.set(cell, (struck.get(cell) ?? 0) + 1);
-        strikes.push(nameOf(strike));
-        told(strike, state);
-        return true;
+        gates[kind] ??= createGate([{ kind, pass: passOf(kind, who) }]);
+        const due = gates[kind]();
+        return due !== undefined && strikesNow({ kind, who, n: due.n }, () => state);
+      },
+      gate(place, kinds) {
+        const name = `${who}.${place}`;
+        const next = createGate(kinds.map((kind) => ({ kind, pass: passOf(kind, name) })));
+        return (state) => {
+          const due = next();
+          if (due === undefined) return undefined;
+          const { kind, n } = due;
+          return strikesNow({ kind, who: name, n }, () => state(kind)) ? kind : undefined;
+        };
       },
     };
   };
@@ -133,25 +151,31 @@ export function createFaults(options: {
   };
 }
 
-interface Strikes {
-  /** How many were taken before, when the next opportunity is taken. */
-  next(): number | undefined;
+/** How many opportunities pass before the next that is taken: there are millions, and few are. */
+function createPass(rate: number, stream: Stream): () => number {
+  if (rate === 0) return () => Number.POSITIVE_INFINITY;
+  return () => Math.floor(Math.log(1 - stream.fraction()) / Math.log(1 - rate));
 }
 
-/** One draw says how many opportunities pass before the next that is taken: there are millions, and few are. */
-function createStrikes(rate: number, stream: Stream): Strikes {
-  const pass = (): number => Math.floor(Math.log(1 - stream.fraction()) / Math.log(1 - rate));
-  let left = pass();
-  let taken = 0;
-  return {
-    next() {
-      if (left > 0) {
-        left -= 1;
-        return undefined;
-      }
-      left = pass();
-      taken += 1;
-      return taken - 1;
-    },
+/** A kind whose turn it is, and how often it was before. */
+interface Due {
+  kind: FaultKind;
+  n: number;
+}
+
+function createGate(gated: readonly { kind: FaultKind; pass: () => number }[]): () => Due | undefined {
+  const turns = gated.map(({ kind, pass }) => ({ kind, pass, at: pass(), taken: 0 }));
+  const soonestOf = (): number => Math.min(...turns.map(({ at }) => at));
+  let soonest = soonestOf();
+  let now = -1;
+  return () => {
+    now += 1;
+    if (now < soonest) return undefined;
+    const turn = turns.find(({ at }) => at <= now);
+    if (!turn) return undefined;
+    turn.at += 1 + turn.pass();
+    turn.taken += 1;
+    soonest = soonestOf();
+    return { kind: turn.kind, n: turn.taken - 1 };
   };
 }
