@@ -88,13 +88,14 @@ export async function ensureShadow(
 
 /**
  * Takes over the server's state of some records. Those that the outbox touches are only noted in `dirty`; the caller folds
- * them afresh with `recompute` when all else of its transaction is done.
+ * them afresh with `recompute` when all else of its transaction is done. `isFirst`: nothing of the server was visible before, so
+ * where there is no shadow there is nothing to be replaced.
  */
 export async function takeServerRecords(
   tx: StorageTransaction,
   deps: ScopeDeps,
   changed: readonly ChangedRecord[],
-  dirty: Set<string>,
+  { dirty, isFirst }: { dirty: Set<string>; isFirst: boolean },
 ): Promise<void> {
   // A record that stands twice among them counts as it stands last.
   const latest = [
@@ -102,8 +103,8 @@ export async function takeServerRecords(
   ];
   const keys = latest.map(({ collection, id }) => [deps.scope, collection, id]);
   const shadows = await tx.getMany('shadows', keys);
-  const stood = await tx.getMany('records', keys);
-  const tombstones = await tx.getMany('tombstones', keys);
+  const stood = isFirst ? [] : await tx.getMany('records', keys);
+  const tombstones = isFirst ? [] : await tx.getMany('tombstones', keys);
   const puts: Record<'records' | 'shadows' | 'tombstones', StorageEntry[]> = {
     records: [],
     shadows: [],

@@ -32,8 +32,8 @@ export interface SyncDriver {
 }
 
 /**
- * `turn`: one turn of the event loop, taken after each write. A driver that answers at once would otherwise keep a program that
- * writes in a loop from its timers, sockets and screen until the loop ends, and the sync would wait all the while.
+ * `turn`: one turn of the event loop, taken after each write and now and then within a long transaction. A driver that answers at
+ * once would otherwise keep a program from its timers, sockets and screen until its loop of writes, or a first sync, has ended.
  */
 export function createSyncStorage(driver: SyncDriver, turn?: () => Promise<void>): Storage {
   const turns = createTurns();
@@ -41,8 +41,9 @@ export function createSyncStorage(driver: SyncDriver, turn?: () => Promise<void>
   return {
     async transaction(mode, work) {
       if (closing !== undefined) throw new StorageError('closed', 'The storage was closed.');
-      if (mode === 'read') return turns.take('shared', () => read(driver, work));
-      const result = await turns.take('alone', () => write(driver, mode, work));
+      if (mode === 'read')
+        return turns.take('shared', () => read(new Unit(driver, { writes: false, turn }), work));
+      const result = await turns.take('alone', () => write({ driver, mode, turn }, work));
       await turn?.();
       return result;
     },
@@ -55,8 +56,7 @@ export function createSyncStorage(driver: SyncDriver, turn?: () => Promise<void>
 
 type Work<Result> = (transaction: StorageTransaction) => Promise<Result>;
 
-async function read<Result>(driver: SyncDriver, work: Work<Result>): Promise<Result> {
-  const unit = new Unit(driver, false);
+async function read<Result>(unit: Unit, work: Work<Result>): Promise<Result> {
   try {
     const result = await work(unit);
     unit.assertSound();
@@ -67,11 +67,14 @@ async function read<Result>(driver: SyncDriver, work: Work<Result>): Promise<Res
 }
 
 async function write<Result>(
-  driver: SyncDriver,
-  mode: 'write' | 'durable',
+  {
+    driver,
+    mode,
+    turn,
+  }: { driver: SyncDriver; mode: 'write' | 'durable'; turn: (() => Promise<void>) | undefined },
   work: Work<Result>,
 ): Promise<Result> {
-  const unit = new Unit(driver, true);
+  const unit = new Unit(driver, { writes: true, turn });
   driver.begin(mode);
   try {
     const result = await work(unit);
@@ -91,12 +94,16 @@ async function write<Result>(
 class Unit implements StorageTransaction {
   readonly #driver: SyncDriver;
   readonly #mayWrite: boolean;
+  readonly #turn: (() => Promise<void>) | undefined;
+  /** Entries that were read or written since the last turn. */
+  #entries = 0;
   #ended = false;
   #fault: { error: unknown } | undefined;
 
-  constructor(driver: SyncDriver, mayWrite: boolean) {
+  constructor(driver: SyncDriver, of: { writes: boolean; turn: (() => Promise<void>) | undefined }) {
     this.#driver = driver;
-    this.#mayWrite = mayWrite;
+    this.#mayWrite = of.writes;
+    this.#turn = of.turn;
   }
 
   end(): void {
@@ -118,6 +125,7 @@ class Unit implements StorageTransaction {
   getMany(table: StorageTable, keys: readonly StorageKey[]): Promise<readonly (Json | undefined)[]> {
     return this.#call(false, () => {
       for (const key of keys) assertParts(table, key, 'all');
+      this.#entries += keys.length;
       return this.#driver.getMany(table, keys);
     });
   }
@@ -125,7 +133,9 @@ class Unit implements StorageTransaction {
   scan(table: StorageTable, scan: StorageScan): Promise<readonly StorageEntry[]> {
     return this.#call(false, () => {
       const range = rangeOf(table, scan);
-      return range ? this.#driver.scan(table, range) : [];
+      const found = range ? this.#driver.scan(table, range) : [];
+      this.#entries += found.length;
+      return found;
     });
   }
 
@@ -136,6 +146,7 @@ class Unit implements StorageTransaction {
   putMany(table: StorageTable, entries: readonly StorageEntry[]): Promise<void> {
     return this.#call(true, () => {
       for (const { key, value } of entries) this.#put(table, key, value);
+      this.#entries += entries.length;
     });
   }
 
@@ -150,6 +161,8 @@ class Unit implements StorageTransaction {
     return this.#call(true, () => {
       assertParts(table, prefix, 'most');
       this.#driver.deleteAll(table, prefix);
+      // How many they were, the driver does not say.
+      this.#entries += entriesPerTurn;
     });
   }
 
@@ -169,10 +182,18 @@ class Unit implements StorageTransaction {
     if (this.#fault) return Promise.reject(this.#fault.error);
     try {
       if (writes && !this.#mayWrite) throw new TypeError('A read transaction cannot write.');
-      return Promise.resolve(call());
+      const result = call();
+      this.#entries += 1;
+      // Behind the call, so that calls take effect in the order in which they were made.
+      if (this.#turn === undefined || this.#entries < entriesPerTurn) return Promise.resolve(result);
+      this.#entries = 0;
+      return this.#turn().then(() => result);
     } catch (error) {
       this.#fault = { error };
       return Promise.reject(error);
     }
   }
 }
+
+/** Some 10 milliseconds of SQLite on a small machine. */
+const entriesPerTurn = 1_000;
