@@ -1,7 +1,7 @@
 // What is typed to see a part of a seed again, there and back.
 
 import { expect, test } from 'vitest';
-import { ExcerptError, type ExcerptFlags, flagsOf, readExcerpt } from './excerpt-flags.ts';
+import { checkExcerpt, ExcerptError, type ExcerptFlags, flagsOf, readExcerpt } from './excerpt-flags.ts';
 
 test('a shortened run is told in words that give it again', () => {
   const flags: ExcerptFlags = {
@@ -9,7 +9,7 @@ test('a shortened run is told in words that give it again', () => {
     devices: 'd0,d2',
     servers: 1,
     acts: 'd0:3,d0:5-9,d2:0',
-    faults: 'clock_wrong,crash_server:s0:2,lose_reply:d0,lose_reply:d2:9-10',
+    faults: 'clock_wrong,crash_device:d0.reading:0-1,crash_server:s0:2,lose_reply:d0,lose_reply:d2:9-10',
   };
   const words = Object.entries(flags).flatMap(([name, value]) => [`--${name}`, String(value)]);
   expect(flagsOf(readExcerpt(flags))).toEqual(words);
@@ -34,4 +34,13 @@ test.each<[ExcerptFlags, string]>([
 ])('%o is refused', (flags, message) => {
   expect(() => readExcerpt(flags)).toThrow(ExcerptError);
   expect(() => readExcerpt(flags)).toThrow(message);
+});
+
+test('what a seed does not have is refused', () => {
+  const seed = { devices: ['d0', 'd1'], servers: 2 };
+  const check = (flags: ExcerptFlags) => checkExcerpt(readExcerpt(flags), seed);
+  expect(() => check({ devices: 'd1', servers: 2, acts: 'none' })).not.toThrow();
+  expect(() => check({ devices: 'd0,d2' })).toThrow('no device d2: it has d0, d1');
+  expect(() => check({ devices: 'none' })).toThrow('One device at least');
+  expect(() => check({ servers: 3 })).toThrow('no 3 servers: it has 2');
 });

@@ -4,6 +4,7 @@
 
 import type { Excerpt } from './excerpt.ts';
 import { faultKinds } from './faults.ts';
+import type { Profile } from './profile.ts';
 
 export interface ExcerptFlags {
   until?: number;
@@ -22,6 +23,19 @@ export function readExcerpt({ until, devices, servers, acts, faults }: ExcerptFl
     ...(acts === undefined ? {} : { acts: new Set(itemsOf(acts).flatMap(readAct)) }),
     ...(faults === undefined ? {} : { faults: new Set(itemsOf(faults).flatMap(readFault)) }),
   };
+}
+
+/** Throws ExcerptError when the seed does not have what it names. */
+export function checkExcerpt(
+  { devices, servers = 1 }: Excerpt,
+  seed: Pick<Profile, 'devices' | 'servers'>,
+): void {
+  const missing = [...(devices ?? [])].find((name) => !seed.devices.includes(name));
+  if (missing !== undefined)
+    throw new ExcerptError(`This seed has no device ${missing}: it has ${seed.devices.join(', ')}.`);
+  if (devices?.size === 0) throw new ExcerptError('One device at least must be left.');
+  if (servers > seed.servers)
+    throw new ExcerptError(`This seed has no ${servers} servers: it has ${seed.servers}.`);
 }
 
 /** The words that give this excerpt again. */
@@ -62,7 +76,7 @@ function readAct(item: string): string[] {
 }
 
 function readFault(item: string): string[] {
-  const [, kind, who, from, to] = /^(\w+)(?::(\w+)(?::(\d{1,7})(?:-(\d{1,7}))?)?)?$/.exec(item) ?? [];
+  const [, kind, who, from, to] = /^(\w+)(?::([\w.]+)(?::(\d{1,7})(?:-(\d{1,7}))?)?)?$/.exec(item) ?? [];
   if (kind === undefined)
     throw new ExcerptError(
       `${quoted(item)} is no fault: faults are delay, delay:d0, delay:d0:3 or delay:d0:3-9.`,
@@ -70,7 +84,7 @@ function readFault(item: string): string[] {
   if (!faultKinds.some((known) => known === kind))
     throw new ExcerptError(`There is no fault ${quoted(kind)}. There are: ${faultKinds.join(', ')}.`);
   if (who === undefined) return [kind];
-  if (!/^([ds]\d|servers)$/.test(who))
+  if (!/^([ds]\d|servers)(\.\w+)?$/.test(who))
     throw new ExcerptError(
       `${quoted(item)}: a fault strikes a device (d0), a server (s0) or all servers (servers).`,
     );

@@ -18,24 +18,24 @@ export function hasAct({ acts }: Excerpt, act: string): boolean {
   return !acts || acts.has(act);
 }
 
-export function hasFault({ faults }: Excerpt, kind: string): boolean {
-  if (!faults || faults.has(kind)) return true;
-  for (const name of faults) if (name.startsWith(`${kind}:`)) return true;
-  return false;
-}
-
 export function hasStrike({ faults }: Excerpt, strike: Strike): boolean {
   if (!faults) return true;
   const { kind, who } = strike;
-  return faults.has(kind) || faults.has(`${kind}:${who}`) || faults.has(nameOf(strike));
+  const names = [kind, `${kind}:${machineOf(strike)}`, `${kind}:${who}`, nameOf(strike)];
+  return names.some((name) => faults.has(name));
 }
 
 /** One strike of a fault. */
 export interface Strike {
   kind: string;
+  /** A device, a server or all servers; of some faults with a place in it: `d0.reading`. */
   who: string;
   /** How often the kind has struck there before. */
   n: number;
+}
+
+export function machineOf({ who }: Pick<Strike, 'who'>): string {
+  return who.split('.')[0] ?? who;
 }
 
 export function nameOf({ kind, who, n }: Strike): string {

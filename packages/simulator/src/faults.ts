@@ -1,6 +1,6 @@
 // The faults there are, which of them a seed switches on, and how often each then strikes.
 
-import { type Excerpt, hasFault, hasStrike, nameOf, type Strike } from './excerpt.ts';
+import { type Excerpt, hasStrike, nameOf, type Strike } from './excerpt.ts';
 import type { Stream } from './random.ts';
 
 /** Kind → the probability with which it strikes where it could, when it is on. */
@@ -95,7 +95,7 @@ export function createFaults(options: {
   const drawn = faultKinds.map((kind) => {
     const on = profile.chance(0.65);
     const factor = 0.3 + profile.fraction() * 1.4;
-    return [kind, on && hasFault(excerpt, kind) ? rates[kind] * factor : 0] as const;
+    return [kind, on ? rates[kind] * factor : 0] as const;
   });
   const rateOf = Object.fromEntries(drawn) as Record<FaultKind, number>;
   const aims = new Map<string, Aim>();

@@ -3,12 +3,13 @@
 import { createCheckers } from './checkers/create-checkers.ts';
 import type { Device } from './device.ts';
 import { type Drain, runSteps } from './drain.ts';
-import type { Excerpt } from './excerpt.ts';
+import { type Excerpt, machineOf, nameOf } from './excerpt.ts';
 import { createFaults } from './faults.ts';
 import { createFleet, type Fleet } from './fleet.ts';
 import { History } from './history.ts';
 import { createMarks } from './marks.ts';
 import { noOperations, type Operations } from './operations.ts';
+import { createPace } from './pace.ts';
 import { drawProfile, type Profile, type StoreKind } from './profile.ts';
 import { Timeline } from './timeline.ts';
 import { numberOf, Trace, textOf } from './trace.ts';
@@ -82,21 +83,26 @@ export async function runSeed(options: RunOptions): Promise<RunResult> {
   };
 }
 
+/** What the world of a seed is like. */
+export function profileOf({ seed, store, excerpt = {} }: RunOptions): Profile {
+  return drawProfile(labelled(seed)('profile'), { store, excerpt });
+}
+
 function createWorld(options: RunOptions): World {
   const stream = labelled(options.seed);
-  const { store, excerpt = {} } = options;
-  const profile = drawProfile(stream('profile'), { store, excerpt });
+  const { excerpt = {} } = options;
+  const profile = profileOf(options);
   const timeline = new Timeline(stream('ties'));
   const trace = new Trace(options.lines ?? 0);
   const history = new History();
   const faults = createFaults({
     stream,
     excerpt,
-    told: ({ kind, who, n }, state) =>
+    told: (strike, state) =>
       trace.note(
         timeline.nowMs,
-        [6, numberOf(kind), numberOf(who), n],
-        () => `${who} meets ${kind} (${state})  [fault ${kind}:${who}:${n}]`,
+        [6, numberOf(strike.kind), numberOf(strike.who), strike.n],
+        () => `${machineOf(strike)} meets ${strike.kind} (${state})  [fault ${nameOf(strike)}]`,
       ),
   });
   const marks = createMarks(history, profile.serverLimits);
@@ -142,7 +148,8 @@ async function play(world: World, fleet: Fleet, { drain, actOneOnly }: RunOption
       (error: unknown) => world.fail('fault', `The world could not begin: ${textOf(error)}`),
     );
   });
-  await runSteps(() => guarded(world, () => timeline.step(profile.faultyMs)), drain);
+  const step = stepsOf(world);
+  await runSteps(() => step(profile.faultyMs), drain);
   if (!world.failure && !started) world.fail('fault', 'The world did not begin.');
   if (world.failure || actOneOnly) return;
   timeline.nowMs = profile.faultyMs;
@@ -157,22 +164,28 @@ async function play(world: World, fleet: Fleet, { drain, actOneOnly }: RunOption
       lookMs = timeline.nowMs + 1_000;
       if (rest.length === 0) return false;
     }
-    return guarded(world, () => timeline.step(endMs));
+    return step(endMs);
   }, drain);
   if (world.failure) return;
   if (rest.length > 0) world.fail('settles', `120 s after the last fault: ${rest.join('; ')}`);
   else finish(world, fleet.devices);
 }
 
-/** A checker that throws is a failure as well. */
-function guarded(world: World, step: () => boolean): boolean {
-  if (world.failure) return false;
-  try {
-    return step();
-  } catch (error) {
-    world.fail('fault', textOf(error));
-    return false;
-  }
+/** Each takes the next event, up to a time. A checker that throws is a failure as well, and so is a world without an end. */
+function stepsOf(world: World): (untilMs: number) => boolean {
+  const { timeline } = world;
+  const pace = createPace();
+  return (untilMs) => {
+    const endless = pace(timeline.nowMs);
+    if (endless) world.fail(endless.invariant, endless.message);
+    if (world.failure) return false;
+    try {
+      return timeline.step(untilMs);
+    } catch (error) {
+      world.fail('fault', textOf(error));
+      return false;
+    }
+  };
 }
 
 function finish(world: World, devices: readonly Device[]): void {

@@ -5,16 +5,21 @@ import type { StoreKind } from './profile.ts';
 import { type RunResult, runSeed } from './run.ts';
 import type { Failure } from './world.ts';
 
-export interface SeriesOptions {
+export interface Series {
   first: number;
   /** The next seed is this much higher. */
   step: number;
   /** At most so many seeds. */
   count: number;
-  store?: StoreKind | undefined;
+  store?: StoreKind;
+  stopAtFailure: boolean;
+}
+
+export interface SeriesEvents {
   /** Whether to begin another seed. */
   goesOn: () => boolean;
-  stopAtFailure: boolean;
+  begun(seed: number): void;
+  ended(seed: number, result: SeriesResult): void;
 }
 
 export interface SeriesResult {
@@ -25,35 +30,37 @@ export interface SeriesResult {
   struck: Record<string, number>;
   /** State of the product → how often it was met. */
   met: Record<string, number>;
-  failures: (Failure & { seed: number })[];
+  failures: SeedFailure[];
+}
+
+export interface SeedFailure extends Failure {
+  seed: number;
 }
 
 export function noSeries(): SeriesResult {
   return { seeds: 0, operations: noOperations(), virtualMs: 0, struck: {}, met: {}, failures: [] };
 }
 
-export async function runSeries(options: SeriesOptions): Promise<SeriesResult> {
-  const { first, step, count, store, goesOn, stopAtFailure } = options;
-  const total = noSeries();
-  for (let n = 0; n < count && goesOn(); n += 1) {
+export async function runSeries(series: Series, events: SeriesEvents): Promise<void> {
+  const { first, step, count, store, stopAtFailure } = series;
+  for (let n = 0; n < count && events.goesOn(); n += 1) {
     const seed = first + n * step;
-    const result = await runSeed({ seed, store });
-    addRun(total, result);
-    if (result.failure && stopAtFailure) break;
+    events.begun(seed);
+    const run = await runSeed({ seed, store });
+    events.ended(seed, resultOf(run));
+    if (run.failure && stopAtFailure) break;
   }
-  return total;
 }
 
-function addRun(total: SeriesResult, run: RunResult): void {
-  const { seed, operations, virtualMs, struck, met, failure } = run;
-  addSeries(total, {
+function resultOf({ seed, operations, virtualMs, struck, met, failure }: RunResult): SeriesResult {
+  return {
     seeds: 1,
     operations,
     virtualMs,
     struck: Object.fromEntries(struck),
     met: Object.fromEntries(met),
     failures: failure ? [{ seed, ...failure }] : [],
-  });
+  };
 }
 
 export function addSeries(total: SeriesResult, more: SeriesResult): void {

@@ -4,9 +4,9 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { createStream } from './random.ts';
-import { shrunkText } from './report.ts';
 import { type RunOptions, runSeed } from './run.ts';
 import { shrink } from './shrink.ts';
+import { storyOf } from './story.ts';
 import { Timeline } from './timeline.ts';
 
 const freshMs = 12_000;
@@ -19,7 +19,7 @@ async function complaintOf(options: RunOptions): Promise<string> {
   const result = await runSeed(options);
   if (!result.failure) return '';
   const shrunk = await shrink(options, { runsMax: 100, goesOn: () => true });
-  return shrunk ? shrunkText(shrunk) : 'It failed, and then it did not.';
+  return shrunk ? storyOf(shrunk).text : 'It failed, and then it did not.';
 }
 
 describe('no seed breaks a promise', () => {

@@ -1,27 +1,82 @@
-// A process that runs a series of seeds, given as one JSON argument, and prints what they came to as one line of JSON.
+// A process that runs seeds, given as one JSON argument: a series of them, one that is shortened, or an excerpt of one. It says
+// what it does in lines of JSON, so that whoever started it knows what was under way when it dies.
 
-import { runSeries, type SeriesOptions, type SeriesResult } from './series.ts';
+import { realMs } from './clock.ts';
+import { type ExcerptFlags, readExcerpt } from './excerpt-flags.ts';
+import type { StoreKind } from './profile.ts';
+import { runSeed } from './run.ts';
+import { runSeries, type Series, type SeriesResult } from './series.ts';
+import { shrink } from './shrink.ts';
+import { type Story, storyOf } from './story.ts';
 
-export interface WorkerTask extends Pick<SeriesOptions, 'first' | 'step' | 'count' | 'stopAtFailure'> {
-  store?: SeriesOptions['store'];
-  /** Begins no seed after so many minutes of real time. */
-  minutes: number;
-}
+export type WorkerTask =
+  | ({ type: 'series' } & Series)
+  | { type: 'shrink'; seed: number; store?: StoreKind; runsMax: number; msMax: number }
+  | { type: 'replay'; seed: number; store?: StoreKind; flags: ExcerptFlags };
 
-export interface WorkerResult extends SeriesResult {
-  /** What the process took of its core, from its start on. */
-  cpuMs: number;
-}
+export type WorkerMessage =
+  | { type: 'begun'; seed: number }
+  /** `cpuMs`: what the process took of its core so far, from its start on. */
+  | { type: 'ended'; result: SeriesResult; cpuMs: number }
+  | { type: 'tried'; runs: number }
+  | { type: 'story'; story: Story | null };
 
-// The traces of errors that are met by design cost more than the errors. Whoever tells a failure runs its seed once more.
-Error.stackTraceLimit = 0;
-const task = JSON.parse(process.argv[2] ?? '{}') as WorkerTask;
 const stop = new AbortController();
-// The one real timer: how long to go on is the user's wish, and no part of the simulated world.
-const over = AbortSignal.any([stop.signal, AbortSignal.timeout(task.minutes * 60_000)]);
 process.on('SIGTERM', () => stop.abort());
-const result = await runSeries({ ...task, goesOn: () => !over.aborted });
-const { user, system } = process.cpuUsage();
-const cpuMs = Math.round((user + system) / 1_000);
-process.stdout.write(`${JSON.stringify({ ...result, cpuMs } satisfies WorkerResult)}\n`);
+// Whoever started it has gone.
+process.stdout.on('error', () => process.exit(1));
+await work(JSON.parse(process.argv[2] ?? '{}') as WorkerTask);
 process.exit(0);
+
+async function work(task: WorkerTask): Promise<void> {
+  switch (task.type) {
+    case 'series':
+      // The traces of errors that are met by design cost more than the errors. Whoever tells a failure runs its seed once more.
+      Error.stackTraceLimit = 0;
+      return runSeries(task, {
+        goesOn: () => !stop.signal.aborted,
+        begun: (seed) => say({ type: 'begun', seed }),
+        ended: (_, result) => say({ type: 'ended', result, cpuMs: cpuMs() }),
+      });
+    case 'shrink':
+      return say({ type: 'story', story: await shortened(task) });
+    case 'replay': {
+      const { flags, ...seed } = task;
+      const excerpt = readExcerpt(flags);
+      const result = await runSeed({ ...seed, excerpt, lines: Number.POSITIVE_INFINITY });
+      return say({ type: 'story', story: storyOf({ result, excerpt }) });
+    }
+  }
+}
+
+async function shortened({
+  seed,
+  store,
+  runsMax,
+  msMax,
+}: WorkerTask & { type: 'shrink' }): Promise<Story | null> {
+  const endMs = realMs() + msMax;
+  let runs = 0;
+  const shrunk = await shrink(
+    { seed, store },
+    {
+      runsMax,
+      goesOn() {
+        runs += 1;
+        say({ type: 'tried', runs });
+        return realMs() < endMs && !stop.signal.aborted;
+      },
+    },
+  );
+  return shrunk ? storyOf(shrunk) : null;
+}
+
+function cpuMs(): number {
+  const { user, system } = process.cpuUsage();
+  return Math.round((user + system) / 1_000);
+}
+
+/** Written before the next step, also when that never ends: pipes are synchronous on all but Windows. */
+function say(message: WorkerMessage): void {
+  process.stdout.write(`${JSON.stringify(message)}\n`);
+}

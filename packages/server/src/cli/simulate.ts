@@ -3,128 +3,166 @@
 
 import { spawn } from 'node:child_process';
 import { availableParallelism } from 'node:os';
+import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { systemClock } from '../clock.ts';
 import { type AddCommand, answer, type CommandContext, describeCommand, readWhole } from './command.ts';
 import { CommandError } from './failure.ts';
-import { exitCodes, facts, numberText } from './terminal.ts';
+import { jsonOf, type Result, summaryOf } from './simulate-result.ts';
+import { countText, exitCodes, numberText } from './terminal.ts';
 
-interface Flags {
+interface Flags extends ExcerptFlags {
   seed?: number;
   seeds?: number;
   minutes?: number;
   store?: string;
+  complete?: boolean;
   json?: boolean;
 }
 
-/** What the simulator prints. */
-interface Result {
-  seeds: number;
-  /** By kind. */
-  operations: Record<string, number>;
-  /** Of all processes together. */
-  cpuMs: number;
-  virtualMs: number;
-  struck: Record<string, number>;
-  failures: readonly { seed: number; invariant: string; message: string }[];
-  coverage: readonly { kind: string; state: string; struck: number }[];
-  story: string;
+/** What of one seed is played. */
+interface ExcerptFlags {
+  until?: number;
+  devices?: string;
+  servers?: number;
+  acts?: string;
+  faults?: string;
 }
+
+type Message =
+  | { type: 'progress'; seeds: number; operations: number; failures: number; shortening: number | null }
+  | { type: 'refused'; message: string }
+  | { type: 'result'; result: Result };
+
+const seedMax = 4_294_967_295;
 
 export const addSimulate: AddCommand = (program, context) => {
   describeCommand(program, {
     usage: 'simulate',
     summary: 'let a simulated fleet try to break every promise',
     description:
-      'Runs the real replica and the real engine under a virtual clock, with a network, disks and processes that fail as a seed says. The same seed is the same history.',
+      'Runs the real replica and the real engine under a virtual clock, with a network, disks and processes that fail as a seed says. The same seed is the same history. The first failure is shortened, told step by step, and ends with the command that plays just those steps again.',
     examples: [
       'holdfast simulate --minutes 1',
-      'holdfast simulate --seed 42 --seeds 1  # one seed; a failure is told step by step',
+      'holdfast simulate --seed 42 --seeds 1  # one seed',
+      'holdfast simulate --seed 42 --until 7163 --devices d0,d2 --acts d0:3,d2:5-9 --faults delay,lose_reply:d0:2  # a part of it',
       'holdfast simulate --minutes 10 --store sqlite --json',
     ],
   })
-    .option('--seed <n>', 'the first seed (default: 1)', readWhole({ min: 0, max: 4_294_967_295 }))
+    .option('--seed <n>', 'the first seed (default: 1)', readWhole({ min: 0, max: seedMax }))
     .option('--seeds <n>', 'how many seeds at most', readWhole({ min: 1, max: 1_000_000_000 }))
-    .option('--minutes <n>', 'begin no seed after so many (default: 1)', readWhole({ min: 1, max: 100_000 }))
-    .option('--store <kind>', 'memory or sqlite (default: as each seed says)')
+    .option(
+      '--minutes <n>',
+      'begin no seed after so many (default: 1, without --seeds)',
+      readWhole({ min: 1, max: 30_000 }),
+    )
+    .option('--store <kind>', 'memory, sqlite or file (default: as each seed says)')
+    .option('--complete', 'fail when a fault or a state was never met, also in a short run')
+    .option(
+      '--until <ms>',
+      'of one seed: end the faults so early, in virtual milliseconds',
+      readWhole({ min: 0, max: 10_000_000 }),
+    )
+    .option('--devices <names>', 'of one seed: these devices alone, such as d0,d2')
+    .option('--servers <n>', 'of one seed: no more servers', readWhole({ min: 1, max: 100 }))
+    .option('--acts <names>', 'of one seed: these acts of people alone, such as d0:3,d2:5-9, or none')
+    .option(
+      '--faults <names>',
+      'of one seed: these faults alone, such as delay,lose_reply:d0,crash_server:s0:2, or none',
+    )
     .option('--json', 'answer with one JSON value on standard output')
     .action((flags: Flags) => simulate(context, flags));
 };
 
 async function simulate(context: CommandContext, flags: Flags): Promise<void> {
-  const { seed = 1, seeds = 1_000_000_000, minutes = 1, store } = flags;
-  if (store !== undefined && store !== 'memory' && store !== 'sqlite') {
-    throw new CommandError('usage', {
-      message: `There is no store ${store}.`,
-      help: 'Say memory or sqlite.',
-      exit: exitCodes.usage,
-    });
-  }
+  const task = taskOf(flags);
+  const { terminal } = context;
   const beginMs = systemClock.monoMs();
-  const result = await runSimulator({
-    seed,
-    seeds,
-    minutes,
+  const result = await runSimulator(task, {
+    interrupt: terminal.catchInterrupt(),
+    progress: (message) => {
+      if (!flags.json) terminal.progress(progressText(message));
+    },
+  });
+  terminal.progress('');
+  const run = { firstSeed: task.seed, ms: systemClock.monoMs() - beginMs };
+  const { failures, completeness, interrupted } = result;
+  if (failures.length > 0 || (completeness.required && completeness.unmet.length > 0))
+    context.exit = exitCodes.failed;
+  else if (interrupted) context.exit = exitCodes.interrupted;
+  answer(context, flags, { json: jsonOf(result, run), text: summaryOf(result, run) });
+}
+
+function taskOf({ seed, seeds, minutes, store, complete, ...rest }: Flags) {
+  if (store !== undefined && !['memory', 'sqlite', 'file'].includes(store))
+    throw wrong(`There is no store ${store}.`, 'Say memory, sqlite or file.');
+  const { json: _, ...excerpt } = rest;
+  const isPart = Object.keys(excerpt).length > 0;
+  if (isPart && seed === undefined)
+    throw wrong(`--${Object.keys(excerpt)[0]} is about one seed.`, 'Name it with --seed.');
+  if (isPart && ((seeds ?? 1) > 1 || minutes !== undefined || complete))
+    throw wrong(
+      `--${Object.keys(excerpt)[0]} is about one seed, which is played once.`,
+      'Leave out --seeds, --minutes and --complete.',
+    );
+  const first = seed ?? 1;
+  return {
+    seed: first,
+    seeds: Math.min(isPart ? 1 : (seeds ?? seedMax), seedMax + 1 - first),
+    minutes: minutes ?? (seeds === undefined && !isPart ? 1 : null),
     processes: availableParallelism(),
-    ...(store ? { store } : {}),
-  });
-  const ms = systemClock.monoMs() - beginMs;
-  const { story, operations: operationsByKind, cpuMs, ...rest } = result;
-  const operations = sumOf(operationsByKind);
-  const speed: Speed = {
-    operations,
-    operationsPerMinute: Math.round((operations / ms) * 60_000),
-    operationsPerCpuMinute: Math.round((operations / cpuMs) * 60_000),
+    complete: complete === true,
+    ...(store === undefined ? {} : { store }),
+    ...(isPart ? { excerpt } : {}),
   };
-  if (result.failures.length > 0) context.exit = exitCodes.failed;
-  const seconds = { seconds: Math.round(ms / 1_000), cpuSeconds: Math.round(cpuMs / 1_000) };
-  answer(context, flags, {
-    json: { firstSeed: seed, ...seconds, ...speed, operationsByKind, ...rest },
-    text: [summary(result, { seed, speed }), ...(story ? ['', story] : [])].join('\n'),
+}
+
+function progressText({ seeds, operations, failures, shortening }: Message & { type: 'progress' }): string {
+  if (shortening !== null) return `shortening the first failure: ${countText(shortening, 'run')}`;
+  return `${countText(seeds, 'seed')}, ${numberText(operations)} operations, ${countText(failures, 'failure')}`;
+}
+
+function interrupted(): CommandError {
+  return new CommandError('interrupted', {
+    message: 'It was interrupted before the first seed.',
+    help: '',
+    exit: exitCodes.interrupted,
   });
 }
 
-interface Speed {
-  operations: number;
-  /** Of real time, on all cores. */
-  operationsPerMinute: number;
-  /** Of one core's time, which other work on the machine does not change. */
-  operationsPerCpuMinute: number;
+function wrong(message: string, help: string): CommandError {
+  return new CommandError('usage', { message, help, exit: exitCodes.usage });
 }
 
-function summary(result: Result, run: { seed: number; speed: Speed }): string {
-  const { operations, operationsPerMinute, operationsPerCpuMinute } = run.speed;
-  const struck = sumOf(result.struck);
-  const missing = result.coverage.filter((cell) => cell.struck === 0);
-  return facts([
-    ['seeds', `${numberText(result.seeds)} from ${run.seed}`],
-    ['operations', `${numberText(operations)}, ${numberText(operationsPerMinute)} a minute`],
-    ['per core', `${numberText(operationsPerCpuMinute)} a minute of its time`],
-    ['virtual time', `${(result.virtualMs / 3_600_000).toFixed(1)} hours`],
-    ['faults', numberText(struck)],
-    ['never met', missing.map(({ kind, state }) => `${kind} (${state})`).join(', ') || 'nothing'],
-    ['failures', result.failures.map(({ seed, invariant }) => `${seed}: ${invariant}`).join(', ') || 'none'],
-  ]);
-}
-
-function sumOf(counts: Record<string, number>): number {
-  return Object.values(counts).reduce((sum, count) => sum + count, 0);
-}
-
-function runSimulator(task: object): Promise<Result> {
+/** Asked to stop, it answers with what it has. */
+function runSimulator(
+  task: object,
+  {
+    interrupt,
+    progress,
+  }: { interrupt: AbortSignal; progress(message: Message & { type: 'progress' }): void },
+): Promise<Result> {
   return new Promise((resolve, reject) => {
     const file = fileURLToPath(import.meta.resolve('@holdfast/simulator/main'));
     const child = spawn(process.execPath, [file, JSON.stringify(task)], {
       stdio: ['ignore', 'pipe', 'inherit'],
+      // Ctrl-C would reach it as well: what it means is said here.
+      detached: true,
     });
-    let text = '';
-    child.stdout.setEncoding('utf8').on('data', (part: string) => {
-      text += part;
+    const stop = (): void => void child.kill('SIGTERM');
+    if (interrupt.aborted) stop();
+    interrupt.addEventListener('abort', stop);
+    createInterface({ input: child.stdout }).on('line', (line) => {
+      const message = JSON.parse(line) as Message;
+      if (message.type === 'progress') progress(message);
+      else if (message.type === 'result') resolve(message.result);
+      else reject(wrong(message.message, 'See holdfast simulate --help.'));
     });
     child.on('error', reject);
-    child.on('close', (code) => {
-      if (code === 0) resolve(JSON.parse(text) as Result);
-      else reject(new Error(`The simulator ended with ${code}.`));
+    child.on('close', (code, signal) => {
+      interrupt.removeEventListener('abort', stop);
+      if (interrupt.aborted) reject(interrupted());
+      else reject(new Error(`The simulator ended with ${signal ?? code}, and without a result.`));
     });
   });
 }

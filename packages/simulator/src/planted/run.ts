@@ -2,9 +2,10 @@
 //
 //   node packages/simulator/src/planted/run.ts [seeds at most] [name of one bug]
 
-import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
-import type { SeriesResult } from '../series.ts';
+import { pathToFileURL } from 'node:url';
+import { runLane } from '../lane.ts';
+import { addSeries, noSeries } from '../series.ts';
 import { plantedBugs } from './bugs.ts';
 import { copySources } from './copy.ts';
 
@@ -14,9 +15,16 @@ let missed = 0;
 try {
   for (const bug of plantedBugs.filter(({ name }) => only === undefined || name === only)) {
     copy.plant(bug);
-    const task = { first: 1, step: 1, count: Number(seedsMax), stopAtFailure: true, minutes: 10 };
-    const text = execFileSync(process.execPath, [copy.worker, JSON.stringify(task)], { encoding: 'utf8' });
-    const { seeds, failures } = JSON.parse(text) as SeriesResult;
+    const total = noSeries();
+    await runLane(
+      { first: 1, step: 1, count: Number(seedsMax), stopAtFailure: true },
+      {
+        stop: new AbortController().signal,
+        worker: pathToFileURL(copy.worker),
+        ended: (result) => addSeries(total, result),
+      },
+    );
+    const { seeds, failures } = total;
     const [failure] = failures;
     if (!failure) missed += 1;
     const caught = failure ? `${seeds} | ${failure.invariant}` : `not in ${seeds} | `;

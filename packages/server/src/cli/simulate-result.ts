@@ -1,0 +1,128 @@
+// What a simulation came to, for people and for programs.
+
+import { countText, facts, numberText } from './terminal.ts';
+
+/** What the simulator prints. */
+export interface Result {
+  seeds: number;
+  /** By kind. */
+  operations: Record<string, number>;
+  /** Of all processes together. */
+  cpuMs: number;
+  virtualMs: number;
+  struck: Record<string, number>;
+  met: Record<string, number>;
+  failures: readonly SeedFailure[];
+  coverage: readonly { kind: string; state: string; struck: number }[];
+  completeness: { unmet: readonly Pair[]; seedsMin: number; required: boolean };
+  story: Story | null;
+  interrupted: boolean;
+  failuresMax: number | null;
+}
+
+interface SeedFailure {
+  seed: number;
+  invariant: string;
+  message: string;
+  atMs: number;
+}
+
+interface Pair {
+  kind: string;
+  state: string;
+}
+
+interface Story {
+  text: string;
+}
+
+/** A run of the command: its first seed, and how long it took. */
+export interface Run {
+  firstSeed: number;
+  ms: number;
+}
+
+export function jsonOf(result: Result, { firstSeed, ms }: Run): object {
+  const { operations: operationsByKind, cpuMs, completeness, story, ...rest } = result;
+  const { text: _, ...shortened } = story ?? { text: '' };
+  return {
+    firstSeed,
+    seconds: Math.round(ms / 1_000),
+    cpuSeconds: Math.round(cpuMs / 1_000),
+    ...speedOf(result, ms),
+    operationsByKind,
+    ...rest,
+    ...completeness,
+    story: story ? shortened : null,
+  };
+}
+
+export function summaryOf(result: Result, run: Run): string {
+  const { seeds, virtualMs, struck, failures, completeness, story } = result;
+  // An excerpt of one seed is told, and not counted.
+  if (story && seeds === 1 && result.coverage.length === 0) return story.text;
+  const { operations, operationsPerMinute, operationsPerCpuMinute } = speedOf(result, run.ms);
+  const { unmet, seedsMin, required } = completeness;
+  return [
+    facts([
+      ['seeds', `${numberText(seeds)} from ${run.firstSeed}`],
+      ['operations', `${numberText(operations)}, ${numberText(operationsPerMinute)} a minute`],
+      ['per core', `${numberText(operationsPerCpuMinute)} a minute of its time`],
+      ['virtual time', `${(virtualMs / 3_600_000).toFixed(1)} hours`],
+      ['faults', numberText(sumOf(struck))],
+      ['never met', unmetText(result)],
+      ['failures', failures.map(({ seed, invariant }) => `${seed}: ${invariant}`).join(', ') || 'none'],
+    ]),
+    ...endings(result),
+    ...(unmet.length > 0 && required
+      ? [
+          `A run of ${numberText(seeds)} seeds must have met every fault and state; from ${numberText(seedsMin)} seeds on, each must.`,
+        ]
+      : []),
+    ...(failures.length > 0 && !story
+      ? failures
+          .slice(0, 1)
+          .map(
+            ({ seed, message }) =>
+              `Seed ${seed}: ${message}\nAgain: npx holdfast simulate --seed ${seed} --seeds 1`,
+          )
+      : []),
+    ...(story ? ['', story.text] : []),
+  ].join('\n');
+}
+
+const unmetShown = 12;
+
+function unmetText({ coverage, completeness: { unmet, required } }: Result): string {
+  if (unmet.length === 0) return 'nothing';
+  const shown = unmet.slice(0, required ? unmet.length : unmetShown);
+  const names = shown.map(({ kind, state }) => `${kind} (${state})`).join(', ');
+  const left = unmet.length - shown.length;
+  return `${unmet.length} of ${coverage.length}: ${names}${left > 0 ? ` and ${left} more` : ''}`;
+}
+
+function endings({ interrupted, failuresMax }: Result): string[] {
+  if (failuresMax !== null) return [`It ended early, with ${countText(failuresMax, 'failure')}.`];
+  return interrupted ? ['It was interrupted; this is what it had done.'] : [];
+}
+
+interface Speed {
+  operations: number;
+  /** Of real time, on all cores. */
+  operationsPerMinute: number;
+  /** Of one core's time, which other work on the machine does not change. */
+  operationsPerCpuMinute: number;
+}
+
+function speedOf({ operations: byKind, cpuMs }: Result, ms: number): Speed {
+  const operations = sumOf(byKind);
+  return {
+    operations,
+    operationsPerMinute: Math.round((operations / Math.max(1, ms)) * 60_000),
+    operationsPerCpuMinute: Math.round((operations / Math.max(1, cpuMs)) * 60_000),
+  };
+}
+
+function sumOf(counts: Record<string, number>): number {
+  return Object.values(counts).reduce((sum, count) => sum + count, 0);
+}
