@@ -1,6 +1,6 @@
 // The sync loop of one scope, as a pure function: state and event in, new state and effects out. runner.ts performs them.
 //
-//              sync · write · wake · online · leads                       nothing left to do
+//              sync · write · wake · poke · online · leads                nothing left to do
 //     idle ───────────────────────────────────────▶ preparing ─────────────────────────────▶ idle
 //                                                    │     ▲
 //                                           prepared │     │ applied: prepare what is next
@@ -8,11 +8,14 @@
 //                                              exchanging ─┼─ answer ─▶ applying
 //                                                    │     │
 //            413, 400, stale_batch, bad_checkpoint ──┼─────┴─ mended ◀─ mending
-//            unreachable, foreign, 429, 5xx ─────────┼──▶ backoff ── wake · online · sync ─▶ preparing
+//            unreachable, foreign, 429, 5xx ─────────┼──▶ backoff ── wake · online · live · sync ─▶ preparing
 //            401, 403, schema_unknown ───────────────┼──▶ paused  ── credentials · sync ───▶ preparing
 //            rolled_back ───────────── mending ──────┴──▶ stopped ── sync ─────────────────▶ preparing
 //
 //     A storage that fails leads to backoff from everywhere; `close` ends the loop from everywhere.
+//
+// A poke while something is under way is one more pull behind it. Beside the loop, pages that the server sends unasked are applied as
+// they come (follow.ts); `live` says whether it does, and then the loop asks by itself ten times as seldom.
 //
 // One exchange is in flight at a time. It carries a batch when one is due, and always asks for the next page, so a download
 // never waits for an upload: after a batch that failed, the next exchange goes without one, and the one after with a
@@ -28,7 +31,7 @@ import {
   type CycleStep,
   noTally,
 } from './cycle/state.ts';
-import { backOff, finish, halt, mend, prepare, rest, stay } from './cycle/steps.ts';
+import { backOff, finish, halt, mend, poll, prepare, rest, stay } from './cycle/steps.ts';
 import type { Blocked } from './refusal.ts';
 
 export function stepCycle(state: CycleState, event: CycleEvent, options: CycleOptions): CycleStep {
@@ -40,6 +43,10 @@ export function stepCycle(state: CycleState, event: CycleEvent, options: CycleOp
       return isBusy(state) ? onBusyWrite(state, options) : onOwn(state, options, ['idle']);
     case 'wake':
       return onOwn(state, options, ['idle', 'backoff']);
+    case 'poke':
+      return isBusy(state) ? stay({ ...state, asked: 'pull' }) : onOwn(state, options, ['idle']);
+    case 'live':
+      return onLive({ ...state, live: event.open }, event.atMs, options);
     case 'online':
       return onReturn({ ...state, online: true }, event.atMs, options);
     case 'offline':
@@ -112,6 +119,13 @@ function onOwn(state: CycleState, options: CycleOptions, phases: readonly CycleP
 
 function onReturn(state: CycleState, atMs: number, options: CycleOptions): CycleStep {
   return atMs < state.notBeforeMs ? stay(state) : onOwn(state, options, ['idle', 'backoff']);
+}
+
+/** A line that opens shows that the network is back, and nothing about what else the loop waits for. */
+function onLive(state: CycleState, atMs: number, options: CycleOptions): CycleStep {
+  if (state.live && state.phase === 'backoff' && state.cause === 'network')
+    return onReturn(state, atMs, options);
+  return state.phase === 'idle' ? { state, effects: poll(state, options) } : stay(state);
 }
 
 function begin(state: CycleState, priorityMin = 1): CycleStep {

@@ -31,7 +31,10 @@ export interface OutboxEntry {
   again?: true;
   /** Held, and certain never to have reached the server. */
   unreached?: true;
-  /** It builds on a record that another entry was to make, and did not: it is out of the view until the server's state tells. */
+  /**
+   * It is out of the view: a live page has brought its effect before its verdict, or it builds on a record that another entry was to
+   * make, and did not, and the server's state will tell.
+   */
   hidden?: true;
   /** Settled: the seq from which on the server's state holds its effect. */
   asOf?: number;

@@ -20,8 +20,11 @@ import {
 import type { StorageKey, StorageTransaction } from './storage/port.ts';
 import { liftVeil } from './veil.ts';
 
-/** `dropped`: the page does not continue what this replica has read; it must pull again. */
-export type PageOutcome = 'visible' | 'staged' | 'dropped';
+/**
+ * `known`: all that it holds is visible here already, by a page that was quicker. `dropped`: the page does not continue what this
+ * replica has read; it must pull again.
+ */
+export type PageOutcome = 'visible' | 'staged' | 'known' | 'dropped';
 
 /** The checkpoint from which the next page must continue. */
 export function readingFrom(progress: Progress): string | null {
@@ -36,7 +39,7 @@ export async function takePage(
   state: { progress: Progress; dirty: Set<string> },
 ): Promise<PageOutcome> {
   const { progress, dirty } = state;
-  if (page.from !== readingFrom(progress)) return 'dropped';
+  if (page.from !== readingFrom(progress)) return isKnown(progress, page) ? 'known' : 'dropped';
   progress.head = Math.max(progress.head, page.head);
   const run = progress.staged ?? {
     checkpoint: progress.checkpoint,
@@ -65,6 +68,13 @@ export async function takePage(
   progress.seq = page.head;
   progress.opened = true;
   return 'visible';
+}
+
+function isKnown(
+  { opened, staged, seq }: Progress,
+  { more, head }: Pick<ExchangeAnswer, 'more' | 'head'>,
+): boolean {
+  return opened && !staged && !more && head <= seq;
 }
 
 /** Forgets what is staged and reads everything afresh; what is visible stays until the new run is whole. */

@@ -42,8 +42,11 @@ export interface ReplicaOptions<S extends Schema> {
   /** The person acting, as a text of at most 200 characters; a function is asked for each mutation. */
   actor?: string | (() => string | undefined);
   limits?: Partial<Limits>;
-  /** The replica syncs by itself: after writes, after failures, and so often when idle. Absent: only on `sync()`. */
-  automatic?: { everyMs: number };
+  /**
+   * The replica syncs by itself: after writes, after failures, and so often when idle. Where the transport can, it also hears of
+   * changes as they come, unless `live` is false. Absent: only on `sync()`.
+   */
+  automatic?: { everyMs: number; live?: boolean };
   /** Bounds of the random delay after a failure; default 1 second, doubling to 60 seconds. */
   delayMsMin?: number;
   delayMsMax?: number;
@@ -184,12 +187,14 @@ class OpenReplica<S extends Schema> implements Replica<S> {
     this.#assertOpen();
     this.#online = online;
     for (const runner of this.#runners.values()) runner.dispatch(this.#networkEvent());
+    if (online) this.#options.transport?.hurry?.();
   }
 
   resume(): void {
     this.#assertOpen();
     const atMs = this.#options.clock.monoMs();
     for (const runner of this.#runners.values()) runner.dispatch({ type: 'credentials', atMs });
+    this.#options.transport?.hurry?.();
   }
 
   async close(): Promise<void> {
@@ -254,6 +259,7 @@ class OpenReplica<S extends Schema> implements Replica<S> {
       limits: this.#limits,
       session: this.#session,
       cycle: this.#cycleOptions(),
+      live: this.#options.automatic !== undefined && this.#options.automatic.live !== false,
       onStep: () => this.#subscriptions.wakeStatus(name),
     });
     this.#runners.set(name, runner);

@@ -13,6 +13,7 @@ import {
   type Tally,
 } from './cycle/state.ts';
 import { stepCycle } from './cycle.ts';
+import { followScope } from './follow.ts';
 import { type MendingEffect, mendStorage } from './mending.ts';
 import { type PrepareDeps, type Prepared, prepareExchange } from './prepare.ts';
 import { type Blocked, refusalOf } from './refusal.ts';
@@ -28,6 +29,8 @@ export interface RunnerDeps extends PrepareDeps {
   timer: Timer;
   session: string;
   cycle: CycleOptions;
+  /** Listens to the server, if the transport can. */
+  live: boolean;
   /** Called when the state of the loop has changed. */
   onStep(): void;
 }
@@ -84,10 +87,22 @@ class CycleRunner implements Runner {
   #wake: TimerHandle | undefined;
   #working: Promise<void> = Promise.resolve();
   readonly #waiters = new Set<Waiter>();
+  readonly #unfollow: (() => Promise<void>) | undefined;
 
   constructor(deps: RunnerDeps) {
     this.#deps = deps;
     this.#state = initialCycle(deps.cycle);
+    const { schema, scope, storage, clock, transport } = deps;
+    if (!deps.live) return;
+    this.#unfollow = followScope(
+      transport,
+      { schema, scope, storage, wallMs: () => clock.wallMs() },
+      {
+        poke: () => this.dispatch({ type: 'poke' }),
+        live: (open) => this.dispatch({ type: 'live', open, atMs: clock.monoMs() }),
+        failed: (error) => this.#onError(error),
+      },
+    );
   }
 
   state(): CycleState {
@@ -139,6 +154,7 @@ class CycleRunner implements Runner {
 
   async close(): Promise<void> {
     this.dispatch({ type: 'close' });
+    await this.#unfollow?.();
     await this.#working;
   }
 

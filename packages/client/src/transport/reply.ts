@@ -5,6 +5,8 @@ import {
   type ErrorAnswer,
   type ExchangeAnswer,
   errorMessage,
+  type LivePage,
+  livePageMessage,
   parseJson,
   protocolMarker,
 } from '@holdfast/core';
@@ -36,6 +38,14 @@ export function readReply({ status, body, retryAfter }: RawReply, nowMs: number)
     ...(marked ? { error: marked.error as ErrorAnswer['error'] } : {}),
     ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
   };
+}
+
+/** A page that came unasked; undefined when it is none. */
+export function readLivePage(body: string): LivePage | undefined {
+  const message = readMarked(body);
+  return message === undefined
+    ? undefined
+    : (livePageMessage.safeParse(message).data as LivePage | undefined);
 }
 
 /** Seconds or an HTTP date (RFC 9110, section 10.2.3) as milliseconds from `nowMs`; undefined when it is neither. */
