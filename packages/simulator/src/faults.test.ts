@@ -6,7 +6,7 @@ import { createFaults, faultKinds, type Gate } from './faults.ts';
 import { labelled } from './world.ts';
 
 function faultsOf(seed: number, excerpt: Excerpt = {}) {
-  return createFaults({ stream: labelled(seed), excerpt, told: () => undefined });
+  return createFaults({ stream: labelled(seed), excerpt, faultiness: 1, told: () => undefined });
 }
 
 function count(times: number, strikes: () => boolean): number {

@@ -52,6 +52,18 @@ const rates = {
   clone: 0.01,
 } as const;
 
+const perCall: ReadonlySet<string> = new Set([
+  'crash_device',
+  'crash_server',
+  'power_cut',
+  'disk_full',
+  'disk_busy',
+  'disk_failed',
+  'store_full',
+  'store_busy',
+  'store_fsync',
+]);
+
 export type FaultKind = keyof typeof rates;
 export const faultKinds = Object.keys(rates) as FaultKind[];
 
@@ -88,14 +100,17 @@ export type Gate = (state: (kind: FaultKind) => string) => FaultKind | undefined
 export function createFaults(options: {
   stream: (label: string) => Stream;
   excerpt: Excerpt;
+  /** How much of their usual rate those have that may strike at any call of a port. */
+  faultiness: number;
   told: (strike: Strike, state: string) => void;
 }): Faults {
-  const { stream, excerpt, told } = options;
+  const { stream, excerpt, faultiness, told } = options;
   const profile = stream('faults');
   const drawn = faultKinds.map((kind) => {
     const on = profile.chance(0.65);
     const factor = 0.3 + profile.fraction() * 1.4;
-    return [kind, on ? rates[kind] * factor : 0] as const;
+    const rate = rates[kind] * factor * (perCall.has(kind) ? faultiness : 1);
+    return [kind, on ? rate : 0] as const;
   });
   const rateOf = Object.fromEntries(drawn) as Record<FaultKind, number>;
   const aims = new Map<string, Aim>();

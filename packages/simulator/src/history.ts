@@ -15,6 +15,8 @@ export interface ScopeHistory {
   head: number;
   /** Record key → its versions, oldest first. */
   versions: Map<string, Version[]>;
+  /** By seq: the keys of the records that it wrote. */
+  written: string[][];
   /** Mutation → the seq that applied it. */
   applied: Map<string, number>;
   /** Mutation → its latest verdict. */
@@ -40,7 +42,7 @@ export class History {
   scope(name: string): ScopeHistory {
     let scope = this.scopes.get(name);
     if (!scope) {
-      scope = { head: 0, versions: new Map(), applied: new Map(), verdicts: new Map() };
+      scope = { head: 0, versions: new Map(), written: [], applied: new Map(), verdicts: new Map() };
       this.scopes.set(name, scope);
     }
     return scope;
@@ -58,6 +60,8 @@ export class History {
       const versions = scope.versions.get(key) ?? [];
       scope.versions.set(key, versions);
       const { seq, ordinal, writer } = record;
+      scope.written[seq] ??= [];
+      scope.written[seq].push(key);
       versions.push({ seq, ordinal, writer, mutation, body: canonicalText(record.body) });
       versions.sort((a, b) => a.seq - b.seq || a.ordinal - b.ordinal);
     }
@@ -67,6 +71,11 @@ export class History {
       if (id === verdict.mutation || !scope.verdicts.has(verdict.mutation))
         scope.verdicts.set(verdict.mutation, verdict);
     scope.head = Math.max(scope.head, writes.scope.head);
+  }
+
+  /** The keys of the records that were written after one seq and up to another; one may come twice. */
+  changedIn(name: string, after: number, upTo: number): string[] {
+    return (this.scopes.get(name)?.written.slice(after + 1, upTo + 1) ?? []).flatMap((keys) => keys ?? []);
   }
 
   /** The version in force at a seq. */

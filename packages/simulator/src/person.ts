@@ -79,7 +79,11 @@ export class Person {
       await act.run(this.#hands(process, process.replica.scope(scope)));
       if (process.isAlive()) for (const id of process.fresh.splice(0)) accepted.add(id);
     } catch (error) {
-      if (!process.isAlive() || error instanceof ReplicaError || error instanceof StorageError) return;
+      if (!process.isAlive() || error instanceof StorageError) return;
+      if (error instanceof ReplicaError) {
+        this.#world.operations.refused += 1;
+        return;
+      }
       this.#world.fail('fault', `${name}: ${act.name}: ${textOf(error)}`);
     }
   }

@@ -18,6 +18,8 @@ export interface Profile {
   /** How many records of each collection there are to write to. */
   records: number;
   authenticated: boolean;
+  /** How much of the usual rate faults of single calls have. */
+  faultiness: number;
   serverLimits: Limits;
   deviceLimits: Partial<Limits>;
 }
@@ -27,7 +29,8 @@ export function drawProfile(
   draw: Stream,
   fixed: { store?: StoreKind | undefined; excerpt: Excerpt },
 ): Profile {
-  const drawn = drawWhole(draw, fixed.store);
+  const small = drawSmall(draw, fixed.store);
+  const drawn = draw.chance(busyShare) ? drawBusy(draw, small) : small;
   const { untilMs = drawn.faultyMs, devices, servers = drawn.servers } = fixed.excerpt;
   return {
     ...drawn,
@@ -37,7 +40,37 @@ export function drawProfile(
   };
 }
 
-function drawWhole(draw: Stream, given: StoreKind | undefined): Profile {
+/** One world in so many is busy. */
+const busyShare = 0.03;
+
+/**
+ * A busy day with the bounds that users have: more records and longer outboxes than the replica and the server take in one of
+ * their steps, which small worlds never come to. Faults of single calls are rarer, so that work piles up between them.
+ */
+function drawBusy(draw: Stream, small: Profile): Profile {
+  const pageRecordsMax = 100 + draw.below(500);
+  const batchMutationsMax = 50 + draw.below(300);
+  const bounds = { pageRecordsMax, pageRecordsDefault: pageRecordsMax, batchMutationsMax };
+  const { recordCharsMax } = small.serverLimits;
+  return {
+    ...small,
+    devices: small.devices.slice(0, 4),
+    faultyMs: 10_000 + draw.below(15_000),
+    thinkMs: 4 + draw.below(12),
+    records: 100 + draw.below(500),
+    faultiness: 0.02,
+    serverLimits: {
+      ...defaultLimits,
+      ...bounds,
+      recordCharsMax,
+      quarantinePerDeviceMax: small.serverLimits.quarantinePerDeviceMax,
+    },
+    deviceLimits: { ...small.deviceLimits, ...bounds },
+  };
+}
+
+/** Few records, small pages and small bounds, so that all of them are met at once. */
+function drawSmall(draw: Stream, given: StoreKind | undefined): Profile {
   const kind = draw.fraction();
   const store: StoreKind = given ?? (kind < 0.04 ? 'file' : kind < 0.14 ? 'sqlite' : 'memory');
   const devices = Array.from({ length: 2 + draw.below(5) }, (_, at) => `d${at}`);
@@ -73,6 +106,7 @@ function drawWhole(draw: Stream, given: StoreKind | undefined): Profile {
     thinkMs: 60 + draw.below(500),
     records: draw.chance(0.2) ? 6 + draw.below(20) : 2 + draw.below(4),
     authenticated: draw.chance(0.7),
+    faultiness: 1,
     serverLimits,
     deviceLimits: {
       batchMutationsMax,

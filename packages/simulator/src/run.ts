@@ -98,6 +98,7 @@ function createWorld(options: RunOptions): World {
   const faults = createFaults({
     stream,
     excerpt,
+    faultiness: profile.faultiness,
     told: (strike, state) =>
       trace.note(
         timeline.nowMs,

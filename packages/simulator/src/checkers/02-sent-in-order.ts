@@ -115,13 +115,15 @@ function nearestBefore(
   key: string,
   { place, again }: Entry,
 ): Entry | undefined {
-  const earlier = [...(touching.get(key) ?? [])]
-    .flatMap((other) => entries.get(other) ?? [])
-    .filter((entry) => entry.place < place)
-    .sort((a, b) => b.place - a.place);
   const counts = (entry: Entry): boolean =>
     isSendable(entry) || entry.state === 'held' || (entry.state === 'waiting' && !again);
-  return again ? earlier.slice(0, 1).find(counts) : earlier.find(counts);
+  let nearest: Entry | undefined;
+  for (const other of touching.get(key) ?? []) {
+    const entry = entries.get(other);
+    if (!entry || entry.place >= place || entry.place < (nearest?.place ?? 0)) continue;
+    if (again || counts(entry)) nearest = entry;
+  }
+  return nearest && counts(nearest) ? nearest : undefined;
 }
 
 /** Whether something before it may be kept back for a good reason: it waits, is held, or went alone and may have failed. */

@@ -1,8 +1,11 @@
 // 4. No reader ever misses a change: at each run that becomes visible, what a device holds of the server is exactly what was
 // committed up to that seq. Also: what it has read never goes back, unless it begins anew.
+//
+// What was found right stays right until the device writes it again or the server commits a newer version of it, so only these are
+// looked at, and everything after a restart and at the end.
 
 import type { Checker, DeviceView, MakeChecker } from '../checker.ts';
-import { canonicalBody } from '../history.ts';
+import { canonicalBody, type Version } from '../history.ts';
 
 interface Read {
   seq: number;
@@ -16,58 +19,91 @@ interface Held {
   body: object | null;
 }
 
+/** What is known of one device in one scope. */
+interface Known {
+  read: Read | undefined;
+  /** Up to which seq all has been found right; undefined: nothing has. */
+  rightTo: number | undefined;
+  /** Record keys that the device wrote since. */
+  written: Set<string>;
+}
+
 export const nothingMissed: MakeChecker = ({ history, fail }): Checker => {
   const invariant = '4 nothing missed';
-  const last = new Map<string, Read>();
-  const compare = (device: DeviceView, scope: string, seq: number): void => {
-    const held = new Map<string, { version: number; body: string | null }>();
+  /** Device → scope. */
+  const devices = new Map<string, Map<string, Known>>();
+  const knownOf = (device: string, scope: string): Known => {
+    const scopes = devices.get(device) ?? new Map<string, Known>();
+    devices.set(device, scopes);
+    const known = scopes.get(scope) ?? { read: undefined, rightTo: undefined, written: new Set<string>() };
+    scopes.set(scope, known);
+    return known;
+  };
+  const compareOne = (device: DeviceView, scope: string, seq: number, key: string): void => {
+    const wrong = difference(device, history.at(scope, key, seq), { scope, key });
+    if (wrong !== undefined) fail(invariant, `${device.name} at ${scope} ${seq} ${wrong}.`);
+  };
+  const compareAll = (device: DeviceView, scope: string, seq: number): void => {
+    const keys = new Set(history.scope(scope).versions.keys());
     for (const table of ['records', 'shadows'] as const)
-      for (const { key, value } of device.disk.entries<Held>(table, [scope]))
-        held.set(`${key[1]}/${key[2]}`, { version: value.version, body: canonicalBody(value.body) });
-    for (const [key, versions] of history.scope(scope).versions) {
-      const expected = versions.findLast((version) => version.seq <= seq);
-      const found = held.get(key);
-      held.delete(key);
-      const want = expected?.body ?? null;
-      if ((found?.body ?? null) !== want)
-        fail(
-          invariant,
-          `${device.name} at ${scope} ${seq} has ${key} as ${found?.body ?? 'nothing'}, not as ${want ?? 'nothing'}.`,
-        );
-      else if (found && want !== null && found.version !== expected?.seq)
-        fail(
-          invariant,
-          `${device.name} at ${scope} ${seq} has version ${found.version} of ${key}, not ${expected?.seq}.`,
-        );
+      for (const { key } of device.disk.entries(table, [scope])) keys.add(`${key[1]}/${key[2]}`);
+    for (const key of keys) compareOne(device, scope, seq, key);
+  };
+  const compare = (device: DeviceView, scope: string, { written, rightTo }: Known, seq: number): void => {
+    if (rightTo === undefined || rightTo > seq) compareAll(device, scope, seq);
+    else
+      for (const key of [...written, ...history.changedIn(scope, rightTo, seq)])
+        compareOne(device, scope, seq, key);
+  };
+  const take = (device: DeviceView, scope: string, now: Read): void => {
+    const known = knownOf(device.name, scope);
+    const before = known.read;
+    known.read = now;
+    if (before?.checkpoint === now.checkpoint && before?.ended === now.ended) return;
+    if (now.ended || !now.opened) {
+      known.rightTo = undefined;
+      return;
     }
-    for (const [key, { body }] of held)
-      if (body !== null)
-        fail(invariant, `${device.name} at ${scope} ${seq} has ${key}, which the server never had.`);
+    if (before && !before.ended && before.checkpoint !== null && now.seq < before.seq)
+      fail(invariant, `${device.name} went back from ${before.seq} to ${now.seq} in ${scope}.`);
+    compare(device, scope, known, now.seq);
+    known.rightTo = now.seq;
+    known.written.clear();
   };
   return {
     invariant,
     restarted({ name, disk }) {
+      devices.delete(name);
       for (const { key, value } of disk.entries<Read>('scopes'))
-        if (key[1] === 'progress') last.set(`${name} ${key[0]}`, value);
+        if (key[1] === 'progress') knownOf(name, key[0] ?? '').read = value;
     },
     stored({ device, ops }) {
-      for (const { table, key, value } of ops) {
-        if (table !== 'scopes' || key[1] !== 'progress' || value === undefined) continue;
-        const name = `${device.name} ${key[0]}`;
-        const now = value as unknown as Read;
-        const before = last.get(name);
-        last.set(name, now);
-        if (before?.checkpoint === now.checkpoint && before?.ended === now.ended) continue;
-        if (now.ended || !now.opened) continue;
-        if (before && !before.ended && before.checkpoint !== null && now.seq < before.seq)
-          fail(invariant, `${device.name} went back from ${before.seq} to ${now.seq} in ${key[0]}.`);
-        compare(device, key[0] ?? '', now.seq);
-      }
+      for (const { table, key } of ops)
+        if (table === 'records' || table === 'shadows')
+          knownOf(device.name, key[0] ?? '').written.add(`${key[1]}/${key[2]}`);
+      for (const { table, key, value } of ops)
+        if (table === 'scopes' && key[1] === 'progress' && value !== undefined)
+          take(device, key[0] ?? '', value as unknown as Read);
     },
     ended(devices) {
       for (const device of devices)
         for (const { key, value } of device.disk.entries<Read>('scopes'))
-          if (key[1] === 'progress' && !value.ended) compare(device, key[0] ?? '', value.seq);
+          if (key[1] === 'progress' && !value.ended) compareAll(device, key[0] ?? '', value.seq);
     },
   };
 };
+
+/** How what a device holds of a record differs from what was committed. */
+function difference(
+  { disk }: DeviceView,
+  expected: Version | undefined,
+  { scope, key }: { scope: string; key: string },
+): string | undefined {
+  const at = key.indexOf('/');
+  const place = [scope, key.slice(0, at), key.slice(at + 1)];
+  const held = disk.get<Held>('shadows', place) ?? disk.get<Held>('records', place);
+  const [found, want] = [canonicalBody(held?.body ?? null), expected?.body ?? null];
+  if (found !== want) return `has ${key} as ${found ?? 'nothing'}, not as ${want ?? 'nothing'}`;
+  const wrongVersion = held && want !== null && held.version !== expected?.seq;
+  return wrongVersion ? `has version ${held.version} of ${key}, not ${expected?.seq}` : undefined;
+}

@@ -12,6 +12,10 @@ interface Entry {
 
 const applied = new Set(['applied', 'merged', 'excepted']);
 
+function isQuarantined({ disk }: DeviceView, scope: string, id: string): boolean {
+  return disk.entries<Entry>('quarantine', [scope]).some(({ value }) => value.mutation.id === id);
+}
+
 export const nothingLost: MakeChecker = ({ history, fail }) => {
   const invariant = '6 nothing lost';
   /** Mutations that a conflict took out of the view: their effect is not shown, so it cannot vanish. */
@@ -20,9 +24,11 @@ export const nothingLost: MakeChecker = ({ history, fail }) => {
   const firstAsOf = new Map<string, number>();
   const mayLeave = (device: DeviceView, scope: string, id: string): string | undefined => {
     if (device.givenUp.has(id)) return undefined;
+    const problem = problemOf(device, scope, id);
+    return problem === undefined || isQuarantined(device, scope, id) ? undefined : problem;
+  };
+  const problemOf = (device: DeviceView, scope: string, id: string): string | undefined => {
     const verdict = history.scope(scope).verdicts.get(id);
-    for (const { value } of device.disk.entries<Entry>('quarantine', [scope]))
-      if (value.mutation.id === id) return undefined;
     if (!verdict) return 'without a verdict';
     if (verdict.verdict === 'waiting' || verdict.verdict === 'conflict')
       return `while it is ${verdict.verdict}`;
