@@ -2,6 +2,7 @@
 // and never vanishes between the two.
 
 import type { ExchangeAnswer, ExchangeRequest, Random, VerdictEntry } from '@holdfast/core';
+import type { Tally } from './cycle/state.ts';
 import { takeGrants } from './grants.ts';
 import { type PageOutcome, takePage } from './pages.ts';
 import { readIdentity, readProgress, readServerClock, writeProgress, writeServerClock } from './progress.ts';
@@ -84,6 +85,18 @@ export async function applyAnswer(
 /** Whether the answer changes what may not be lost again once the server was told that this replica has it. */
 export function mustLast(answer: ExchangeAnswer): boolean {
   return answer.verdicts.length + answer.errors.length + answer.conflicts.length > 0;
+}
+
+/** What an answer counts for in the result of a sync. */
+export function tallyOf(outcome: AnswerOutcome, request: ExchangeRequest): Tally {
+  const sent = new Set(request.batch?.mutations.map(({ id }) => id));
+  const verdicts: Tally['verdicts'] = {};
+  const answered = new Set<string>();
+  for (const { verdict, mutation } of outcome.verdicts) {
+    verdicts[verdict] = (verdicts[verdict] ?? 0) + 1;
+    if (sent.has(mutation)) answered.add(mutation);
+  }
+  return { pushed: answered.size, pulled: outcome.records, verdicts, held: outcome.held };
 }
 
 const ignored: AnswerOutcome = {

@@ -37,6 +37,7 @@ export type {
   StorageTransaction,
 } from './storage/port.ts';
 export { StorageError, storageTables } from './storage/port.ts';
+export type { PastSync } from './sync-log.ts';
 export { createHttpTransport, type HttpOptions } from './transport/http.ts';
 export {
   createLoopbackTransport,

@@ -2,7 +2,7 @@
 // Between two effects nothing is kept but the request in flight: all else is read from the storage when it is needed.
 
 import type { Clock, ExchangeAnswer, ExchangeRequest, Random, Timer, TimerHandle } from '@holdfast/core';
-import { type AnswerOutcome, applyAnswer, mustLast } from './answer.ts';
+import { applyAnswer, mustLast, tallyOf } from './answer.ts';
 import {
   type CycleEffect,
   type CycleEvent,
@@ -19,6 +19,7 @@ import { type PrepareDeps, type Prepared, prepareExchange } from './prepare.ts';
 import { type Blocked, refusalOf } from './refusal.ts';
 import { clearStop } from './stop.ts';
 import { type Storage, StorageError } from './storage/port.ts';
+import { SyncLog } from './sync-log.ts';
 import type { Transport } from './transport/port.ts';
 
 export interface RunnerDeps extends PrepareDeps {
@@ -88,9 +89,11 @@ class CycleRunner implements Runner {
   #working: Promise<void> = Promise.resolve();
   readonly #waiters = new Set<Waiter>();
   readonly #unfollow: (() => Promise<void>) | undefined;
+  readonly #log: SyncLog;
 
   constructor(deps: RunnerDeps) {
     this.#deps = deps;
+    this.#log = new SyncLog(deps.storage, deps.scope);
     this.#state = initialCycle(deps.cycle);
     const { schema, scope, storage, clock, transport } = deps;
     if (!deps.live) return;
@@ -156,6 +159,7 @@ class CycleRunner implements Runner {
     this.dispatch({ type: 'close' });
     await this.#unfollow?.();
     await this.#working;
+    await this.#log.written();
   }
 
   #perform(effect: CycleEffect): void {
@@ -212,6 +216,7 @@ class CycleRunner implements Runner {
   }
 
   async #prepare(wish: Extract<CycleEffect, { type: 'prepare' }>): Promise<CycleEvent> {
+    this.#log.begin(this.#deps.clock.wallMs());
     const mode = wish.push ? 'durable' : 'read';
     this.#prepared = await this.#deps.storage.transaction(mode, (tx) =>
       prepareExchange(tx, this.#deps, wish),
@@ -228,6 +233,7 @@ class CycleRunner implements Runner {
       ...this.#mustBePrepared().request,
       clock: { wall: Math.round(clock.wallMs()), mono: Math.round(sentMs), session },
     };
+    this.#log.sent(request.batch?.mutations.length ?? 0);
     this.#exchange = new AbortController();
     const reply = await transport.exchange(request, this.#exchange.signal);
     this.#exchange = undefined;
@@ -249,6 +255,7 @@ class CycleRunner implements Runner {
       await clearStop(tx, this.#deps.scope);
       return applyAnswer(tx, this.#deps, arrived);
     });
+    this.#log.received(outcome.records);
     return {
       type: 'applied',
       more: outcome.more,
@@ -274,19 +281,9 @@ class CycleRunner implements Runner {
 
   #finish({ ok, tally, blocked }: Extract<CycleEffect, { type: 'finish' }>): void {
     const result: CycleResult = { ok, ...tally, ...(blocked ? { reason: blocked } : {}) };
+    this.#log.end({ ok, tally, reason: blocked, wallMs: this.#deps.clock.wallMs() });
     for (const waiter of [...this.#waiters]) waiter.resolve(result);
   }
-}
-
-function tallyOf(outcome: AnswerOutcome, request: ExchangeRequest): Tally {
-  const sent = new Set(request.batch?.mutations.map(({ id }) => id));
-  const verdicts: Tally['verdicts'] = {};
-  const answered = new Set<string>();
-  for (const { verdict, mutation } of outcome.verdicts) {
-    verdicts[verdict] = (verdicts[verdict] ?? 0) + 1;
-    if (sent.has(mutation)) answered.add(mutation);
-  }
-  return { pushed: answered.size, pulled: outcome.records, verdicts, held: outcome.held };
 }
 
 function failed(code: string, message: string): CycleResult {

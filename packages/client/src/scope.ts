@@ -25,6 +25,7 @@ import type { SyncOptions } from './runner.ts';
 import type { ScopeStatus, SyncResult } from './status.ts';
 import type { StatusCall } from './statuses.ts';
 import type { Subscriptions } from './subscriptions.ts';
+import { listSyncs, type PastSync } from './sync-log.ts';
 
 /** The collections of a scope by their names; one whose name is taken here is reached by `collection(name)`. */
 export type CollectionsOf<S extends Schema, Taken> = {
@@ -54,6 +55,8 @@ export interface ScopeFace<S extends Schema> {
   readonly conflicts: ConflictsFace;
   sync(options?: SyncOptions): Promise<SyncResult>;
   readonly status: StatusCall<ScopeStatus>;
+  /** What became of the last two hundred syncs, newest first; `after` takes the place of the last one that was seen. */
+  syncs(options?: ListOptions): Promise<PastSync[]>;
 }
 
 export interface OutboxFace {
@@ -142,6 +145,7 @@ export function createScope<S extends Schema>(context: ScopeContext): ReplicaSco
     },
     sync: context.sync,
     status: context.status,
+    syncs: (options) => storage.transaction('read', (tx) => listSyncs(tx, name, options)),
   };
   return withCollections(deps, face) as ReplicaScope<S>;
 }

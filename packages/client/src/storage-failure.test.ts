@@ -226,9 +226,9 @@ test('what must last is written durably before anybody is told of it; pages need
   await shop.items.put({ id: 'a', name: 'a' });
   expect(modes.splice(0)).toEqual(['durable']);
   await shop.sync();
-  // The batch's number, the verdicts, and the look at what is left.
-  expect(modes.splice(0)).toEqual(['durable', 'durable', 'durable']);
+  // The batch's number, the verdicts, the look at what is left, and what became of the sync.
+  expect(modes.splice(0)).toEqual(['durable', 'durable', 'durable', 'write']);
   server.write('items', 'b', { name: 'b' });
   await shop.sync();
-  expect(modes.splice(0)).toEqual(['durable', 'write', 'durable']);
+  expect(modes.splice(0)).toEqual(['durable', 'write', 'durable', 'write']);
 });

@@ -17,6 +17,7 @@ export const keyColumns: { readonly [Table in StorageTable]: readonly string[] }
   staged: ['scope', 'record'],
   conflicts: ['scope', 'conflict'],
   quarantine: ['scope', 'place'],
+  syncs: ['scope', 'place'],
 };
 
 /** Engine tables begin with hf_, so that the views can have the plain names of the collections. */
@@ -82,6 +83,10 @@ CREATE TABLE hf_quarantine ("scope" TEXT NOT NULL, "place" TEXT NOT NULL, value 
   // See sqlite-home.ts.
   `
 CREATE TABLE hf_home (path TEXT NOT NULL);
+`,
+  `
+CREATE TABLE hf_syncs ("scope" TEXT NOT NULL, "place" TEXT NOT NULL, value TEXT NOT NULL,
+  PRIMARY KEY ("scope", "place")) WITHOUT ROWID;
 `,
 ];
 

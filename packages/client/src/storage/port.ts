@@ -29,6 +29,8 @@ export const storageTables = {
   conflicts: 2,
   /** Rejected mutations and what depends on them: [scope, place]. */
   quarantine: 2,
+  /** What became of the last syncs: [scope, place]. */
+  syncs: 2,
 } as const;
 
 export type StorageTable = keyof typeof storageTables;
