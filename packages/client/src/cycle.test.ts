@@ -125,6 +125,49 @@ describe('by itself', () => {
   });
 });
 
+describe('live', () => {
+  const poke: CycleEvent = { type: 'poke' };
+  const live = (open: boolean): CycleEvent => ({ type: 'live', open, atMs: 0 });
+
+  test('a poke begins a pass of a loop that runs by itself, and of no other', () => {
+    expect(kinds(run(automatic, poke).effects)).toEqual(['sleep', 'prepare']);
+    expect(run(manual, poke).effects).toEqual([]);
+    expect(run(automatic, { type: 'offline' }, poke).effects).toEqual([]);
+  });
+
+  test('one in the middle of a pass is one more pull at its end', () => {
+    expect(run(automatic, sync, prepared(0), poke, answered, applied()).effects).toMatchObject([
+      { type: 'prepare', pull: true },
+    ]);
+  });
+
+  test('one does not end a wait or a pause', () => {
+    for (const type of ['backoff', 'pause'] as const) {
+      const refusal: Refusal = type === 'pause' ? { type, blocked, nothingDone: false } : offline;
+      expect(run(automatic, sync, prepared(0), refused(refusal), poke).effects).toEqual([]);
+    }
+  });
+
+  test('while the server tells what comes the loop asks ten times as seldom', () => {
+    const wake = (floorMs: number) => [{ type: 'wake', floorMs, jitterMs: floorMs / 10 }];
+    expect(run(automatic, live(true)).effects).toEqual(wake(300_000));
+    expect(run(automatic, live(true), live(false)).effects).toEqual(wake(30_000));
+    const passed = run(automatic, live(true), sync, prepared(0), answered, applied(), nothing);
+    expect(passed.effects.slice(1)).toEqual(wake(300_000));
+    expect(run(manual, live(true)).effects).toEqual([]);
+  });
+
+  test('a line that opens ends a wait for the network, and no other', () => {
+    const failed = [sync, prepared(0), refused(offline)];
+    expect(kinds(run(automatic, ...failed, live(true)).effects)).toEqual(['sleep', 'prepare']);
+    expect(run(automatic, ...failed, live(false)).effects).toEqual([]);
+    const busy: Refusal = { ...offline, cause: 'server' } as Refusal;
+    expect(run(automatic, sync, prepared(0), refused(busy), live(true)).effects).toEqual([]);
+    const late: Refusal = { ...offline, floorMs: 500 } as Refusal;
+    expect(run(automatic, sync, prepared(0), refused(late), live(true)).effects).toEqual([]);
+  });
+});
+
 describe('backoff', () => {
   test('full jitter under a ceiling that doubles up to its bound', () => {
     const ceilings: number[] = [];
@@ -375,6 +418,9 @@ const event: fc.Arbitrary<CycleEvent> = fc.oneof(
     { type: 'offline' },
     { type: 'online', atMs: 0 },
     { type: 'credentials', atMs: 0 },
+    { type: 'poke' },
+    { type: 'live', open: true, atMs: 0 },
+    { type: 'live', open: false, atMs: 0 },
     { type: 'abort' },
     { type: 'abort', priorityMin: 5 },
     { type: 'sync', atMs: 0, priorityMin: 9 },

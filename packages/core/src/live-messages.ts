@@ -30,7 +30,7 @@ export const serverFrameMessage = z.discriminatedUnion('type', [
   z.object({
     type: z.literal('welcome'),
     protocol: z.literal(protocolMarker),
-    /** A frame comes at least so often. */
+    /** A ping comes about so often. */
     pingMs: z.number().int().min(1).max(integerMax),
   }),
   z.object({ type: z.literal('subscribed'), scope: id }),

@@ -15,7 +15,8 @@ export interface SubscriptionDeps {
   scope: string;
   /** The text of a page in the subscriber's protocol. */
   encode: (scope: string, page: FollowPage) => Uint8Array;
-  poke: Uint8Array;
+  /** Made when it is needed: most never are. */
+  poke: (scope: string) => Uint8Array;
   /** Its credential or device is good for nothing now. */
   refused: Follower['refused'];
 }
@@ -98,6 +99,6 @@ export class Subscription implements Follower {
     this.#at = undefined;
     if (this.#poked) return;
     this.#poked = true;
-    this.#deps.line.send(this.#deps.poke);
+    this.#deps.line.send(this.#deps.poke(this.#deps.scope));
   }
 }

@@ -190,7 +190,7 @@ class NativeSocket implements WireEvents, Member {
         caller,
         scope,
         encode: pageBytes,
-        poke: frameBytes({ type: 'poke', scope }),
+        poke: pokeBytes,
         refused: (error) => this.refused(error),
       },
       checkpoint,
@@ -257,6 +257,10 @@ class NativeSocket implements WireEvents, Member {
     // Nothing is lost: the exchange is answered again when it is repeated.
     else this.#answer(id, this.#parts.errorReply(new RequestError('overloaded')));
   }
+}
+
+function pokeBytes(scope: string): Uint8Array {
+  return frameBytes({ type: 'poke', scope });
 }
 
 function carriesCredential(headers: RequestHeaders): boolean {
