@@ -2,6 +2,7 @@
 // and never vanishes between the two.
 
 import type { ExchangeAnswer, ExchangeRequest, Random, VerdictEntry } from '@holdfast/core';
+import { takeConflicts } from './conflict-list.ts';
 import type { Tally } from './cycle/state.ts';
 import { takeGrants } from './grants.ts';
 import { type PageOutcome, takePage } from './pages.ts';
@@ -10,7 +11,7 @@ import type { QuarantineState } from './quarantine-entry.ts';
 import { recompute, type ScopeDeps } from './recompute.ts';
 import { isCopied, renew } from './renewal.ts';
 import type { StorageTransaction } from './storage/port.ts';
-import { releaseSettled, takeConflicts, takeErrors, takeVerdicts } from './verdicts.ts';
+import { releaseSettled, takeErrors, takeVerdicts } from './verdicts.ts';
 
 export interface Received {
   request: ExchangeRequest;

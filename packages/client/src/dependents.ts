@@ -3,7 +3,6 @@
 import type { Schema } from '@holdfast/core';
 import { placeKey } from './index-key.ts';
 import {
-  changesOf,
   isInView,
   keysOf,
   type OutboxEntry,
@@ -11,6 +10,7 @@ import {
   readEntries,
   recordOfKey,
   writeEntry,
+  writesOf,
 } from './outbox.ts';
 import { readStood, type ScopeDeps } from './recompute.ts';
 import type { StorageTransaction } from './storage/port.ts';
@@ -48,9 +48,10 @@ export async function dependentsOn(
     const later = (await placesTouching(tx, deps.scope, key)).filter((other) => other > placeKey(place));
     for (const entry of await readEntries(tx, deps.scope, later)) {
       if (!isInView(entry)) continue;
-      const [first] = changesOf(entry.mutation, key);
+      const [first] = writesOf(entry, key);
+      if (!first) continue;
       // From a put of its own on, the record stands without the one that was not taken.
-      if (first && createsAnew(first)) break;
+      if (createsAnew(first)) break;
       found.set(entry.place, entry);
     }
   }
@@ -80,5 +81,5 @@ function isFact({ collections }: Schema, { mutation }: OutboxEntry): boolean {
 }
 
 function putsRecord(entry: OutboxEntry, key: string): boolean {
-  return changesOf(entry.mutation, key).some((change) => change.type === 'put');
+  return writesOf(entry, key).some((change) => change.type === 'put');
 }

@@ -22,6 +22,10 @@ export const replicaErrors = {
   ),
   replica_closed: entry('The replica was closed.', 'Open it again.'),
   entry_unknown: entry('There is no such entry in this list.', 'Read the list again.'),
+  decision_pending: entry(
+    'This conflict was answered on this device, and the server has not said yet what came of it.',
+    'Sync, then look at the conflicts again.',
+  ),
   entry_undecided: entry(
     'The server may have applied this mutation, so it cannot be sent under a new id.',
     'Resend it unchanged, or discard it.',

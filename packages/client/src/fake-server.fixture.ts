@@ -148,6 +148,7 @@ export class FakeServer {
   private apply(changes: readonly Change[], schema: number): void {
     this.head += 1;
     for (const change of changes) {
+      if (change.type === 'resolve') continue;
       const after = foldChange(this.schema, this.body(change.collection, change.id), { change, schema });
       this.store(change.collection, change.id, after);
     }

@@ -8,6 +8,8 @@ export type {
   PatchOf,
   RecordCollection,
 } from './collection.ts';
+export type { ConflictItem, ConflictQuery } from './conflict-list.ts';
+export type { ConflictAnswer } from './decisions.ts';
 export type { Discard } from './discards.ts';
 export { ReplicaError, type ReplicaErrorCode, replicaErrors } from './errors.ts';
 export type { AsyncVariable } from './inside.ts';

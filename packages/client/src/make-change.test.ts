@@ -164,3 +164,12 @@ test('a counter is a number, also where the record did not have it', () => {
   );
   expect(made).toMatchObject({ type: 'problem', problem: { code: 'invalid_record', field: 'quantity' } });
 });
+
+test('a counter that holds no number is replaced as none: the server takes nothing else there', () => {
+  const stood = { body: { name: 'a', quantity: 'many' }, version: 1 };
+  for (const wish of [
+    { type: 'patch', fields: { quantity: 3 }, unset: [] },
+    { type: 'put', body: { name: 'a', quantity: 3 } },
+  ] as const)
+    expect(makeChange(wish, stood, context)).toMatchObject({ change: { replaced: { quantity: null } } });
+});

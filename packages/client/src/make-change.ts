@@ -2,7 +2,6 @@
 // Pure: it is told how the record stands and answers the change with what the record becomes, nothing, or a problem.
 
 import {
-  type Change,
   type Collection,
   checkJson,
   counterIn,
@@ -13,6 +12,7 @@ import {
   type Limits,
   type PatchChange,
   type Problem,
+  type RecordChange,
   type Schema,
 } from '@holdfast/core';
 import type { ReplicaErrorCode } from './errors.ts';
@@ -32,7 +32,7 @@ export interface Standing {
 }
 
 export type Made =
-  | { type: 'change'; change: Change; after: JsonObject | null }
+  | { type: 'change'; change: RecordChange; after: JsonObject | null }
   /** The record is that way already. */
   | { type: 'nothing' }
   | { type: 'problem'; problem: Problem<ReplicaErrorCode> };
@@ -57,7 +57,7 @@ export function makeChange(wish: Wish, standing: Standing, context: MakeContext)
   return problem ? { type: 'problem', problem } : { type: 'change', change: made.change, after };
 }
 
-type Changed = { type: 'change'; change: Change } | Exclude<Made, { type: 'change' }>;
+type Changed = { type: 'change'; change: RecordChange } | Exclude<Made, { type: 'change' }>;
 
 function changeFor(wish: Wish, standing: Standing, context: MakeContext): Changed {
   const target = {
@@ -173,7 +173,7 @@ function addFor(
   }
   if (stood === null) return missing(context);
   if (Object.keys(amounts).length === 0) return { type: 'nothing' };
-  const change: Change = { type: 'add', ...target, amounts };
+  const change: RecordChange = { type: 'add', ...target, amounts };
   const after = foldChange(context.schema, stood, { change, schema: context.schema.version });
   const inexact = Object.keys(amounts).find((field) =>
     equalJson(after?.[field] ?? null, stood[field] ?? null),
@@ -198,16 +198,19 @@ function copyFields(
   return { fields: JSON.parse(JSON.stringify(defined)) as JsonObject };
 }
 
-/** Fields of `named` whose value differs from the record as it stands, with the value there; null where it had none. */
+/**
+ * Fields of `named` whose value differs from the record as it stands, with the value there; null where it had none. A counter
+ * that holds something else than a number (an older schema's value) counts as 0, and is replaced as such.
+ */
 function replacedBy(named: JsonObject, stood: JsonObject, collection: Collection): Map<string, Json> {
   const replaced = new Map<string, Json>();
   for (const [field, value] of Object.entries(named)) {
     const seen = Object.hasOwn(stood, field) ? (stood[field] ?? null) : null;
-    // An absent counter counts as 0.
-    const same = collection.counters.has(field)
+    const counts = collection.counters.has(field);
+    const same = counts
       ? counterIn(stood, field) === value
       : Object.hasOwn(stood, field) && equalJson(seen, value);
-    if (!same) replaced.set(field, seen);
+    if (!same) replaced.set(field, counts && typeof seen !== 'number' ? null : seen);
   }
   return replaced;
 }
@@ -217,7 +220,7 @@ function replacedBy(named: JsonObject, stood: JsonObject, collection: Collection
  * refused for what a record was before it: its own fields must fit, and no others.
  */
 function checkChange(
-  change: Change,
+  change: RecordChange,
   after: JsonObject,
   { collection }: MakeContext,
 ): Problem<ReplicaErrorCode> | undefined {

@@ -10,20 +10,23 @@ import {
   type Mutation,
   priorityOf,
   type Random,
+  type RecordChange,
   recordKey,
   type Timer,
   type TimerHandle,
 } from '@holdfast/core';
 import { v7 as uuidv7 } from 'uuid';
 import { assertName } from './assert-name.ts';
-import { ReplicaError } from './errors.ts';
+import { ReplicaError, unknownCollection } from './errors.ts';
 import type { Inside } from './inside.ts';
 import { makeChange, type Wish } from './make-change.ts';
+import { type Decision, makeDecision } from './make-decision.ts';
 import { appendEntry, countEntry, type OutboxEntry } from './outbox.ts';
 import { envelopeBytes } from './prepare.ts';
 import { type Progress, readProgress, readServerClock, writeProgress } from './progress.ts';
 import { ensureShadow, readStood, type ScopeDeps, writeVisible } from './recompute.ts';
 import type { Storage, StorageTransaction } from './storage/port.ts';
+import { foldChanges } from './view.ts';
 
 export interface MutateDeps extends ScopeDeps {
   storage: Storage;
@@ -69,6 +72,7 @@ export class MutationDraft {
   readonly #deps: MutateDeps;
   readonly #tx: StorageTransaction;
   readonly #changes: Change[] = [];
+  #shown: readonly RecordChange[] | undefined;
   #priority = 1;
   #over = false;
   #last: Promise<unknown> = Promise.resolve();
@@ -95,6 +99,11 @@ export class MutationDraft {
   /** Makes one change. Answers the record as it is then; undefined when it is gone. */
   change(collection: Collection, id: string, wish: Wish): Promise<JsonObject | undefined> {
     return this.#inTurn(() => this.#change(collection, id, wish));
+  }
+
+  /** Answers a conflict, alone in the mutation. */
+  resolve(about: { collection: string; id: string }, decision: Decision): Promise<void> {
+    return this.#inTurn(() => this.#resolve(about, decision));
   }
 
   async finish(): Promise<void> {
@@ -146,6 +155,26 @@ export class MutationDraft {
     return made.after ?? undefined;
   }
 
+  async #resolve(about: { collection: string; id: string }, decision: Decision): Promise<void> {
+    const { limits, schema } = this.#deps;
+    const collection = schema.collections.get(about.collection);
+    if (!collection) throw unknownCollection(about.collection);
+    const stood = await readStood(this.#tx, this.#deps, collection.name, about.id);
+    const { version } = stood.server;
+    const body = stood.visible?.body ?? null;
+    const made = makeDecision(decision, { body, version }, { schema, collection, id: about.id, limits });
+    if (made.type === 'problem')
+      throw new ReplicaError(made.problem.code, { ...made.problem, collection: collection.name });
+    this.#changes.push(made.change);
+    this.#shown = made.shown;
+    this.#priority = Math.max(this.#priority, priorityOf(collection, { ...body, id: about.id }));
+    await ensureShadow(this.#tx, this.#deps, recordKey(collection.name, about.id), stood);
+    const writes = made.shown.map((change) => ({ change, schema: schema.version }));
+    const shown = foldChanges(schema, body, writes);
+    const after = shown === null ? undefined : { version, body: shown };
+    await writeVisible(this.#tx, this.#deps, { ...about, before: stood.visible, after });
+  }
+
   #entry(server: { offset: number; seen: number }): OutboxEntry {
     const { clock, session, schema } = this.#deps;
     const actor = this.#deps.actor();
@@ -159,7 +188,15 @@ export class MutationDraft {
       changes: this.#changes,
     };
     const bytes = utf8Bytes(JSON.stringify(mutation));
-    return { place: this.progress.place, mutation, state: 'unsent', priority: this.#priority, bytes };
+    const shown = this.#shown && { shown: this.#shown };
+    return {
+      place: this.progress.place,
+      mutation,
+      state: 'unsent',
+      priority: this.#priority,
+      bytes,
+      ...shown,
+    };
   }
 
   #inTurn<Result>(work: () => Promise<Result>): Promise<Result> {

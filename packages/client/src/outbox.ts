@@ -11,7 +11,7 @@
 //
 // Every state but `conflict` is part of the view, unless the entry is hidden. All functions run inside a transaction of the caller.
 
-import { type Change, type Json, type Mutation, recordKey } from '@holdfast/core';
+import { type Change, type Json, type Mutation, type RecordChange, recordKey } from '@holdfast/core';
 import { firstBehind, placeKey } from './index-key.ts';
 import type { Progress } from './progress.ts';
 import type { StorageEntry, StorageKey, StorageTransaction } from './storage/port.ts';
@@ -42,6 +42,8 @@ export interface OutboxEntry {
   reason?: { code: string; message?: string; field?: string; help?: string };
   /** The conflicts that hold it. */
   conflicts?: readonly number[];
+  /** Of an answer to a conflict: what it is foreseen to do to the record. */
+  shown?: readonly RecordChange[];
 }
 
 /** Lists over the outbox (table `marks`). `send0` holds priority 10, `send9` priority 1. */
@@ -68,6 +70,11 @@ export function isSettled(entry: OutboxEntry): boolean {
 export function keysOf(mutation: Mutation): string[] {
   const keys = mutation.changes.map((change) => recordKey(change.collection, change.id));
   return keys.length > 1 ? [...new Set(keys)] : keys;
+}
+
+/** What an entry writes to one record, as far as this device can tell. */
+export function writesOf({ mutation, shown }: OutboxEntry, key: string): RecordChange[] {
+  return [...(shown ?? []), ...changesOf(mutation, key)].filter((change) => change.type !== 'resolve');
 }
 
 /** The changes of a mutation to one record. */

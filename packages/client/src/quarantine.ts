@@ -1,10 +1,11 @@
-// The quarantine and the conflicts of this device as a person sees them, and what a person can do about them.
+// The quarantine of this device as a person sees it, and what a person can do about it.
 //
 //   correct   made again with other content, under a new id; only what the server certainly did not apply
 //   resend    made again as it was; under its old id where the server may have applied it
 //   discard   dropped, by the user's own word
 
-import type { Change, ConflictEntry, Json, Mutation } from '@holdfast/core';
+import type { Change, Json, Mutation } from '@holdfast/core';
+import { answerIn, decide } from './decisions.ts';
 import { logDiscard } from './discards.ts';
 import { ReplicaError, unknownCollection } from './errors.ts';
 import { placeKey } from './index-key.ts';
@@ -18,7 +19,6 @@ import {
   readEntries,
   readEntry,
   recordOfKey,
-  removeEntry,
   writeEntry,
 } from './outbox.ts';
 import { type Progress, readProgress, writeProgress } from './progress.ts';
@@ -26,7 +26,6 @@ import { type QuarantineEntry, type QuarantineState, quarantineEntry } from './q
 import { ensureShadow, readStood, recompute } from './recompute.ts';
 import { wishAgain } from './replay.ts';
 import type { StorageTransaction } from './storage/port.ts';
-import { conflictKey } from './verdicts.ts';
 
 export interface QuarantineItem extends QuarantineEntry {
   /** It is still in the outbox and part of the view; the server would not judge it. */
@@ -112,45 +111,6 @@ export async function discardEntry(deps: MutateDeps, place: number, reason: stri
   });
 }
 
-export async function listConflicts(
-  tx: StorageTransaction,
-  scope: string,
-  options: ListOptions = {},
-): Promise<ConflictEntry[]> {
-  const { limit = 100, after } = options;
-  const found = await tx.scan('conflicts', {
-    prefix: [scope],
-    limit,
-    ...(after === undefined ? {} : { after: [scope, conflictKey(after)] }),
-  });
-  return found.map(({ value }) => value as unknown as ConflictEntry);
-}
-
-/** Forgets a conflict and the mutations that it holds here. The server keeps it open until a person there decides. */
-export async function discardConflict(deps: MutateDeps, id: number, reason: string): Promise<void> {
-  await deps.storage.transaction('durable', async (tx) => {
-    const key = [deps.scope, conflictKey(id)];
-    if ((await tx.get('conflicts', key)) === undefined) throw new ReplicaError('entry_unknown');
-    await tx.delete('conflicts', key);
-    const progress = await readProgress(tx, deps.scope);
-    const dirty = new Set<string>();
-    for (const entry of await entriesInConflict(tx, deps.scope, id)) {
-      for (const touched of await removeEntry(tx, deps.scope, entry)) dirty.add(touched);
-      countEntry(progress, entry, undefined);
-      await logDiscard(tx, deps.scope, {
-        mutation: entry.mutation.id,
-        code: 'conflict_open',
-        reason,
-        at: deps.clock.wallMs(),
-      });
-    }
-    await recompute(tx, deps, dirty);
-    await writeProgress(tx, deps.scope, progress);
-  });
-}
-
-const chunk = 500;
-
 /** Whether the server certainly did not and will not apply it under its id. */
 function isDecided(item: QuarantineItem): boolean {
   return item.rejected || item.code === 'id_reused' || !item.undecided;
@@ -158,6 +118,10 @@ function isDecided(item: QuarantineItem): boolean {
 
 async function replay(draft: MutationDraft, deps: MutateDeps, changes: readonly Change[]): Promise<void> {
   for (const change of changes) {
+    if (change.type === 'resolve') {
+      await decide(deps, draft, change.conflict, answerIn(change));
+      continue;
+    }
     const collection = deps.schema.collections.get(change.collection);
     if (!collection) throw unknownCollection(change.collection);
     const stood = await draft.within((tx) => readStood(tx, deps, change.collection, change.id));
@@ -221,21 +185,6 @@ async function putBack(tx: StorageTransaction, deps: MutateDeps, item: Quarantin
   await tx.delete('quarantine', [deps.scope, placeKey(item.place)]);
   await recompute(tx, deps, new Set(keysOf(mutation)));
   await writeProgress(tx, deps.scope, progress);
-}
-
-async function entriesInConflict(tx: StorageTransaction, scope: string, id: number): Promise<OutboxEntry[]> {
-  const found: OutboxEntry[] = [];
-  let after: string | undefined;
-  for (;;) {
-    const places = await placesIn(tx, scope, 'conflict', {
-      limit: chunk,
-      ...(after === undefined ? {} : { after }),
-    });
-    for (const entry of await readEntries(tx, scope, places))
-      if (entry.conflicts?.includes(id)) found.push(entry);
-    after = places.at(-1);
-    if (places.length < chunk) return found;
-  }
 }
 
 function heldItem(entry: OutboxEntry): QuarantineItem {

@@ -7,7 +7,7 @@
 
 import { type ChangedRecord, type Json, type JsonObject, recordKey, type Schema } from '@holdfast/core';
 import { indexChanges } from './index-key.ts';
-import { changesOf, isInView, placesTouching, readEntries, recordOfKey } from './outbox.ts';
+import { isInView, placesTouching, readEntries, recordOfKey, writesOf } from './outbox.ts';
 import type { StorageEntry, StorageKey, StorageTransaction } from './storage/port.ts';
 import { readVeil } from './veil.ts';
 import { foldChanges, type Written } from './view.ts';
@@ -178,14 +178,14 @@ async function recomputeOne(
   if (!stood.shadow) return;
   const places = await placesTouching(tx, deps.scope, key);
   const seen = veil === undefined ? places : places.filter((place) => place > veil);
-  const body = foldChanges(deps.schema, stood.shadow.body, await writesOf(tx, deps, key, seen));
+  const body = foldChanges(deps.schema, stood.shadow.body, await viewWrites(tx, deps, key, seen));
   const after = body === null ? undefined : { version: stood.shadow.version, body };
   await writeVisible(tx, deps, { collection, id, before: stood.visible, after });
   if (places.length === 0) await tx.delete('shadows', [deps.scope, collection, id]);
 }
 
 /** The changes of outbox entries to one record that are part of the view, in order. */
-async function writesOf(
+async function viewWrites(
   tx: StorageTransaction,
   deps: ScopeDeps,
   key: string,
@@ -195,8 +195,7 @@ async function writesOf(
   for (let at = 0; at < places.length; at += chunk) {
     for (const entry of await readEntries(tx, deps.scope, places.slice(at, at + chunk))) {
       if (!isInView(entry)) continue;
-      for (const change of changesOf(entry.mutation, key))
-        writes.push({ change, schema: entry.mutation.schema });
+      for (const change of writesOf(entry, key)) writes.push({ change, schema: entry.mutation.schema });
     }
   }
   return writes;

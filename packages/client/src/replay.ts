@@ -2,17 +2,17 @@
 
 import {
   addDecimal,
-  type Change,
   type Collection,
   counterIn,
   type Json,
   type JsonObject,
+  type RecordChange,
   subtractDecimal,
 } from '@holdfast/core';
 import type { Wish } from './make-change.ts';
 
 /** What the change wanted, as a call of the application. `visible`: the record as it is now; null: there is none. */
-export function wishAgain(change: Change, visible: JsonObject | null, collection: Collection): Wish {
+export function wishAgain(change: RecordChange, visible: JsonObject | null, collection: Collection): Wish {
   switch (change.type) {
     case 'delete':
       return { type: 'delete' };

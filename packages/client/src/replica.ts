@@ -12,6 +12,7 @@ import {
 } from '@holdfast/core';
 import { assertName } from './assert-name.ts';
 import { observedStorage } from './commits.ts';
+import { countConflicts } from './conflict-list.ts';
 import { type CycleOptions, noTally } from './cycle/state.ts';
 import { ReplicaError } from './errors.ts';
 import { type AsyncVariable, createInside, type Inside } from './inside.ts';
@@ -21,7 +22,7 @@ import { randomId } from './renewal.ts';
 import { createRunner, type Runner, type SyncOptions } from './runner.ts';
 import { createScope, type ReplicaScope } from './scope.ts';
 import { soundClock } from './sound-clock.ts';
-import { countConflicts, type ReplicaStatus, type SyncResult } from './status.ts';
+import { countMax, type ReplicaStatus, type SyncResult } from './status.ts';
 import { replicaStatus, type StatusCall, type StatusDeps, scopeStatus } from './statuses.ts';
 import { type Storage, StorageError, type StorageTransaction } from './storage/port.ts';
 import { Subscriptions } from './subscriptions.ts';
@@ -236,7 +237,7 @@ class OpenReplica<S extends Schema> implements Replica<S> {
   /** A sync never rejects for what a storage does. */
   async #conflictsIn(name: string): Promise<number> {
     try {
-      return await this.#options.storage.transaction('read', (tx) => countConflicts(tx, name));
+      return await this.#options.storage.transaction('read', (tx) => countConflicts(tx, name, countMax));
     } catch (error) {
       if (error instanceof StorageError) return 0;
       throw error;

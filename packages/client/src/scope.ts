@@ -1,6 +1,6 @@
 // One scope of a replica, as an application sees it: its collections, its mutations, and what waits for a person.
 
-import type { Change, CollectionName, ConflictEntry, Mutation, Schema } from '@holdfast/core';
+import type { Change, CollectionName, Mutation, Schema } from '@holdfast/core';
 import {
   type CollectionAccess,
   createCollection,
@@ -8,15 +8,15 @@ import {
   type LiveCollection,
   type RecordCollection,
 } from './collection.ts';
+import { type ConflictItem, type ConflictQuery, listConflicts } from './conflict-list.ts';
+import { answerConflict, type ConflictAnswer, discardConflict } from './decisions.ts';
 import { type Discard, readDiscards } from './discards.ts';
 import { type MutateDeps, type MutationDraft, newId, runMutation } from './mutate.ts';
 import { isSettled, listEntries, type OutboxEntry } from './outbox.ts';
 import {
   correctEntry,
-  discardConflict,
   discardEntry,
   type ListOptions,
-  listConflicts,
   listQuarantine,
   type QuarantineItem,
   resendEntry,
@@ -79,8 +79,15 @@ export interface QuarantineFace<S extends Schema> {
 }
 
 export interface ConflictsFace {
-  /** Open conflicts that concern this replica, with base and both sides; `after` is a conflict's id. */
-  list(options?: ListOptions): Promise<ConflictEntry[]>;
+  /** Conflicts that concern this replica, with base and both sides: the open ones, or the last hundred that were settled. */
+  list(options?: ConflictQuery): Promise<ConflictItem[]>;
+  /**
+   * A person's answer to an open one: whose side is taken, or what the record is to be. It is stored like any write, needs no
+   * network, and gets a verdict; when somebody else was faster it is rejected, and lies in the quarantine.
+   */
+  resolve(id: number, answer: ConflictAnswer): Promise<void>;
+  /** Takes back how a conflict was settled; an answer like any other. */
+  undo(id: number): Promise<void>;
   /** Drops this device's side here. The server keeps the conflict until a person decides there. */
   discard(id: number, reason: string): Promise<void>;
 }
@@ -141,6 +148,8 @@ export function createScope<S extends Schema>(context: ScopeContext): ReplicaSco
     },
     conflicts: {
       list: (options) => storage.transaction('read', (tx) => listConflicts(tx, name, options)),
+      resolve: (id, answer) => written(answerConflict(deps, id, answer)),
+      undo: (id) => written(answerConflict(deps, id, 'undo')),
       discard: (id, reason) => written(discardConflict(deps, id, reason)),
     },
     sync: context.sync,

@@ -1,5 +1,6 @@
 // What the replica can say of itself at any moment, in one object.
 
+import { countConflicts } from './conflict-list.ts';
 import type { CycleState } from './cycle/state.ts';
 import { isBusy } from './cycle.ts';
 import { type OutboxList, placesIn, readEntries, sendList } from './outbox.ts';
@@ -70,11 +71,6 @@ export interface SyncResult extends CycleResult {
   conflicts: number;
 }
 
-/** Open conflicts that concern this device; at most 1,000 are counted. */
-export async function countConflicts(tx: StorageTransaction, scope: string): Promise<number> {
-  return (await tx.scan('conflicts', { prefix: [scope], limit: countMax })).length;
-}
-
 export async function readStatus(
   tx: StorageTransaction,
   context: { scope: string; cycle: CycleState | undefined; wallMs: number },
@@ -92,7 +88,7 @@ export async function readStatus(
     pending: progress.pending,
     ...(oldest === undefined ? {} : { oldestAt: oldest, oldestMs: Math.max(0, context.wallMs - oldest) }),
     waiting: await countIn(tx, scope, 'waiting'),
-    conflicts: await countConflicts(tx, scope),
+    conflicts: await countConflicts(tx, scope, countMax),
     held: await countIn(tx, scope, 'held'),
     quarantined: (await tx.scan('quarantine', { prefix: [scope], limit: countMax })).length,
     ...(progress.lastVerdict
@@ -108,7 +104,8 @@ export async function readStatus(
   };
 }
 
-const countMax = 1_000;
+/** Lists are counted up to here. */
+export const countMax = 1_000;
 
 function stateOf(progress: Progress, cycle: CycleState | undefined): SyncState {
   if (progress.ended) return 'ended';

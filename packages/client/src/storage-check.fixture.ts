@@ -2,7 +2,7 @@
 
 import { canonicalJson, type Json, type JsonObject, type Schema } from '@holdfast/core';
 import { indexEntriesOf, placeKey } from './index-key.ts';
-import { changesOf, isInView, isSettled, keysOf, type OutboxEntry, recordOfKey, sendList } from './outbox.ts';
+import { isInView, isSettled, keysOf, type OutboxEntry, recordOfKey, sendList, writesOf } from './outbox.ts';
 import type { Progress } from './progress.ts';
 import type { Shadow, VisibleRecord } from './recompute.ts';
 import type { Storage, StorageEntry, StorageTable } from './storage/port.ts';
@@ -76,9 +76,7 @@ function checkView(
     }
     const writes = entries
       .filter((entry) => isInView(entry) && placeKey(entry.place) > veil)
-      .flatMap(({ mutation }) =>
-        changesOf(mutation, key).map((change) => ({ change, schema: mutation.schema })),
-      );
+      .flatMap((entry) => writesOf(entry, key).map((change) => ({ change, schema: entry.mutation.schema })));
     const fresh = foldChanges(schema, shadow.body, writes);
     const kept = records.get(key)?.body ?? null;
     if (text(fresh) !== text(kept))

@@ -1,6 +1,7 @@
 // What a verdict does to the outbox. An entry is settled only by a verdict that names it.
 
-import type { ConflictEntry, ExchangeAnswer, Json, VerdictEntry } from '@holdfast/core';
+import type { ExchangeAnswer, VerdictEntry } from '@holdfast/core';
+import { settleConflictsOf } from './conflict-list.ts';
 import { createdKeys, dependentsOn, hideEntry } from './dependents.ts';
 import {
   countEntry,
@@ -44,19 +45,6 @@ export async function takeVerdicts(
     fresh.push(verdict);
   }
   return fresh;
-}
-
-/** Keeps the open conflicts that an answer tells of, and forgets the settled ones. After the verdicts of the same answer. */
-export async function takeConflicts(
-  tx: StorageTransaction,
-  scope: string,
-  conflicts: readonly ConflictEntry[],
-): Promise<void> {
-  for (const conflict of conflicts) {
-    const key = [scope, conflictKey(conflict.id)];
-    if (conflict.state === 'open') await tx.put('conflicts', key, conflict as unknown as Json);
-    else await tx.delete('conflicts', key);
-  }
 }
 
 /** Mutations of the batch that the server would not judge: they are held, and settled by nothing but the user's word. */
@@ -124,10 +112,6 @@ export async function releaseSettled(
     after = found.at(-1)?.key;
     if (found.length < chunk) return;
   }
-}
-
-export function conflictKey(id: number): string {
-  return String(id).padStart(16, '0');
 }
 
 const chunk = 500;
@@ -206,20 +190,6 @@ async function replaceEntry(
   countEntry(state.progress, before, after);
   if (isInView(before) === isInView(after)) return;
   for (const key of keysOf(after.mutation)) state.dirty.add(key);
-}
-
-/** A final verdict for a mutation ends the conflicts that this device knew of it; one that goes on is told anew. */
-async function settleConflictsOf(tx: StorageTransaction, scope: string, mutation: string): Promise<void> {
-  let after: StorageKey | undefined;
-  for (;;) {
-    const found = await tx.scan('conflicts', { prefix: [scope], limit: chunk, ...(after ? { after } : {}) });
-    for (const { key, value } of found) {
-      const conflict = value as unknown as ConflictEntry;
-      if (conflict.mutations.includes(mutation)) await tx.delete('conflicts', key);
-    }
-    after = found.at(-1)?.key;
-    if (found.length < chunk) return;
-  }
 }
 
 function reasonOf({ code = 'unknown', field, message, help }: VerdictEntry): Reason {

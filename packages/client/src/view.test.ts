@@ -1,6 +1,6 @@
 // The fold of the view, change by change; and its law.
 
-import type { Change, JsonObject } from '@holdfast/core';
+import type { JsonObject, RecordChange } from '@holdfast/core';
 import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { shopSchema } from './replica.fixture.ts';
@@ -9,7 +9,7 @@ import { foldChange, foldChanges } from './view.ts';
 const target = { collection: 'items', id: 'a' };
 const server: JsonObject = { name: 'n', price: 1, quantity: 10, colour: 'red' };
 
-const cases: [string, JsonObject | null, Change, JsonObject | null][] = [
+const cases: [string, JsonObject | null, RecordChange, JsonObject | null][] = [
   ['a delete', server, { type: 'delete', ...target }, null],
   ['a delete of nothing', null, { type: 'delete', ...target }, null],
   ['a put of nothing makes it', null, { type: 'put', ...target, body: { name: 'x' } }, { name: 'x' }],
@@ -99,14 +99,14 @@ test.each(cases)('%s', (_, body, change, after) => {
 });
 
 test('a collection that the schema no longer has is left alone', () => {
-  const change: Change = { type: 'patch', collection: 'old', id: 'a', set: { x: 1 } };
+  const change: RecordChange = { type: 'patch', collection: 'old', id: 'a', set: { x: 1 } };
   expect(foldChange(shopSchema, { y: 1 }, { change, schema: 1 })).toEqual({ y: 1 });
 });
 
 const field = fc.constantFrom('name', 'price', 'note', 'quantity', 'constructor', 'toString');
 const value = fc.oneof(fc.integer({ min: -5, max: 5 }), fc.constantFrom('x', 'y', null));
 const fields = fc.dictionary(field, value, { maxKeys: 3 });
-const change: fc.Arbitrary<Change> = fc.oneof(
+const change: fc.Arbitrary<RecordChange> = fc.oneof(
   fc.record({
     type: fc.constant('put' as const),
     collection: fc.constant('items'),

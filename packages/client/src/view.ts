@@ -12,12 +12,13 @@ import {
   editOf,
   type Json,
   type JsonObject,
+  type RecordChange,
   type Schema,
 } from '@holdfast/core';
 
 /** A change with the version of the schema that it was written under. */
 export interface Written {
-  change: Change;
+  change: RecordChange;
   schema: number;
 }
 

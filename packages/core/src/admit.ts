@@ -2,7 +2,7 @@
 // A mutation that does not pass is refused even when it is a fact.
 
 import { equalJson } from './canonical.ts';
-import type { Change, Mutation, PatchChange } from './change.ts';
+import type { Change, Mutation, PatchChange, ResolveChange } from './change.ts';
 import { valueIn } from './edit.ts';
 import type { Problem, VerdictCode } from './errors.ts';
 import { checkJson, type Json, type JsonObject } from './json.ts';
@@ -31,6 +31,11 @@ export function admit(mutation: Mutation, schema: Schema, limits: Limits): Admis
         message: `A mutation has at most ${limits.mutationChangesMax} changes.`,
       },
     };
+  }
+  const answer = mutation.changes.findIndex(({ type }) => type === 'resolve');
+  if (answer >= 0 && mutation.changes.length > 1) {
+    const message = 'An answer to a conflict stands alone in its mutation.';
+    return { fact, problem: { code: 'malformed_mutation', field: `changes[${answer}]`, message } };
   }
   for (const [place, change] of mutation.changes.entries()) {
     const problem = admitChange(change, { schema, own, limits });
@@ -114,7 +119,25 @@ function admitChange(change: Change, door: Door): Problem<VerdictCode> | undefin
       return undefined;
     case 'add':
       return admitAdd(rules, change.amounts, door);
+    case 'resolve':
+      return (
+        admitAnswer(change) ??
+        admitValue('body', change.body, door) ??
+        admitValue('replaced', change.replaced, door) ??
+        (change.body && admitBody(written, change.body)) ??
+        admitCounters(rules, { body: change.body, replaced: change.replaced })
+      );
   }
+}
+
+function admitAnswer({ answer, body, replaced }: ResolveChange): Problem<VerdictCode> | undefined {
+  const wrong = answer === 'value' ? body === undefined : body !== undefined || replaced !== undefined;
+  if (!wrong) return undefined;
+  return {
+    code: 'malformed_mutation',
+    field: 'body',
+    message: 'The answer `value` gives the whole record, and no other answer does.',
+  };
 }
 
 function admitValue(

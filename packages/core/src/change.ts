@@ -2,11 +2,14 @@
 
 import type { JsonObject } from './json.ts';
 
+/** What a mutation is made of: writes to records, or one answer to a conflict, which then stands alone in it. */
+export type Change = RecordChange | ResolveChange;
+
 /**
  * One write to one record. `base` is the version of the record that the writer saw (0 or absent: none).
  * `replaced` holds the value that each changed field had there (null where it had none).
  */
-export type Change = PutChange | PatchChange | DeleteChange | AddChange;
+export type RecordChange = PutChange | PatchChange | DeleteChange | AddChange;
 
 interface ChangeTarget {
   collection: string;
@@ -37,6 +40,17 @@ export interface DeleteChange extends ChangeTarget {
 export interface AddChange extends ChangeTarget {
   type: 'add';
   amounts: Readonly<Record<string, number>>;
+}
+
+/** A person's answer to a conflict about the record. `base`: the version of it that the person saw, own writes aside. */
+export interface ResolveChange extends ChangeTarget {
+  type: 'resolve';
+  conflict: number;
+  /** See `ResolutionAnswer`. */
+  answer: 'server' | 'device' | 'value' | 'undo';
+  /** With the answer `value`, and no other: what the record becomes. `replaced` as in a put. */
+  body?: JsonObject;
+  replaced?: JsonObject;
 }
 
 /** The clocks when a mutation was made. */
@@ -72,6 +86,12 @@ export function recordKey(collection: string, id: string): string {
 /** Names a mutation where a record key may stand: what waits behind it waits on this. No record key has a colon in its collection. */
 export function mutationKey(id: string): string {
   return `mutation:${id}`;
+}
+
+/** The answer to a conflict that a mutation is; undefined when it writes records. */
+export function resolveIn({ changes }: Mutation): ResolveChange | undefined {
+  const [change] = changes;
+  return changes.length === 1 && change?.type === 'resolve' ? change : undefined;
 }
 
 /** What a mutation's hash covers: id, actor, made, schema version and changes, nothing of the envelope. */

@@ -8,7 +8,7 @@
 //   dead   ── put ──────────► created anew when the writer saw the tombstone (or made it), else the delete wins
 //          ── any other ────► refused when the writer saw it; else the delete wins
 
-import type { AddChange, Change, PatchChange } from './change.ts';
+import type { AddChange, PatchChange, RecordChange } from './change.ts';
 import { type DecideContext, type Decision, inexact, type Standing } from './decision.ts';
 import { editOf } from './edit.ts';
 import type { JsonObject } from './json.ts';
@@ -17,7 +17,7 @@ import { policyName } from './policy.ts';
 import { anyForeign, isForeign, readTouched, type Touched, touchOf } from './touched.ts';
 
 /** Decides one change of a record that stands as `current` (null: never existed). */
-export function decide(change: Change, current: Standing | null, context: DecideContext): Decision {
+export function decide(change: RecordChange, current: Standing | null, context: DecideContext): Decision {
   const decision = decideNow(change, current, context);
   // A conflict is logged with its base: what the writer did not carry is looked up, as far as history reaches.
   const conflict = decision.type === 'write' || decision.type === 'ask' ? decision.conflict : null;
@@ -26,7 +26,7 @@ export function decide(change: Change, current: Standing | null, context: Decide
   return decision;
 }
 
-function decideNow(change: Change, current: Standing | null, context: DecideContext): Decision {
+function decideNow(change: RecordChange, current: Standing | null, context: DecideContext): Decision {
   if (current === null) return create(change, context);
   const touched = readTouched(current);
   if (current.body === null) return onTombstone(change, touched, context);
@@ -38,7 +38,7 @@ function decideNow(change: Change, current: Standing | null, context: DecideCont
   return applyEdit({ edit: outcome.edit, base: change.base ?? 0, current: current.body, touched, context });
 }
 
-function create(change: Change, context: DecideContext): Decision {
+function create(change: RecordChange, context: DecideContext): Decision {
   if (change.type === 'put') return { type: 'write', body: change.body, fields: 'all', conflict: null };
   // Deleting what is not there is what was wanted already.
   if (change.type === 'delete') return { type: 'write', body: null, fields: [], conflict: null };
@@ -49,7 +49,12 @@ function create(change: Change, context: DecideContext): Decision {
   };
 }
 
-function remove(change: Change, current: JsonObject, touched: Touched, context: DecideContext): Decision {
+function remove(
+  change: RecordChange,
+  current: JsonObject,
+  touched: Touched,
+  context: DecideContext,
+): Decision {
   const base = change.base ?? 0;
   const concurrent = anyForeign(touched, base, context.own);
   if (!concurrent && !context.forced) return { type: 'write', body: null, fields: 'all', conflict: null };
@@ -65,11 +70,11 @@ function remove(change: Change, current: JsonObject, touched: Touched, context: 
 }
 
 /** Whether the record that the writer saw was deleted by somebody else and has begun anew since: then it lost to that delete. */
-function isTooLate(change: Change, { tombstone }: Touched, { own, forced }: DecideContext): boolean {
+function isTooLate(change: RecordChange, { tombstone }: Touched, { own, forced }: DecideContext): boolean {
   return tombstone !== null && forced !== 'device' && isForeign(tombstone, change.base ?? 0, own);
 }
 
-function onTombstone(change: Change, touched: Touched, context: DecideContext): Decision {
+function onTombstone(change: RecordChange, touched: Touched, context: DecideContext): Decision {
   if (change.type === 'delete') return loseToDelete(change, null, context);
   const unseen = anyForeign(touched, change.base ?? 0, context.own);
   const { forced } = context;
@@ -90,7 +95,7 @@ function onTombstone(change: Change, touched: Touched, context: DecideContext): 
  * What the writer did not see deleted is settled with that delete; the change goes whole into the log. A function is asked only
  * about two live sides: like every policy but `ask`, it lets a delete win.
  */
-function loseToDelete(change: Change, body: JsonObject | null, context: DecideContext): Decision {
+function loseToDelete(change: RecordChange, body: JsonObject | null, context: DecideContext): Decision {
   // Deleted it is already.
   if (change.type === 'delete') return { type: 'write', body, fields: [], conflict: null };
   const fields = namedFields(change);
@@ -122,7 +127,7 @@ function revive(change: PatchChange | AddChange, context: DecideContext): Decisi
   return edited.type === 'write' ? { ...edited, fields: 'again' } : edited;
 }
 
-function namedFields(change: Change): string[] {
+function namedFields(change: RecordChange): string[] {
   if (change.type === 'put') return Object.keys(change.replaced ?? change.body).sort();
   if (change.type === 'add') return Object.keys(change.amounts).sort();
   return change.type === 'patch' ? [...Object.keys(change.set ?? {}), ...(change.unset ?? [])].sort() : [];

@@ -47,7 +47,7 @@ export class Draft {
   scope: ScopeState;
   /** Keys on which held mutations may wait and that have come about; settleWoken takes them. */
   readonly woken: string[] = [];
-  /** Seqs under which the item that is folded has let held mutations go. */
+  /** Seqs under which the answer that is folded has let held mutations go. */
   readonly letGo = new Set<number>();
   /** Replicas whose waiting mutations were foreseen; see foreseeChain. */
   readonly foreseen = new Set<string>();

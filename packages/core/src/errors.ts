@@ -8,6 +8,15 @@ export interface ErrorEntry {
   help: string;
 }
 
+const conflictChanged = {
+  meaning: 'The record changed since the version that the resolution was made on.',
+  help: 'Look at it again and resolve again.',
+};
+const conflictSettled = {
+  meaning: 'The conflict is settled already.',
+  help: 'Undo it first, or change the record.',
+};
+
 /** Codes that answer a whole request: nothing was changed. */
 export const requestErrors = {
   json_syntax: entry(400, 'The body is not valid JSON.', 'Send one JSON object in UTF-8.'),
@@ -101,12 +110,8 @@ export const requestErrors = {
     'The path and headers are larger than the server accepts.',
     'Send shorter ones; the body may be longer.',
   ),
-  conflict_changed: entry(
-    409,
-    'The record changed since the version that the resolution was made on.',
-    'Look at it again and resolve again.',
-  ),
-  conflict_settled: entry(409, 'The conflict is settled already.', 'Undo it first, or change the record.'),
+  conflict_changed: { status: 409, ...conflictChanged },
+  conflict_settled: { status: 409, ...conflictSettled },
   enrol_code: entry(403, 'The enrolment code is unknown, used or expired.', 'Ask for a new code.'),
   device_taken: entry(
     403,
@@ -186,6 +191,13 @@ export const verdictCodes = {
     'The record was changed by somebody else too; the server’s values stay until a person decides.',
     'Resolve the conflict.',
   ),
+  conflict_unknown: entry(
+    200,
+    'There is no such conflict about this record.',
+    'Sync, and look at the conflicts again.',
+  ),
+  conflict_changed: { status: 200, ...conflictChanged },
+  conflict_settled: { status: 200, ...conflictSettled },
   conflicts_too_many: entry(
     200,
     'Too many conflicts are open, or too many mutations wait in this one.',

@@ -31,7 +31,9 @@ export function foresee(items: readonly PlanItem[], scope: ScopeState, context: 
         continue;
       }
       foreseeMutation(mutation, needs, context);
-      for (const { type, collection, id } of mutation.changes) {
+      for (const change of mutation.changes) {
+        const { type, collection, id } = change;
+        if (type === 'resolve') needs.conflicts.add(change.conflict);
         const key = recordKey(collection, id);
         if (scope.conflictsOpen > 0) needs.conflictsOpen.set(key, { collection, id });
         // What waits for the record is judged again when there is one.

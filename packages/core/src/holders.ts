@@ -7,14 +7,18 @@ import { type Needs, noNeeds, uniqueKey, type WorkingSet } from './working-set.t
 export function holdersMaxOf(items: readonly PlanItem[], sets: Iterable<WorkingSet>): number {
   let changes = 1;
   for (const item of items) {
-    if (item.type === 'push') for (const { mutation } of item.mutations) changes += mutation.changes.length;
-    // An answer writes one record, by a patch and an add.
-    if (item.type === 'resolve') changes += 2;
+    if (item.type === 'push')
+      for (const { mutation } of item.mutations)
+        for (const { type } of mutation.changes) changes += type === 'resolve' ? answerChanges : 1;
+    if (item.type === 'resolve') changes += answerChanges;
   }
   for (const { held } of sets)
     for (const one of held.values()) changes += one ? one.mutation.changes.length : 0;
   return changes;
 }
+
+/** An answer writes one record, by a patch and an add. */
+const answerChanges = 2;
 
 /** The values of which a set that was loaded with `holdersMax` may not have all holders. */
 export function holdersCut(set: WorkingSet, holdersMax: number): Needs {

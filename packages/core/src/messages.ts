@@ -37,6 +37,14 @@ export const changeMessage = z.discriminatedUnion('type', [
   }),
   z.object({ type: z.literal('delete'), ...target }),
   z.object({ type: z.literal('add'), ...target, amounts: z.record(z.string().min(1), z.number()) }),
+  z.object({
+    type: z.literal('resolve'),
+    ...target,
+    conflict: whole.min(1),
+    answer: z.enum(['server', 'device', 'value', 'undo']),
+    body: object.exactOptional(),
+    replaced: object.exactOptional(),
+  }),
 ]);
 
 export const mutationMessage = z.object({

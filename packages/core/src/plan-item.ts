@@ -39,6 +39,8 @@ export interface Resolution {
   conflict: number;
   /** The version of the record that the person saw; 0 when it did not exist. */
   seenVersion: number;
+  /** The person saw it open: if somebody else has settled it meanwhile, the answer is not taken. */
+  seenOpen?: boolean;
   answer: ResolutionAnswer;
   /** A new mutation id for the changes that it makes. */
   mutation: string;
@@ -50,8 +52,11 @@ export type ResolutionAnswer =
   | { type: 'server' }
   /** The device's side is applied to the record as it stands now. */
   | { type: 'device' }
-  /** The record becomes this body; its counters move by the difference to what the person saw. */
-  | { type: 'value'; body: JsonObject }
+  /**
+   * The record becomes this body; its counters move by the difference to what the person saw. `replaced`, as in a put, names what
+   * of it is meant, with what the person saw there; without it all is.
+   */
+  | { type: 'value'; body: JsonObject; replaced?: JsonObject }
   /** What the last settlement did to the record is taken back; what it left undone is done. */
   | { type: 'undo' };
 

@@ -2,13 +2,14 @@
 //
 //   open ── server │ device │ value ──► settled ── undo ──► settled (the other way) ── undo ──► …
 //
+// A person answers at the server (an item of the plan) or on a device (a mutation of one change, `resolve`, with a verdict like any).
 // First come the changes that the answer itself makes; if they cannot be applied, nothing has changed. Then each mutation that
 // this conflict held is judged again, with the person's answer in place of the policy. Whoever sent a mutation that is in the
 // conflict gets a verdict, the same one again if it has not changed: so every device learns that the conflict is settled.
 
 import { admit } from './admit.ts';
 import { canonicalJson } from './canonical.ts';
-import { type Change, hashedPart, type Mutation, recordKey } from './change.ts';
+import { type Change, hashedPart, type Mutation, type ResolveChange, recordKey } from './change.ts';
 import type { Draft } from './draft.ts';
 import type { Problem, RequestErrorCode, VerdictCode } from './errors.ts';
 import type { JsonObject } from './json.ts';
@@ -17,7 +18,7 @@ import type { Resolution } from './plan-item.ts';
 import { changesOf, heldOf } from './resolution-changes.ts';
 import { accept, reject, type Sender, senderOf, settleWoken } from './settle.ts';
 import type { HeldMutation, Settlement, StoredConflict, StoredRecord } from './stored.ts';
-import { ownOf, serverWriter } from './touched.ts';
+import { anyForeign, ownerOf, ownOf, readTouched, serverWriter } from './touched.ts';
 import type { Verdict } from './verdict.ts';
 
 export type ResolveOutcome =
@@ -27,23 +28,94 @@ export type ResolveOutcome =
 
 /** Undefined while the draft needs more. */
 export function resolveConflict(draft: Draft, item: Resolution): ResolveOutcome | undefined {
+  const outcome = resolve(draft, item);
+  if (outcome?.type !== 'refused') return outcome;
+  const { code, message } = outcome.problem;
+  const known = requestCodes[code];
+  if (known) return { type: 'unresolved', code: known, message };
+  return { ...outcome.problem, type: 'unresolved', code: 'malformed' };
+}
+
+const requestCodes: Readonly<Partial<Record<VerdictCode, RequestErrorCode>>> = {
+  conflict_unknown: 'not_found',
+  conflict_changed: 'conflict_changed',
+  conflict_settled: 'conflict_settled',
+};
+
+/** Gives the mutation that is an answer its verdict, unless the draft needs more. */
+export function answerConflict(draft: Draft, sender: Sender, change: ResolveChange): void {
+  const { mutation } = sender;
+  const { conflict, base = 0, answer, body = {}, replaced } = change;
+  const outcome = resolve(draft, {
+    conflict,
+    about: recordKey(change.collection, change.id),
+    seenVersion: base,
+    // What a person on a device sees of a conflict is whether it is open.
+    ...(answer === 'undo' ? {} : { seenOpen: true }),
+    answer: answer === 'value' ? { type: answer, body, ...(replaced && { replaced }) } : { type: answer },
+    mutation: mutation.id,
+    actor: mutation.actor ?? '',
+    sender,
+  });
+  if (outcome?.type === 'refused') reject(draft, sender, problemIn(outcome.problem));
+  if (outcome?.type !== 'resolved' || outcome.verdict) return;
+  const { hash, madeAt, replicas, rememberedAs: id = mutation.id } = sender;
+  const verdict = { mutation: mutation.id, verdict: 'applied' as const, asOf: draft.scope.head };
+  draft.answer({ id, hash, madeAt }, verdict, replicas);
+}
+
+/** Whatever changes the answer made, it is one change of its mutation. */
+function problemIn({ field, ...problem }: Problem<VerdictCode>): Problem<VerdictCode> {
+  const path = field?.replace(/^changes\[\d+\]/, '') ?? '';
+  return { ...problem, field: `changes[0]${path}` };
+}
+
+/** An answer, wherever it was given. */
+interface Asked extends Omit<Resolution, 'type'> {
+  /** The key of the record that it says it is about. */
+  about?: string;
+  /** Who sent it as a mutation; absent at the server. */
+  sender?: Sender;
+}
+
+type Outcome =
+  | Extract<ResolveOutcome, { type: 'resolved' }>
+  | { type: 'refused'; problem: Problem<VerdictCode> };
+
+function resolve(draft: Draft, item: Asked): Outcome | undefined {
+  // What another answer let go was no moment ago for this one: how answers are grouped into plans decides nothing.
+  draft.letGo.clear();
   const conflict = draft.conflict(item.conflict);
   if (conflict === undefined) return undefined;
-  if (conflict === null)
-    return { type: 'unresolved', code: 'not_found', message: 'There is no such conflict.' };
-  if (conflict.state === 'open' && item.answer.type === 'undo')
-    return { type: 'unresolved', code: 'conflict_settled', message: 'An open conflict has nothing to undo.' };
+  const about = conflict && recordKey(conflict.collection, conflict.record);
+  if (conflict === null || (item.about !== undefined && item.about !== about))
+    return refused('conflict_unknown', '.conflict', 'There is no such conflict.');
+  const isOpen = conflict.state === 'open';
+  if (isOpen && item.answer.type === 'undo')
+    return refused('conflict_settled', '.answer', 'An open conflict has nothing to undo.');
+  if (!isOpen && item.seenOpen)
+    return refused('conflict_settled', '.conflict', 'Somebody else has settled the conflict.');
   const live = draft.record(conflict.collection, conflict.record);
-  const held = conflict.state === 'open' ? heldOf(draft, conflict) : [];
+  const held = isOpen ? heldOf(draft, conflict) : [];
   if (live === undefined || held === undefined) return undefined;
-  const version = live?.record.seq ?? 0;
-  if (version !== item.seenVersion)
-    return { type: 'unresolved', code: 'conflict_changed', message: `The record is at version ${version}.` };
+  if (!isSeen(live?.record, item))
+    return refused('conflict_changed', '.base', `The record is at version ${live?.record.seq ?? 0}.`);
   const own = ownMutation(draft, item, changesOf(draft, { conflict, live, held, answer: item.answer }));
   const judged = own && judgeOwn(draft, { conflict, item, own });
   if (judged?.type === 'needs') return undefined;
-  if (judged?.type === 'reject') return { ...judged.problem, type: 'unresolved', code: 'malformed' };
+  if (judged?.type === 'reject') return { type: 'refused', problem: judged.problem };
   return settleConflict(draft, item, { conflict, before: live?.body ?? null, held, own, judged });
+}
+
+/** Whether no field stands as somebody else than the person's own replica has written it since the person saw the record. */
+function isSeen(record: StoredRecord | undefined, { seenVersion, sender }: Asked): boolean {
+  const version = record?.seq ?? 0;
+  if (version === seenVersion || !record || !sender) return version === seenVersion;
+  return version > seenVersion && !anyForeign(readTouched(record), seenVersion, ownerOf(sender.own, []));
+}
+
+function refused(code: VerdictCode, field: string, message: string): Outcome {
+  return { type: 'refused', problem: { code, field, message } };
 }
 
 interface Answered {
@@ -56,7 +128,7 @@ interface Answered {
 
 type Accepted = Extract<Judgement, { type: 'accept' }>;
 
-function settleConflict(draft: Draft, item: Resolution, answered: Answered): ResolveOutcome | undefined {
+function settleConflict(draft: Draft, item: Asked, answered: Answered): Outcome | undefined {
   const { conflict, before, held, own, judged } = answered;
   const head = draft.scope.head;
   const settled = (after: JsonObject | null): StoredConflict => {
@@ -67,7 +139,7 @@ function settleConflict(draft: Draft, item: Resolution, answered: Answered): Res
   // Settled before the held mutations are judged, so that none is folded onto it again.
   draft.setConflict(settled(before));
   const known = new Map([[recordKey(conflict.collection, conflict.record), conflict.id]]);
-  const verdict = own && judged ? accept(draft, ownSender(draft, own), judged, { known }) : null;
+  const verdict = own && judged ? accept(draft, ownSender(draft, item, own), judged, { known }) : null;
   const told = new Set<string>();
   for (const mutation of held) {
     const outcome = settleHeld(draft, mutation, { conflict, item });
@@ -84,7 +156,7 @@ function settleConflict(draft: Draft, item: Resolution, answered: Answered): Res
 
 function settlementOf(
   draft: Draft,
-  item: Resolution,
+  item: Asked,
   {
     conflict,
     held,
@@ -96,14 +168,15 @@ function settlementOf(
   const { type } = item.answer;
   const counted = conflict.settlement?.counted === true || type === 'device' || held.length > 0;
   const { nowMs: at } = draft.context;
-  return { by: 'person', resolution: type, at, actor: item.actor, seq, before, after, counted };
+  const device = item.sender && { device: item.sender.device };
+  return { by: 'person', resolution: type, at, actor: item.actor, ...device, seq, before, after, counted };
 }
 
 /** Judges a mutation again that this conflict alone still held; one that others hold too goes on waiting for them. */
 function settleHeld(
   draft: Draft,
   held: HeldMutation,
-  { conflict, item }: { conflict: StoredConflict; item: Resolution },
+  { conflict, item }: { conflict: StoredConflict; item: Asked },
 ): 'answered' | 'undecided' | 'needs' {
   const sides = new Map<string, 'server' | 'device'>();
   const known = new Map<string, number>();
@@ -142,18 +215,20 @@ function tellAgain(draft: Draft, id: string): void {
   draft.answer({ id, hash, madeAt }, { ...verdict, asOf: draft.scope.head }, Object.keys(logged));
 }
 
-/** The changes that the answer makes, as a mutation of the server. */
-function ownMutation(draft: Draft, item: Resolution, changes: readonly Change[]): Mutation | null {
+/** The changes that the answer makes, as a mutation. What a person on a device gives is read by the schema that it has. */
+function ownMutation(draft: Draft, item: Asked, changes: readonly Change[]): Mutation | null {
   if (changes.length === 0) return null;
-  const { nowMs, schema } = draft.context;
+  const { nowMs } = draft.context;
   const made = { wall: nowMs, mono: 0, session: serverWriter, offset: 0, seen: nowMs };
   const actor = item.actor === '' ? {} : { actor: item.actor };
-  return { id: item.mutation, schema: schema.version, ...actor, made, changes };
+  const given = item.answer.type === 'value' ? item.sender?.mutation : undefined;
+  const schema = given?.schema ?? draft.context.schema.version;
+  return { id: item.mutation, schema, ...actor, made, changes };
 }
 
 function judgeOwn(
   draft: Draft,
-  { conflict, item, own }: { conflict: StoredConflict; item: Resolution; own: Mutation },
+  { conflict, item, own }: { conflict: StoredConflict; item: Asked; own: Mutation },
 ): Exclude<Judgement, { type: 'wait' | 'ask' }> {
   const { schema, limits } = draft.context;
   // What a person gives comes through the door like any other; all else came through it once.
@@ -161,12 +236,14 @@ function judgeOwn(
   if (problem) return { type: 'reject', problem };
   const key = recordKey(conflict.collection, conflict.record);
   const forced = new Map([[key, 'device' as const]]);
-  const judgement = judge(draft, { ...caseOf(ownSender(draft, own)), first: true, forced });
+  const judgement = judge(draft, { ...caseOf(ownSender(draft, item, own)), first: true, forced });
   if (judgement.type !== 'wait' && judgement.type !== 'ask') return judgement;
   throw new Error('A resolution’s own changes neither wait nor ask.');
 }
 
-function ownSender(draft: Draft, mutation: Mutation): Sender {
+/** What is decided at the server is nobody's own; on a device, that replica's: what it writes next is made in sight of it. */
+function ownSender(draft: Draft, { sender }: Asked, mutation: Mutation): Sender {
+  if (sender) return { ...sender, mutation, own: ownOf(sender.own.writer) };
   const { nowMs, sha256 } = draft.context;
   const hash = sha256(canonicalJson(hashedPart(mutation)));
   return { mutation, hash, madeAt: nowMs, device: '', replicas: [], own: ownOf(serverWriter) };

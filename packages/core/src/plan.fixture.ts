@@ -4,7 +4,14 @@
 import { z } from 'zod';
 import { admit } from './admit.ts';
 import { canonicalJson } from './canonical.ts';
-import { type Change, hashedPart, type Mutation, recordKey } from './change.ts';
+import {
+  type Change,
+  hashedPart,
+  type Mutation,
+  type RecordChange,
+  type ResolveChange,
+  recordKey,
+} from './change.ts';
 import type { PlanContext } from './draft.ts';
 import { foresee } from './foresee.ts';
 import { holdersCut, holdersMaxOf } from './holders.ts';
@@ -277,7 +284,7 @@ export function put(
   id: string,
   body: JsonObject,
   rest: { base?: number; replaced?: JsonObject } = {},
-): Change {
+): RecordChange {
   return { type: 'put', collection, id, ...rest, body };
 }
 
@@ -286,16 +293,26 @@ export function patch(
   id: string,
   set: JsonObject,
   rest: { base?: number; unset?: readonly string[]; replaced?: JsonObject } = {},
-): Change {
+): RecordChange {
   return { type: 'patch', collection, id, set, ...rest };
 }
 
-export function del(collection: string, id: string, base = 0): Change {
+export function del(collection: string, id: string, base = 0): RecordChange {
   return { type: 'delete', collection, id, base };
 }
 
-export function add(collection: string, id: string, amounts: Record<string, number>, base = 0): Change {
+export function add(collection: string, id: string, amounts: Record<string, number>, base = 0): RecordChange {
   return { type: 'add', collection, id, base, amounts };
+}
+
+/** A person's answer on a device, made on the version `base` of the record. */
+export function resolve(
+  conflict: { id: number; collection: string; record: string },
+  answer: ResolveChange['answer'],
+  rest: { base?: number; body?: JsonObject; replaced?: JsonObject } = {},
+): Change {
+  const { id, collection, record } = conflict;
+  return { type: 'resolve', collection, id: record, conflict: id, answer, ...rest };
 }
 
 let ids = 0;

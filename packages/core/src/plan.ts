@@ -6,12 +6,13 @@
 //
 // A plan that needs more has changed nothing: the draft is thrown away and the fold starts again.
 
+import { resolveIn } from './change.ts';
 import { Draft, type PlanContext } from './draft.ts';
 import { type MutationErrorCode, mutationErrors, requestErrors, verdictCodes } from './errors.ts';
 import { foreseeWaiting, hiddenReplica, refusedAs } from './foresee.ts';
 import type { VerdictEntry } from './messages.ts';
 import type { Arrived, ExpireItem, PlanItem, PushItem } from './plan-item.ts';
-import { type ResolveOutcome, resolveConflict } from './plan-resolve.ts';
+import { answerConflict, type ResolveOutcome, resolveConflict } from './plan-resolve.ts';
 import { noteRepeated, reject, type Sender, senderOf, settle, settleWoken } from './settle.ts';
 import type { ReplicaState, StoredMutation } from './stored.ts';
 import type { Former, Own } from './touched.ts';
@@ -48,8 +49,6 @@ export function plan(items: readonly PlanItem[], set: WorkingSet, context: PlanC
 }
 
 function takeItem(draft: Draft, item: PlanItem): ItemOutcome | undefined {
-  // What one item let go is a moment ago for that one alone: how items are grouped into plans decides nothing.
-  draft.letGo.clear();
   switch (item.type) {
     case 'push':
       return takePush(draft, item);
@@ -200,11 +199,13 @@ function takeMutation(
     own,
     rememberedAs: arrived.key,
   };
+  const answer = resolveIn(mutation);
   const noGrant = { code: 'no_grant' as const, message: verdictCodes.no_grant.meaning };
   // Who may not even read is not told how far the scope has come.
   if (item.right === 'none') reject(draft, sender, noGrant, { inScope: false, asOf: 0 });
   else if (item.right === 'read') reject(draft, sender, noGrant, { inScope: false });
   else if (arrived.problem) reject(draft, sender, arrived.problem, { inScope: false });
+  else if (answer) answerConflict(draft, sender, answer);
   else settle(draft, sender);
   settleWoken(draft);
   return 'taken';

@@ -1,7 +1,7 @@
 // The changes that a person's answer to a conflict makes itself, beside those of the mutations that it lets go.
 
 import { canonicalJson, equalJson } from './canonical.ts';
-import type { Change, PatchChange, PutChange } from './change.ts';
+import type { Change, PatchChange, PutChange, RecordChange } from './change.ts';
 import type { Draft, Live } from './draft.ts';
 import { editBetween, valueIn } from './edit.ts';
 import type { Json, JsonObject } from './json.ts';
@@ -30,7 +30,7 @@ export function heldOf(draft: Draft, conflict: StoredConflict): readonly HeldMut
 }
 
 /** Made on the version that stands, so that nothing is concurrent with them. */
-export function changesOf(draft: Draft, answering: Answering): readonly Change[] {
+export function changesOf(draft: Draft, answering: Answering): readonly RecordChange[] {
   const { conflict, live, answer } = answering;
   const collection = draft.context.schema.collections.get(conflict.collection);
   // The collection was dropped from the schema: the conflict can be closed, and nothing else.
@@ -39,7 +39,7 @@ export function changesOf(draft: Draft, answering: Answering): readonly Change[]
   const body = live?.body ?? null;
   switch (answer.type) {
     case 'value':
-      return [valueChange(target, body, answer.body)];
+      return [valueChange(target, body, answer)];
     case 'device':
       return deviceChanges(answering, collection, target);
     case 'server':
@@ -49,7 +49,12 @@ export function changesOf(draft: Draft, answering: Answering): readonly Change[]
   }
 }
 
-function valueChange(target: Target, current: JsonObject | null, body: JsonObject): Change {
+function valueChange(
+  target: Target,
+  current: JsonObject | null,
+  { body, replaced }: Extract<ResolutionAnswer, { type: 'value' }>,
+): RecordChange {
+  if (current !== null && replaced) return { type: 'put', ...target, body, replaced };
   if (current === null) return { type: 'put', ...target, body };
   const named = Object.fromEntries(Object.keys(body).map((field) => [field, null]));
   return { type: 'put', ...target, body, replaced: { ...named, ...current } };
@@ -63,7 +68,7 @@ function deviceChanges(
   { conflict, live, held }: Pick<Answering, 'conflict' | 'live' | 'held'>,
   collection: Collection,
   target: Target,
-): Change[] {
+): RecordChange[] {
   const brought = new Map<string, number>();
   for (const change of held.flatMap(({ mutation }) => mutation.changes)) {
     const text = textOf(change);
@@ -86,7 +91,7 @@ function serverChanges(
   collection: Collection,
   target: Target,
   body: JsonObject | null,
-): Change[] {
+): RecordChange[] {
   const { server } = conflict;
   if (server === null) return body === null ? [] : [{ type: 'delete', ...target }];
   if (body === null) return [{ type: 'put', ...target, body: server }];
@@ -101,7 +106,7 @@ function serverChanges(
 }
 
 /** Takes back what the last settlement did; if it did nothing, because the server's side stayed, does the device's side. */
-function undoChanges(answering: Answering, collection: Collection, target: Target): Change[] {
+function undoChanges(answering: Answering, collection: Collection, target: Target): RecordChange[] {
   const { conflict, live } = answering;
   const { before, after } = conflict.settlement ?? { before: null, after: null };
   if (equalJson(before, after)) return deviceChanges(answering, collection, target);
@@ -115,21 +120,21 @@ function editChanges(
   collection: Collection,
   target: Target,
   { from, to }: { from: JsonObject; to: JsonObject },
-): Change[] {
+): RecordChange[] {
   const edit = editBetween(collection, from, to);
   const changed = [...edit.set].filter(([field, value]) => {
     const was = valueIn(from, field);
     return was === undefined || !equalJson(value, was);
   });
   const set = Object.fromEntries(changed);
-  const changes: Change[] = [];
+  const changes: RecordChange[] = [];
   if (changed.length + edit.unset.size > 0)
     changes.push({ type: 'patch', ...target, set, unset: [...edit.unset] });
   if (edit.add.size > 0) changes.push({ type: 'add', ...target, amounts: Object.fromEntries(edit.add) });
   return changes;
 }
 
-function withoutCounters(change: Change, { counters }: Collection): Change[] {
+function withoutCounters(change: RecordChange, { counters }: Collection): RecordChange[] {
   const rest = (fields: JsonObject): JsonObject =>
     Object.fromEntries(Object.entries(fields).filter(([field]) => !counters.has(field)));
   const replacedOf = ({ replaced }: PutChange | PatchChange) =>

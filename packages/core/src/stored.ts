@@ -1,7 +1,7 @@
 // What the server stores, as the plan reads and writes it: the engine's columns (DESIGN section 3), whatever the store.
 
 import { canonicalJson } from './canonical.ts';
-import type { Change, Mutation } from './change.ts';
+import type { Mutation, RecordChange } from './change.ts';
 import type { Json, JsonObject } from './json.ts';
 import type { Sha256 } from './ports.ts';
 import type { Own } from './touched.ts';
@@ -131,7 +131,7 @@ export interface StoredConflict {
   server: JsonObject | null;
   serverVersion: number;
   /** The writer's changes to the record, each whole, in order. */
-  changes: readonly Change[];
+  changes: readonly RecordChange[];
   /** The mutations that they came in. */
   mutations: readonly string[];
   policy: string;
@@ -145,6 +145,8 @@ export interface Settlement {
   resolution: 'server' | 'device' | 'merge' | 'value' | 'undo';
   at: number;
   actor: string;
+  /** The device that the person decided on; absent when it was at the server. */
+  device?: string;
   /** The commit that it made; null when it changed nothing. */
   seq: number | null;
   before: JsonObject | null;

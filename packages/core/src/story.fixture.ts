@@ -3,9 +3,9 @@
 
 import fc from 'fast-check';
 import { z } from 'zod';
-import { type Change, recordKey } from './change.ts';
+import { type RecordChange, recordKey } from './change.ts';
 import type { JsonObject } from './json.ts';
-import { type Draughted, morning, mutation, newId, put, TestScope } from './plan.fixture.ts';
+import { type Draughted, morning, mutation, newId, put, resolve, TestScope } from './plan.fixture.ts';
 import type { PlanItem, PushItem } from './plan-item.ts';
 import { defineSchema } from './schema.ts';
 import { bodyOf, type StoredRecord } from './stored.ts';
@@ -74,6 +74,14 @@ export type Step =
   | { type: 'renew'; who: number }
   | { type: 'repeat'; who: number; picks: readonly number[] }
   | { type: 'resolve'; pick: number; answer: 'server' | 'device' | 'value' | 'undo'; value: number }
+  /** The same on a device, about the record as it has read it. */
+  | {
+      type: 'decide';
+      who: number;
+      pick: number;
+      answer: 'server' | 'device' | 'value' | 'undo';
+      value: number;
+    }
   | { type: 'tick'; ms: number }
   | { type: 'expire' };
 
@@ -143,6 +151,13 @@ const otherSteps = {
     answer: fc.constantFrom('server', 'device', 'value', 'undo'),
     value: small,
   }),
+  decide: fc.record({
+    type: fc.constant('decide' as const),
+    who,
+    pick: fc.nat(),
+    answer: fc.constantFrom('server', 'device', 'value', 'undo'),
+    value: small,
+  }),
   tick: fc.record({ type: fc.constant('tick' as const), ms: fc.integer({ min: -50, max: 100 }) }),
   expire: fc.constant({ type: 'expire' as const }),
 } satisfies Record<string, fc.Arbitrary<Step>>;
@@ -157,7 +172,7 @@ export function storyOf(
 ): fc.Arbitrary<readonly Step[]> {
   const others = kinds.map((kind) => ({
     arbitrary: otherSteps[kind] as fc.Arbitrary<Step>,
-    weight: kind === 'resolve' ? 3 : 1,
+    weight: kind === 'resolve' ? 3 : kind === 'decide' ? 2 : 1,
   }));
   const step = fc.oneof({ arbitrary: pushStep, weight: 8 }, ...others);
   return fc
@@ -265,6 +280,12 @@ function itemsOf(scope: TestScope, step: Step, devices: Device[], sent: Draughte
       return [{ type: 'expire', mutations: [...scope.stored.held.keys()] }];
     case 'resolve':
       return resolveItem(scope, step);
+    case 'decide': {
+      const made = device && decisionOf(scope, step, device.seen);
+      if (!device || !made) return [];
+      sent.push(made);
+      return [pushItem(scope, device, [made])];
+    }
     case 'repeat': {
       const again = step.picks.flatMap((pick) => sent[pick % Math.max(1, sent.length)] ?? []);
       return device && again.length > 0 ? [pushItem(scope, device, again)] : [];
@@ -330,8 +351,27 @@ function resolveItem(scope: TestScope, step: Extract<Step, { type: 'resolve' }>)
   return [{ type: 'resolve', conflict: conflict.id, seenVersion, answer, mutation: newId(), actor: 'ann' }];
 }
 
+/** One in seven is about no conflict. */
+function decisionOf(
+  scope: TestScope,
+  step: Extract<Step, { type: 'decide' }>,
+  seen: number,
+): Draughted | undefined {
+  const all = scope.conflicts();
+  const conflict = all[step.pick % Math.max(1, all.length)];
+  if (!conflict) return undefined;
+  const { collection, record } = conflict;
+  const body = { a: step.value, count: step.value };
+  return mutation([
+    resolve(step.pick % 7 === 0 ? { ...conflict, id: 1_000 } : conflict, step.answer, {
+      base: versionAt(scope, collection, record, seen)?.seq ?? 0,
+      ...(step.answer === 'value' ? { body } : {}),
+    }),
+  ]);
+}
+
 /** What a device sends that has read the scope up to `seen`. */
-function changeOf(scope: TestScope, wish: ChangeWish, seen: number): Change {
+function changeOf(scope: TestScope, wish: ChangeWish, seen: number): RecordChange {
   const saw = versionAt(scope, wish.collection, wish.id, seen);
   const target = { collection: wish.collection, id: wish.id, base: saw?.seq ?? 0 };
   const body = saw?.body ?? {};

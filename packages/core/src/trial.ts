@@ -2,7 +2,7 @@
 
 import { collectionFor } from './admit.ts';
 import { equalJson } from './canonical.ts';
-import { type Change, type Mutation, recordKey } from './change.ts';
+import { type Change, type Mutation, type RecordChange, recordKey } from './change.ts';
 import { decide } from './decide.ts';
 import type { DecideContext, Decision, FoundConflict } from './decision.ts';
 import type { Draft, Live } from './draft.ts';
@@ -46,7 +46,7 @@ export interface Tried extends Live {
 
 /** A conflict between one change and the record as it stood. */
 export interface CaseConflict {
-  change: Change;
+  change: RecordChange;
   found: FoundConflict;
   before: Live | null;
   /** The open conflict that it is folded onto. */
@@ -104,6 +104,10 @@ export class Trial {
 
   /** Tries one change; a problem refuses the whole mutation. */
   change(made: Change, place: number): Problem<VerdictCode> | undefined {
+    if (made.type === 'resolve') {
+      const message = 'An answer to a conflict stands alone in its mutation.';
+      return { code: 'malformed_mutation', field: `changes[${place}]`, message };
+    }
     // A version that the scope has not reached is none that anybody saw.
     const change = (made.base ?? 0) > this.#draft.scope.head ? { ...made, base: 0 } : made;
     const collection = this.rules(change.collection);
@@ -137,13 +141,13 @@ export class Trial {
   }
 
   /** The open conflict of this writer about the record: null if none, undefined while that is not loaded. */
-  #ownConflict(change: Change): StoredConflict | null | undefined {
+  #ownConflict(change: RecordChange): StoredConflict | null | undefined {
     const open = this.#draft.openConflicts(change.collection, change.id);
     return open && (open.find((conflict) => isIdOf(this.#given.own, conflict.writer)) ?? null);
   }
 
   /** Whether it goes where earlier changes of the record went: into a conflict whose other side its writer has not seen. */
-  #staysWith(key: string, mine: StoredConflict | null, change: Change): boolean {
+  #staysWith(key: string, mine: StoredConflict | null, change: RecordChange): boolean {
     if (this.#asked.has(key)) return true;
     return mine !== null && (change.base ?? 0) < mine.serverVersion;
   }
@@ -156,7 +160,7 @@ export class Trial {
   }
 
   #decide(
-    change: Change,
+    change: RecordChange,
     { key, collection, before }: { key: string; collection: Collection; before: Live | null },
   ): Decision | undefined {
     const draft = this.#draft;
@@ -202,7 +206,7 @@ export class Trial {
     decision: Extract<Decision, { type: 'write' }>,
     at: {
       key: string;
-      change: Change;
+      change: RecordChange;
       before: Live | null;
       conflict: (found: FoundConflict) => CaseConflict;
     },
@@ -228,7 +232,7 @@ export class Trial {
 
   /** The record's next version. Number, ordinal and stamp are given by the commit. */
   #versionOf(
-    change: Change,
+    change: RecordChange,
     before: StoredRecord | null,
     decision: Extract<Decision, { type: 'write' }>,
   ): StoredRecord {

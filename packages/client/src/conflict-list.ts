@@ -1,0 +1,133 @@
+// The conflicts that this device has heard of: open ones, each under its number, and the last hundred that were settled.
+// All functions run inside a transaction of the caller.
+
+import type { ConflictEntry, Json, RecordChange, ResolveChange } from '@holdfast/core';
+import { recordKey, resolveIn } from '@holdfast/core';
+import { isSettled, placesTouching, readEntries } from './outbox.ts';
+import type { StorageKey, StorageTransaction } from './storage/port.ts';
+
+export interface ConflictItem extends Omit<ConflictEntry, 'device'> {
+  /** The device's changes to the record, in the order in which they were made. */
+  device: readonly RecordChange[];
+  /** What a person has answered on this device, of which the server has not said yet what came of it. */
+  decision?: { mutation: string; answer: ResolveChange['answer'] };
+}
+
+export interface ConflictQuery {
+  /** Default: open. */
+  state?: 'open' | 'settled';
+  /** At most so many; default 100. */
+  limit?: number;
+  /** Behind the conflict of this id. */
+  after?: number;
+}
+
+/** In the order of their ids. */
+export async function listConflicts(
+  tx: StorageTransaction,
+  scope: string,
+  { state = 'open', limit = 100, after }: ConflictQuery = {},
+): Promise<ConflictItem[]> {
+  const found = await tx.scan('conflicts', {
+    prefix: [scope],
+    limit,
+    ...(state === 'open' ? { to: [settledBegin] } : { from: [settledBegin] }),
+    ...(after === undefined ? {} : { after: keyOf(scope, { id: after, state }) }),
+  });
+  const items: ConflictItem[] = [];
+  for (const { value } of found) items.push(await withDecision(tx, scope, value as unknown as ConflictItem));
+  return items;
+}
+
+export async function findConflict(
+  tx: StorageTransaction,
+  scope: string,
+  id: number,
+): Promise<ConflictItem | undefined> {
+  const value =
+    (await tx.get('conflicts', keyOf(scope, { id, state: 'open' }))) ??
+    (await tx.get('conflicts', keyOf(scope, { id, state: 'settled' })));
+  return value === undefined ? undefined : withDecision(tx, scope, value as unknown as ConflictItem);
+}
+
+/** Forgets an open one. False: there is none. */
+export async function forgetConflict(tx: StorageTransaction, scope: string, id: number): Promise<boolean> {
+  const key = keyOf(scope, { id, state: 'open' });
+  if ((await tx.get('conflicts', key)) === undefined) return false;
+  await tx.delete('conflicts', key);
+  return true;
+}
+
+export async function countConflicts(tx: StorageTransaction, scope: string, max: number): Promise<number> {
+  return (await tx.scan('conflicts', { prefix: [scope], to: [settledBegin], limit: max })).length;
+}
+
+/** Keeps the conflicts that an answer tells of. After the verdicts of the same answer. */
+export async function takeConflicts(
+  tx: StorageTransaction,
+  scope: string,
+  conflicts: readonly ConflictEntry[],
+): Promise<void> {
+  for (const conflict of conflicts) await keep(tx, scope, conflict);
+}
+
+/** A final verdict for a mutation ends the conflicts that this device knew of it; one that goes on is told anew. */
+export async function settleConflictsOf(
+  tx: StorageTransaction,
+  scope: string,
+  mutation: string,
+): Promise<void> {
+  let after: StorageKey | undefined;
+  for (;;) {
+    const found = await tx.scan('conflicts', {
+      prefix: [scope],
+      to: [settledBegin],
+      limit: chunk,
+      ...(after ? { after } : {}),
+    });
+    for (const { value } of found) {
+      const conflict = value as unknown as ConflictEntry;
+      if (conflict.mutations.includes(mutation)) await keep(tx, scope, { ...conflict, state: 'settled' });
+    }
+    after = found.at(-1)?.key;
+    if (found.length < chunk) return;
+  }
+}
+
+async function keep(tx: StorageTransaction, scope: string, conflict: ConflictEntry): Promise<void> {
+  const { id, state } = conflict;
+  await tx.put('conflicts', keyOf(scope, conflict), conflict as unknown as Json);
+  await tx.delete('conflicts', keyOf(scope, { id, state: state === 'open' ? 'settled' : 'open' }));
+  if (state === 'open') return;
+  const settled = await tx.scan('conflicts', {
+    prefix: [scope],
+    from: [settledBegin],
+    limit: settledMax + 1,
+  });
+  const [oldest] = settled;
+  if (oldest && settled.length > settledMax) await tx.delete('conflicts', oldest.key);
+}
+
+async function withDecision(
+  tx: StorageTransaction,
+  scope: string,
+  conflict: ConflictItem,
+): Promise<ConflictItem> {
+  const places = await placesTouching(tx, scope, recordKey(conflict.collection, conflict.record));
+  for (const entry of await readEntries(tx, scope, places)) {
+    const made = resolveIn(entry.mutation);
+    if (made?.conflict !== conflict.id || isSettled(entry)) continue;
+    return { ...conflict, decision: { mutation: entry.mutation.id, answer: made.answer } };
+  }
+  return conflict;
+}
+
+/** Sorts behind every number. */
+const settledBegin = 'settled';
+const settledMax = 100;
+const chunk = 500;
+
+function keyOf(scope: string, { id, state }: Pick<ConflictEntry, 'id' | 'state'>): StorageKey {
+  const number = String(id).padStart(16, '0');
+  return [scope, state === 'open' ? number : `${settledBegin} ${number}`];
+}
