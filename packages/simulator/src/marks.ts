@@ -15,6 +15,8 @@ const rejections = [
   'unique_taken',
   'record_missing',
   'record_deleted',
+  'conflict_changed',
+  'conflict_settled',
   'conflicts_too_many',
   'waiting_too_many',
   'waiting_too_long',
@@ -37,6 +39,7 @@ const events = [
   'answered device',
   'answered value',
   'answered undo',
+  'answered on a device',
   'chain of waiting',
   'waited, then applied',
   'repeat under another id',
@@ -115,6 +118,7 @@ function onServer(history: History, note: (mark: string) => void): (event: Commi
       noteEvent('conflict held', state === 'open');
       noteEvent('conflict folded', state === 'open' && mutations.length > 1);
       if (settlement?.by === 'person') note(`answered ${settlement.resolution}`);
+      noteEvent('answered on a device', settlement?.device !== undefined);
     }
     for (const { collection, group, value, id, claimed } of writes.unique.put) {
       const name = `${scope} ${collection}/${group}/${value}/${id}`;

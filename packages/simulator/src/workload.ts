@@ -40,6 +40,7 @@ const acts: readonly (readonly [number, MakeAct])[] = [
   [6, odd.invalid],
   [4, people.lookAtQuarantine],
   [2, people.lookAtConflicts],
+  [8, people.decide],
   [2, people.syncNow],
   [1, people.goOffline],
   [3, reads.list],

@@ -38,6 +38,33 @@ export function lookAtConflicts({ draw }: Choice): Act {
   };
 }
 
+/** Answers a conflict of this device, wherever it is, or takes back how one was settled. */
+export function decide({ draw }: Choice): Act {
+  const [nth, way, word] = [
+    draw.below(3),
+    draw.pick(['server', 'device', 'value', 'undo'] as const),
+    `decided ${draw.below(9)}`,
+  ];
+  return {
+    name: `decides a conflict: ${way}`,
+    run: async ({ scope }) => {
+      const state = way === 'undo' ? 'settled' : 'open';
+      const conflict = (await scope.conflicts.list({ state, limit: 3 }))[nth];
+      if (!conflict) return;
+      if (way === 'undo') return scope.conflicts.undo(conflict.id);
+      if (way !== 'value') return scope.conflicts.resolve(conflict.id, way);
+      const { id: _, ...record } = (await scope
+        .collection(conflict.collection as 'notes')
+        .get(conflict.record)) ?? {
+        id: '',
+      };
+      const field = Object.entries(record).find(([, value]) => typeof value === 'string')?.[0];
+      const answer = field === undefined ? ('device' as const) : { value: { ...record, [field]: word } };
+      return scope.conflicts.resolve(conflict.id, answer);
+    },
+  };
+}
+
 /** What is given up may go from the moment on at which it was said; what could not be done gives nothing up. */
 async function byOwnWord(hands: Hands, ids: readonly string[], work: () => Promise<void>): Promise<void> {
   for (const id of ids) hands.giveUp(id);

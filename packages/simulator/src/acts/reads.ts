@@ -137,7 +137,9 @@ function countsOf({ disk, scope: { name } }: Hands): object {
     pending: states.length - count('settled'),
     waiting: count('waiting'),
     held: count('held'),
-    conflicts: disk.entries('conflicts', [name]).length,
+    conflicts: disk
+      .entries<{ state: string }>('conflicts', [name])
+      .filter(({ value }) => value.state === 'open').length,
     quarantined: disk.entries('quarantine', [name]).length,
     seq: progress?.seq ?? 0,
   };

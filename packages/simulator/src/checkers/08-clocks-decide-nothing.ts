@@ -24,7 +24,7 @@ export const clocksDecideNothing: MakeChecker = ({ history, fail }) => {
       fail(invariant, `${scope}: ${key} is dated ${record.madeAt - serverMs} ms after its arrival.`);
     const made = history.made.get(id)?.mutation;
     // Without one it is the server's own: a person's decision.
-    if (!made || decidedByPerson(event, id)) return;
+    if (!made || isAnswer(made) || decidedByPerson(event, id)) return;
     const knows = history.made.get(id)?.known.has(before?.mutation ?? '') === true;
     const resurrects = before?.body === null && record.body !== null && !knows;
     if (resurrects && !sawDelete(made, key, before.seq))
@@ -72,6 +72,11 @@ function decidedByPerson({ writes }: Committed, mutation: string): boolean {
   return writes.conflicts.some(
     ({ settlement, mutations }) => settlement?.by === 'person' && mutations.includes(mutation),
   );
+}
+
+/** A person on a device decided. */
+function isAnswer({ changes }: Mutation): boolean {
+  return changes.some(({ type }) => type === 'resolve');
 }
 
 function lastOf(history: History, scope: string, key: string): Version | undefined {

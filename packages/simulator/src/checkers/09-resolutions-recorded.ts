@@ -41,8 +41,10 @@ export const resolutionsRecorded: MakeChecker = ({ history, fail }) => {
         fail(invariant, `${scope}: ${id} is merged, and nothing says how.`);
       for (const { conflict } of merges) {
         const kept = recorded.get(`${scope} ${conflict}`);
-        // A person's own changes are in no device's side.
-        const holds = history.made.has(id) ? kept?.mutations.includes(id) === true : kept !== undefined;
+        // A person's own changes are in no device's side, wherever the person is.
+        const made = history.made.get(id)?.mutation;
+        const isAnswer = made?.changes.some(({ type }) => type === 'resolve');
+        const holds = made && !isAnswer ? kept?.mutations.includes(id) === true : kept !== undefined;
         if (!holds || kept?.changes === 0)
           fail(
             invariant,
