@@ -36,6 +36,7 @@ export function watchStore(store: Store, hooks: StoreHooks): Store {
     },
     read: (work) =>
       store.read((snapshot) => work(watchCalls<StoreSnapshot>(snapshot, () => hooks.point('read')))),
+    settleQuarantined: (place, audit) => store.settleQuarantined(place, audit),
     probe: () => store.probe(),
     backup: (file) => store.backup(file),
     close: () => store.close(),

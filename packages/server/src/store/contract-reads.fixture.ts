@@ -6,6 +6,7 @@ import {
   commitRow,
   conflict,
   heldMutation,
+  loaded,
   mutationRow,
   type OpenStore,
   quarantined,
@@ -224,9 +225,11 @@ function testSingle(open: OpenStore): void {
 }
 
 function testForPeople(open: OpenStore): void {
-  test('conflicts are read by ids, by state and behind a number', async () => {
+  test('conflicts are read by ids, by state, by device and behind a number', async () => {
     const { store } = await open();
-    const list = [1, 2, 3, 4, 5].map((id) => conflict(id, { state: id % 2 === 0 ? 'settled' : 'open' }));
+    const list = [1, 2, 3, 4, 5].map((id) =>
+      conflict(id, { state: id % 2 === 0 ? 'settled' : 'open', device: id > 2 ? 'till' : 'bar' }),
+    );
     await write(store, writesOf({ conflicts: list }));
     await store.read(async (snapshot) => {
       const ids = async (query: Parameters<typeof snapshot.conflicts>[1]) =>
@@ -237,6 +240,10 @@ function testForPeople(open: OpenStore): void {
       expect(await ids({ state: 'open', max: 2 })).toEqual([1, 3]);
       expect(await ids({ state: 'open', after: 3, max: 2 })).toEqual([5]);
       expect(await ids({ state: 'settled', ids: [1, 2], max: 2 })).toEqual([2]);
+      expect(await ids({ device: 'till', max: 2 })).toEqual([3, 4]);
+      expect(await ids({ device: 'till', state: 'open', after: 3, max: 2 })).toEqual([5]);
+      expect(await ids({ device: 'bar', ids: [2, 5], max: 2 })).toEqual([2]);
+      expect(await ids({ device: 'none', max: 2 })).toEqual([]);
       expect(await snapshot.conflicts('other', { ids: [1], max: 9 })).toEqual([]);
     });
   });
@@ -262,6 +269,38 @@ function testForPeople(open: OpenStore): void {
       expect(await names({ after: found[0]!.place })).toEqual(['m-2', 'm-3']);
       expect(await snapshot.quarantine({ max: 1 })).toEqual([found[0]]);
     });
+  });
+
+  test('what is settled lies in the quarantine no more, with its audit entry; it is settled once', async () => {
+    const { store } = await open();
+    await write(
+      store,
+      writesOf({
+        quarantine: [quarantined('m-1'), quarantined('m-2', { code: 'no_grant', inScope: false })],
+      }),
+    );
+    const [first, second] = await store.read((snapshot) => snapshot.quarantine({ max: 10 }));
+    const audit = { at: 7, actor: 'Kim', action: 'quarantine.discard', subject: 'm-1: not needed' };
+    expect(await store.settleQuarantined(first!.place, audit)).toBe(true);
+    expect(await store.settleQuarantined(first!.place, audit)).toBe(false);
+    expect(await store.settleQuarantined(second!.place + 5, audit)).toBe(false);
+    await store.read(async (snapshot) => {
+      expect(await snapshot.quarantine({ max: 10 })).toEqual([second]);
+      for (const query of [{ scope: 'shop' }, { device: 'device-1' }, { after: first!.place - 1 }])
+        expect(
+          (await snapshot.quarantine({ ...query, max: 10 })).map(({ mutation }) => mutation),
+        ).not.toContain('m-1');
+      expect((await snapshot.counts()).quarantine).toBe(1);
+      expect(await snapshot.audit({ max: 10 })).toMatchObject([audit]);
+    });
+    // It makes room for another payload; that a device was refused stays counted.
+    expect(await store.settleQuarantined(second!.place, audit)).toBe(true);
+    const set = await loaded(store, (needs) => needs.quarantine.add('device-1'));
+    expect([...set.quarantine]).toEqual([['device-1', 0]]);
+    const refusals = await store.commit((transaction) =>
+      transaction.refusals([{ scope: 'shop', device: 'device-1' }]),
+    );
+    expect(refusals).toMatchObject([{ mutations: 1 }]);
   });
 
   test('scopes are named in order, and everything is counted', async () => {

@@ -136,18 +136,11 @@ export interface StoreSnapshot {
     after: number,
     max: number,
   ): Promise<{ verdicts: readonly LoggedVerdict[]; leftOutAsOf: number | null }>;
-  conflicts(
-    scope: string,
-    query: { ids?: readonly number[]; state?: 'open' | 'settled'; after?: number; max: number },
-  ): Promise<readonly StoredConflict[]>;
+  conflicts(scope: string, query: ConflictQuery): Promise<readonly StoredConflict[]>;
   /** Superseded versions of a record and the one in force, newest first. */
   history(scope: string, collection: string, id: string, max: number): Promise<readonly StoredRecord[]>;
-  quarantine(query: {
-    scope?: string;
-    device?: string;
-    after?: number;
-    max: number;
-  }): Promise<readonly QuarantineRow[]>;
+  /** What lies there and is not settled, in the order in which it came. */
+  quarantine(query: QuarantineQuery): Promise<readonly QuarantineRow[]>;
   /** Held mutations that have waited since before `before`. */
   waitingSince(before: number, max: number): Promise<readonly { scope: string; mutation: string }[]>;
   /** Scopes in order of name, behind `after`. */
@@ -162,6 +155,23 @@ export interface StoreSnapshot {
   audit(query: { before?: number; max: number }): Promise<readonly PlacedAuditEntry[]>;
   /** For each unique group, how many records hold a value of it that belongs to another; looks at no more than `max` of them. */
   unclaimed(max: number): Promise<readonly Unclaimed[]>;
+}
+
+/** In the order of their numbers, behind `after`. */
+export interface ConflictQuery {
+  ids?: readonly number[];
+  state?: 'open' | 'settled';
+  device?: string;
+  after?: number;
+  max: number;
+}
+
+/** Behind the place `after`. */
+export interface QuarantineQuery {
+  scope?: string;
+  device?: string;
+  after?: number;
+  max: number;
 }
 
 export interface PlacedAuditEntry extends AuditEntry {
@@ -242,6 +252,11 @@ export interface Store {
   readonly identity: IdentityStore;
   commit<Result>(work: (transaction: StoreTransaction) => Promise<Result>): Promise<Result>;
   read<Result>(work: (snapshot: StoreSnapshot) => Promise<Result>): Promise<Result>;
+  /**
+   * Takes a payload out of the quarantine, durably, with its audit entry. False, and nothing is written, when none lies there. What
+   * is counted of its device stays counted: that a mutation was refused is remembered.
+   */
+  settleQuarantined(place: number, audit: AuditEntry): Promise<boolean>;
   /**
    * Resolves when a write that needs room has become durable and was taken back; rejects with a StoreError when none can. When
    * the last commit found no room, it needs as much as that one.

@@ -44,7 +44,7 @@ export interface Database {
   devices: Map<string, Device>;
   codes: Map<string, EnrolmentCode>;
   reads: Map<string, ReadPosition>;
-  quarantine: { place: number; scope: string | null; entry: Quarantined }[];
+  quarantine: { place: number; scope: string | null; entry: Quarantined; settled: boolean }[];
   /** Device → how many of its payloads are kept there. */
   payloads: Map<string, number>;
   audit: AuditEntry[];

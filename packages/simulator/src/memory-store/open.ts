@@ -7,7 +7,7 @@ import { type Database, scopeOf, sizeOf } from './database.ts';
 import { createIdentityStore } from './identity.ts';
 import { loadScope } from './load.ts';
 import { createSnapshot } from './snapshot.ts';
-import { writeScope } from './write.ts';
+import { settleQuarantined, writeScope } from './write.ts';
 
 const probeChars = 65_536;
 
@@ -64,6 +64,7 @@ export function openMemoryStore(options: MemoryStoreOptions): Store {
           staged.ended = true;
         }
       }),
+    settleQuarantined: (place, audit) => locked(async () => settleQuarantined(database, place, audit)),
     probe: () =>
       locked(async () => {
         if (sizeBytesMax !== undefined && sizeOf(database) + wantedChars > sizeBytesMax)

@@ -24,13 +24,15 @@ export function createSnapshot(database: Database): StoreSnapshot {
     replica: async (scope, replica) => copied(scoped(scope).replicas.get(replica)),
     verdicts: async (scope, replica, after, max) =>
       readVerdicts(scoped(scope).verdicts.get(replica) ?? new Map(), after, max),
-    async conflicts(scope, { ids, state, after = 0, max }) {
+    async conflicts(scope, { ids, state, device, after = 0, max }) {
       const { conflicts } = scoped(scope);
       const asked = ids
         ? [...new Set(ids)].flatMap((id) => conflicts.get(id) ?? [])
         : [...conflicts.values()];
       return asked
-        .filter((it) => it.id > after && (!state || it.state === state))
+        .filter(
+          (it) => it.id > after && (!state || it.state === state) && (device ?? it.device) === it.device,
+        )
         .sort((a, b) => a.id - b.id)
         .slice(0, max);
     },
@@ -128,6 +130,7 @@ function readQuarantine(
     .filter(
       (row) =>
         row.place > after &&
+        !row.settled &&
         (scope === undefined || row.scope === scope) &&
         (device === undefined || row.entry.device === device),
     )
@@ -183,7 +186,7 @@ function readCounts(database: Database): Awaited<ReturnType<StoreSnapshot['count
     mutations: sum(({ mutations }) => mutations.size),
     conflictsOpen: sum(({ state }) => state?.conflictsOpen ?? 0),
     conflicts: sum(({ state }) => state?.conflictNumber ?? 0),
-    quarantine: database.quarantine.length,
+    quarantine: database.quarantine.filter(({ settled }) => !settled).length,
     held: sum(({ held }) => held.size),
     devices: database.devices.size,
     commits: sum(({ state }) => state?.head ?? 0),

@@ -1,7 +1,7 @@
 // Writes what a plan decided into the store in memory. Each write names the whole new state.
 
 import { recordKey, type StoredConflict, type StoredRecord, uniqueKey, type Writes } from '@holdfast/core';
-import { type Life, StoreError } from 'holdfast/store';
+import { type AuditEntry, type Life, StoreError } from 'holdfast/store';
 import { keptOf } from '../kept.ts';
 import { type Database, type ScopeData, scopeOf } from './database.ts';
 
@@ -38,10 +38,22 @@ export function writeScope(
       place: database.places,
       scope: entry.inScope ? scope : null,
       entry: keptOf(entry),
+      settled: false,
     });
     if (entry.payload !== null)
       database.payloads.set(entry.device, (database.payloads.get(entry.device) ?? 0) + 1);
   }
+}
+
+export function settleQuarantined(database: Database, place: number, audit: AuditEntry): boolean {
+  const row = database.quarantine.find((one) => one.place === place && !one.settled);
+  if (!row) return false;
+  const { device, payload } = row.entry;
+  if (payload !== null) database.payloads.set(device, (database.payloads.get(device) ?? 0) - 1);
+  row.settled = true;
+  row.entry = { ...row.entry, payload: null };
+  database.audit.push({ ...audit });
+  return true;
 }
 
 function writeConflict(data: ScopeData, conflict: StoredConflict): void {

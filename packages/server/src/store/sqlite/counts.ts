@@ -13,7 +13,7 @@ export function readCounts(connection: Connection): StoreCounts {
        (SELECT n FROM hf_mutation_count) AS mutations,
        (SELECT coalesce(sum(conflicts_open), 0) FROM hf_scopes) AS conflictsOpen,
        (SELECT coalesce(sum(conflict_number), 0) FROM hf_scopes) AS conflicts,
-       (SELECT count(*) FROM hf_quarantine) AS quarantine,
+       (SELECT count(*) FROM hf_quarantine WHERE settled_at IS NULL) AS quarantine,
        (SELECT count(*) FROM hf_held) AS held,
        (SELECT count(*) FROM hf_devices) AS devices,
        (SELECT coalesce(sum(head), 0) FROM hf_scopes) AS commits,

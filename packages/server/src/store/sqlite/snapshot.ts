@@ -2,10 +2,12 @@
 
 import type { LoggedVerdict, ReplicaState, ScopeState, StoredConflict, StoredRecord } from '@holdfast/core';
 import type {
+  ConflictQuery,
   Credential,
   Device,
   PageQuery,
   PlacedAuditEntry,
+  QuarantineQuery,
   QuarantineRow,
   ReadPosition,
   StoreCounts,
@@ -140,21 +142,20 @@ export class SqliteSnapshot implements StoreSnapshot {
     return { verdicts, leftOutAsOf: left?.asOf ?? null };
   }
 
-  async conflicts(
-    scope: string,
-    query: { ids?: readonly number[]; state?: 'open' | 'settled'; after?: number; max: number },
-  ): Promise<readonly StoredConflict[]> {
-    const { ids, state, after = 0, max } = query;
+  async conflicts(scope: string, query: ConflictQuery): Promise<readonly StoredConflict[]> {
+    const { ids, state, device, after = 0, max } = query;
     const from = ids
       ? 'jsonb_each(?3) AS k CROSS JOIN hf_conflicts AS t ON t.scope = ?1 AND t.id = k.atom'
       : 'hf_conflicts AS t';
     const rows = this.#reads().all<ConflictRow>(
       `SELECT ${conflictColumns} FROM ${from}
-       WHERE t.scope = ?1 AND t.id > ?2 ${state ? `AND t.state = '${state}'` : ''} ORDER BY t.id LIMIT ?4`,
+       WHERE t.scope = ?1 AND t.id > ?2 ${state ? `AND t.state = '${state}'` : ''}
+         ${device === undefined ? '' : 'AND t.device = ?5'} ORDER BY t.id LIMIT ?4`,
       scope,
       after,
       ids ? JSON.stringify(ids) : null,
       max,
+      ...(device === undefined ? [] : [device]),
     );
     return rows.map(conflictOf);
   }
@@ -178,15 +179,10 @@ export class SqliteSnapshot implements StoreSnapshot {
     );
   }
 
-  async quarantine(query: {
-    scope?: string;
-    device?: string;
-    after?: number;
-    max: number;
-  }): Promise<readonly QuarantineRow[]> {
+  async quarantine(query: QuarantineQuery): Promise<readonly QuarantineRow[]> {
     const { scope, device, after = 0, max } = query;
     const rows = this.#reads().all<Parameters<typeof quarantineOf>[0]>(
-      `SELECT ${quarantineColumns} FROM hf_quarantine AS t WHERE t.place > ?1
+      `SELECT ${quarantineColumns} FROM hf_quarantine AS t WHERE t.place > ?1 AND t.settled_at IS NULL
        ${scope === undefined ? '' : 'AND t.scope = ?2'} ${device === undefined ? '' : 'AND t.device = ?3'}
        ORDER BY t.place LIMIT ?4`,
       after,

@@ -271,4 +271,13 @@ CREATE INDEX hf_quarantine_refused ON hf_quarantine (device) WHERE code = 'no_gr
 -- Records that hold a unique value which belongs to another.
 CREATE INDEX hf_unique_unclaimed ON hf_unique (collection, grp) WHERE claimed = 0;
 `,
+  `
+-- What was settled stays as a row without its payload: that it was refused is remembered.
+ALTER TABLE hf_quarantine ADD COLUMN settled_at INTEGER;
+DROP INDEX hf_quarantine_scope;
+DROP INDEX hf_quarantine_device;
+CREATE INDEX hf_quarantine_scope ON hf_quarantine (scope) WHERE settled_at IS NULL;
+CREATE INDEX hf_quarantine_device ON hf_quarantine (device) WHERE settled_at IS NULL;
+CREATE INDEX hf_conflicts_device ON hf_conflicts (scope, device, id);
+`,
 ];
