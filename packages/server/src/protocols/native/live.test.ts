@@ -266,10 +266,10 @@ test('what is no text, too large, or too often closes the socket', async () => {
   large.socket.send(`{"type":"exchange","id":1}\n${'x'.repeat(400_000)}`);
   expect([1006, 1009]).toContain((await large.ended).code);
   const often = await server.greet('d1');
-  for (let n = 0; n < 300; n += 1) often.say({ type: 'pong' });
+  for (let n = 0; n < 1_300; n += 1) often.say({ type: 'pong' });
   expect((await often.ended).code).toBe(4429);
   const pinging = await server.greet('d1');
-  for (let n = 0; n < 300; n += 1) pinging.socket.ping();
+  for (let n = 0; n < 1_300; n += 1) pinging.socket.ping();
   expect([4429, 1006]).toContain((await pinging.ended).code);
 });
 
@@ -280,6 +280,17 @@ test('an exchange of another device than the socket’s is refused', async () =>
     head: { status: 403 },
     body: { error: { code: 'forbidden', field: 'device' } },
   });
+});
+
+test('a subscription beyond the bound is not answered; the others go on', async () => {
+  server = await createLiveServer({ bounds: { subscriptionsMax: 1 } });
+  const peer = await server.greet('d1');
+  await follow(peer, await pull(peer));
+  peer.say({ type: 'subscribe', scope: 'shop-2', checkpoint: null });
+  await write('tea');
+  expect(pageOf(await peer.next()).head).toBe(1);
+  await settle();
+  expect(peer.rest()).toEqual([]);
 });
 
 test('a ping goes out in time; a peer that is silent is cut', async () => {

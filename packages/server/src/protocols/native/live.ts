@@ -180,10 +180,8 @@ class NativeSocket implements WireEvents, Member {
   ): Promise<void> {
     const { feeds, bounds } = this.#parts;
     this.#unsubscribe(scope);
-    if (this.#subscriptions.size >= bounds.subscriptionsMax) {
-      this.line.close(liveCloseCodes.tooMany, 'too many subscriptions');
-      return;
-    }
+    // Not answered: its replica goes on asking for this scope, and is told of the others.
+    if (this.#subscriptions.size >= bounds.subscriptionsMax) return;
     const subscription = new Subscription(
       {
         line: this.line,
