@@ -46,7 +46,7 @@ export type MainMessage =
 /** More of them tell nothing new. */
 const failuresMax = 20;
 const shrinkRunsMax = 2_000;
-const shrinkMsMax = 60_000;
+const shrinkMsMax = 120_000;
 
 const interrupt = new AbortController();
 process.on('SIGTERM', () => interrupt.abort());

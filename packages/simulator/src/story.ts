@@ -24,8 +24,8 @@ export interface Story {
 
 type Told = Pick<Shrunk, 'result' | 'excerpt'> & Partial<Pick<Shrunk, 'whole' | 'runs' | 'finished'>>;
 
-/** The last steps are those that tell how it broke. */
-const stepsShown = 300;
+/** The first steps tell what was done, the last ones how it broke. */
+const [stepsFirst, stepsLast] = [200, 80];
 
 export function storyOf({ result, excerpt, whole, runs = 0, finished = true }: Told): Story {
   const { seed, failure = null, lines: steps, hash } = result;
@@ -81,16 +81,24 @@ function sizeText({ acts, strikes, profile: { devices, servers } }: RunResult): 
 
 function historyText({ failure, profile, lines, hash, virtualMs }: RunResult): string {
   const { devices, servers, store, scopes, faultyMs } = profile;
-  const left = Math.max(0, lines.length - stepsShown);
   return [
     `World: devices ${devices.join(', ')}; ${servers === 1 ? 'a server' : `${servers} servers`} on ${store}; scopes ${scopes.join(', ')}; faults until ${secondsText(faultyMs)} s.`,
-    ...(left > 0 ? [`(${left} steps before these are left out here; --json has them.)`] : []),
-    ...lines.slice(left),
+    ...shownOf(lines),
     failure
       ? `${secondsText(failure.atMs).padStart(9)}  BROKEN: ${failure.invariant}: ${failure.message}`
       : `${secondsText(virtualMs).padStart(9)}  all is settled, and nothing is broken`,
     `Trace ${hash}.`,
   ].join('\n');
+}
+
+function shownOf(lines: readonly string[]): readonly string[] {
+  const left = lines.length - stepsFirst - stepsLast;
+  if (left <= 0) return lines;
+  return [
+    ...lines.slice(0, stepsFirst),
+    `           … ${left} steps, which --json has …`,
+    ...lines.slice(-stepsLast),
+  ];
 }
 
 function secondsText(ms: number): string {
