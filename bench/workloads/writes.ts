@@ -1,0 +1,38 @@
+// W4: 100 connections write single records, each the next when the last was durable: acknowledged writes a second.
+
+import { quantile, type Row } from '../row.ts';
+import { type Bench, rounds, startLimit, within } from './workload.ts';
+
+const connections = 100;
+
+export async function writes(bench: Bench): Promise<Row[]> {
+  const forMs = bench.quick ? 2_000 : 10_000;
+  const server = await bench.processes.startHoldfast();
+  const limit = await startLimit(bench);
+  const figures = await rounds(bench, async (round) => {
+    const take = async (file: string, url: string) => {
+      const given = { url, scope: `round-${round}`, connections, forMs };
+      const { ms, latencies } = await within(bench.processes.start(file), ({ ask }) =>
+        ask<{ ms: number; latencies: number[] }>('write', given),
+      );
+      return { rate: (latencies.length / ms) * 1_000, p99: quantile(latencies, 0.99) };
+    };
+    const ours = await take('holdfast/load.ts', server.url);
+    const bare = await take('limits/sockets.ts', limit.url);
+    return { ours: ours.rate, ours99: ours.p99, limit: bare.rate, limit99: bare.p99 };
+  });
+  await server.end();
+  await limit.end();
+  const what = `${connections} connections write`;
+  return [
+    {
+      workload: 'W4',
+      what,
+      unit: 'writes/s',
+      ours: figures.ours,
+      against: figures.limit,
+      goal: { of: 'share', least: 0.25 },
+    },
+    { workload: 'W4', what: `${what}, p99`, unit: 'ms', ours: figures.ours99, against: figures.limit99 },
+  ];
+}
