@@ -132,6 +132,22 @@ test('what lies in the quarantine of an ended scope is not sent again', async ()
   expect((await shop.quarantine.list()).length).toBe(1);
 });
 
+test('an ended scope whose credentials are refused says that it is paused: it comes back with others alone', async () => {
+  const { shop, server, replica } = await openBench();
+  server.grants = both;
+  server.write('items', 'a', { name: 'a' });
+  await shop.sync();
+  server.grants = [{ scope: 'shop-2', right: 'write' }];
+  await shop.sync();
+  server.hooks = [() => refusal(401, 'unauthenticated')];
+  await shop.sync();
+  expect(await shop.status()).toMatchObject({ state: 'paused', reason: { code: 'unauthenticated' } });
+  server.grants = both;
+  replica.resume();
+  expect(await shop.sync()).toMatchObject({ ok: true, pulled: 1 });
+  expect(await shop.status()).toMatchObject({ state: 'idle' });
+});
+
 test('a scope that is granted again is read afresh, whole', async () => {
   const { shop, server, replica } = await openBench();
   server.grants = both;

@@ -24,7 +24,7 @@ export type SyncState =
   | 'rolledBack'
   | 'storageFull'
   | 'storageFailed'
-  /** The grant to the scope has ended. */
+  /** The grant to the scope has ended; it is asked for again as it is synced. */
   | 'ended';
 
 export interface ScopeStatus {
@@ -108,9 +108,10 @@ export async function readStatus(
 export const countMax = 1_000;
 
 function stateOf(progress: Progress, cycle: CycleState | undefined): SyncState {
+  // Also of a scope that has ended: without other credentials nobody learns that it is back.
+  if (cycle?.phase === 'paused') return 'paused';
   if (progress.ended) return 'ended';
   if (!cycle) return 'idle';
-  if (cycle.phase === 'paused') return 'paused';
   if (cycle.phase === 'backoff') {
     if (cycle.cause === 'storage')
       return cycle.blocked?.code === 'storage_full' ? 'storageFull' : 'storageFailed';
