@@ -85,7 +85,11 @@ async function runAll({ seed, seeds, minutes, processes, store, complete }: Main
     ...total,
     cpuMs: cpuMs.reduce((sum, ms) => sum + ms, 0),
     coverage,
-    completeness: completenessOf(coverage, { seeds: total.seeds, demanded: complete }),
+    completeness: completenessOf(coverage, {
+      seeds: total.seeds,
+      oneStore: store !== undefined,
+      demanded: complete,
+    }),
     story: await shortened(total, store),
     interrupted: interrupt.signal.aborted,
     failuresMax: total.failures.length >= failuresMax ? failuresMax : null,
@@ -105,7 +109,7 @@ async function shortened(total: SeriesResult, store: StoreKind | undefined): Pro
   return (await tell(given, stop, (runs) => sayProgress(total, runs))).story;
 }
 
-async function replay({ seed, store, complete }: MainTask, flags: ExcerptFlags): Promise<MainResult> {
+async function replay({ seed, store }: MainTask, flags: ExcerptFlags): Promise<MainResult> {
   checkExcerpt(readExcerpt(flags), profileOf({ seed, store }));
   const given: WorkerTask = { type: 'replay', seed, flags, ...(store ? { store } : {}) };
   const { story, end } = await tell(given, interrupt.signal);
@@ -116,7 +120,7 @@ async function replay({ seed, store, complete }: MainTask, flags: ExcerptFlags):
     failures: failure ? [{ seed, ...failure }] : [],
     cpuMs: 0,
     coverage: [],
-    completeness: completenessOf([], { seeds: 1, demanded: complete }),
+    completeness: completenessOf([], { seeds: 1, oneStore: false, demanded: false }),
     story,
     interrupted: interrupt.signal.aborted,
     failuresMax: null,
