@@ -2,7 +2,7 @@
 // and never vanishes between the two.
 
 import type { ExchangeAnswer, ExchangeRequest, Random, VerdictEntry } from '@holdfast/core';
-import { takeConflicts } from './conflict-list.ts';
+import { hideDecided, takeConflicts } from './conflict-list.ts';
 import type { Tally } from './cycle/state.ts';
 import { takeGrants } from './grants.ts';
 import { type PageOutcome, takePage } from './pages.ts';
@@ -63,6 +63,7 @@ export async function applyAnswer(
   const verdicts = await takeVerdicts(tx, deps, answer.verdicts, state);
   const held = await takeErrors(tx, deps, answer.errors, state);
   await takeConflicts(tx, deps.scope, answer.conflicts);
+  if (verdicts.length > 0) await hideDecided(tx, deps.scope, [], state.dirty);
   await takeGrants(tx, deps, answer.grants, state);
   const checkpoint = state.progress.staged?.checkpoint ?? state.progress.checkpoint;
   // What comes for a scope whose grant has ended is not to be kept.

@@ -2,8 +2,8 @@
 // All functions run inside a transaction of the caller.
 
 import type { ConflictEntry, Json, RecordChange, ResolveChange } from '@holdfast/core';
-import { recordKey, resolveIn } from '@holdfast/core';
-import { isSettled, placesTouching, readEntries } from './outbox.ts';
+import { resolveIn } from '@holdfast/core';
+import { keysOf, type OutboxEntry, placesIn, readEntries, writeEntry } from './outbox.ts';
 import type { StorageKey, StorageTransaction } from './storage/port.ts';
 
 export interface ConflictItem extends Omit<ConflictEntry, 'device'> {
@@ -34,9 +34,8 @@ export async function listConflicts(
     ...(state === 'open' ? { to: [settledBegin] } : { from: [settledBegin] }),
     ...(after === undefined ? {} : { after: keyOf(scope, { id: after, state }) }),
   });
-  const items: ConflictItem[] = [];
-  for (const { value } of found) items.push(await withDecision(tx, scope, value as unknown as ConflictItem));
-  return items;
+  const decisions = found.length > 0 ? await pendingDecisions(tx, scope) : [];
+  return found.map(({ value }) => withDecision(value as unknown as ConflictItem, decisions));
 }
 
 export async function findConflict(
@@ -47,7 +46,8 @@ export async function findConflict(
   const value =
     (await tx.get('conflicts', keyOf(scope, { id, state: 'open' }))) ??
     (await tx.get('conflicts', keyOf(scope, { id, state: 'settled' })));
-  return value === undefined ? undefined : withDecision(tx, scope, value as unknown as ConflictItem);
+  if (value === undefined) return undefined;
+  return withDecision(value as unknown as ConflictItem, await pendingDecisions(tx, scope));
 }
 
 /** Forgets an open one. False: there is none. */
@@ -94,6 +94,26 @@ export async function settleConflictsOf(
   }
 }
 
+/**
+ * Takes out of the view what pending decisions are foreseen to do, where the server's state has come to show how their conflicts were
+ * settled: an effect would be seen twice. `mutations`: those whose effect has come before their verdicts.
+ */
+export async function hideDecided(
+  tx: StorageTransaction,
+  scope: string,
+  mutations: readonly string[],
+  dirty: Set<string>,
+): Promise<void> {
+  for (const entry of await pendingDecisions(tx, scope)) {
+    const made = resolveIn(entry.mutation);
+    const conflict = made && !entry.hidden ? await findConflict(tx, scope, made.conflict) : undefined;
+    const isShown = conflict?.state === 'settled' || conflict?.mutations.some((id) => mutations.includes(id));
+    if (!isShown) continue;
+    await writeEntry(tx, scope, { ...entry, hidden: true }, entry);
+    for (const key of keysOf(entry.mutation)) dirty.add(key);
+  }
+}
+
 async function keep(tx: StorageTransaction, scope: string, conflict: ConflictEntry): Promise<void> {
   const { id, state } = conflict;
   await tx.put('conflicts', keyOf(scope, conflict), conflict as unknown as Json);
@@ -108,16 +128,16 @@ async function keep(tx: StorageTransaction, scope: string, conflict: ConflictEnt
   if (oldest && settled.length > settledMax) await tx.delete('conflicts', oldest.key);
 }
 
-async function withDecision(
-  tx: StorageTransaction,
-  scope: string,
-  conflict: ConflictItem,
-): Promise<ConflictItem> {
-  const places = await placesTouching(tx, scope, recordKey(conflict.collection, conflict.record));
-  for (const entry of await readEntries(tx, scope, places)) {
-    const made = resolveIn(entry.mutation);
-    if (made?.conflict !== conflict.id || isSettled(entry)) continue;
-    return { ...conflict, decision: { mutation: entry.mutation.id, answer: made.answer } };
+/** Answers to conflicts of which the server has not said what came of them. */
+async function pendingDecisions(tx: StorageTransaction, scope: string): Promise<OutboxEntry[]> {
+  return readEntries(tx, scope, await placesIn(tx, scope, 'decision', { limit: decisionsMax }));
+}
+
+function withDecision(conflict: ConflictItem, decisions: readonly OutboxEntry[]): ConflictItem {
+  for (const { mutation } of decisions) {
+    const made = resolveIn(mutation);
+    if (made?.conflict === conflict.id)
+      return { ...conflict, decision: { mutation: mutation.id, answer: made.answer } };
   }
   return conflict;
 }
@@ -125,6 +145,7 @@ async function withDecision(
 /** Sorts behind every number. */
 const settledBegin = 'settled';
 const settledMax = 100;
+const decisionsMax = 1_000;
 const chunk = 500;
 
 function keyOf(scope: string, { id, state }: Pick<ConflictEntry, 'id' | 'state'>): StorageKey {

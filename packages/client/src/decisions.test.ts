@@ -75,6 +75,20 @@ describe('what an answer is foreseen to do is shown until its verdict is in the 
     expect(await again.shop.conflicts.list()).toMatchObject([{ id: 7, decision: { answer: 'device' } }]);
   });
 
+  test('until somebody else’s answer is in the records: no effect is seen twice', async () => {
+    const { shop, server, replica, check, item } = await inConflict();
+    await shop.conflicts.resolve(7, 'device');
+    server.write('items', 'a', { name: 'mine', quantity: 7 });
+    const [held] = await shop.outbox.list();
+    const [seq, asOf] = [server.head, server.head];
+    server.tell(await replica.id(), { mutation: held!.mutation.id, verdict: 'merged', seq, asOf });
+    server.conflicts.length = 0;
+    await shop.sync({ minPriority: 10 });
+    expect(await shop.outbox.list()).toMatchObject([{ state: 'unsent' }]);
+    expect(await item()).toEqual({ id: 'a', name: 'mine', quantity: 7 });
+    await check();
+  });
+
   test('until it is rejected', async () => {
     const { shop, server, check, item } = await inConflict();
     server.judge = () => ({ verdict: 'rejected', code: 'conflict_changed' });

@@ -165,6 +165,38 @@ test('its own change that a page brings before the answer is seen once at every 
   expect(await shop.status()).toMatchObject({ pending: 0, seq: 3 });
 });
 
+test('what a decision let go, and a page brings before its answer, is seen once', async () => {
+  const { shop, server, storage, say, pageFrom } = await openLive();
+  server.write('items', 'a', { name: 'theirs', quantity: 5 });
+  say({ type: 'page', page: pageFrom('0') });
+  await settle();
+  server.judge = ({ id, changes }) => {
+    const device = changes.map((change) => ({ ...change }));
+    server.conflicts.push({
+      ...{ id: 7, collection: 'items', record: 'a', fields: [], state: 'open', policy: 'ask' },
+      ...{ base: {}, server: { name: 'theirs' }, serverVersion: 1, device, mutations: [id] },
+    });
+    return { verdict: 'conflict', conflicts: [7] };
+  };
+  await shop.items.add('a', { quantity: 2 });
+  await settle();
+  const [held] = await shop.outbox.list();
+  expect(held).toMatchObject({ state: 'conflict' });
+  server.judge = () => ({ verdict: 'applied' });
+  const answer = holdAnswer(server);
+  await shop.conflicts.resolve(7, 'device');
+  await settle();
+  const seen = async () => (await shop.items.get('a'))?.quantity;
+  expect(await seen()).toBe(7);
+  server.write('items', 'a', { name: 'theirs', quantity: 7 });
+  say({ type: 'page', page: pageFrom('1', [held!.mutation.id]) });
+  await settle();
+  expect(await seen()).toBe(7);
+  expect(await checkStorage(storage, shopSchema, 'shop-1')).toEqual([]);
+  await answer();
+  expect(await seen()).toBe(7);
+});
+
 test('an answer that a page was quicker than is not asked for again', async () => {
   const { shop, server, say, pageFrom, exchanges } = await openLive();
   const release = holdAnswer(server);

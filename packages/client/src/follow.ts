@@ -2,6 +2,7 @@
 // beside whatever the sync loop is doing; all else is for the loop to pull.
 
 import { type LivePage, recordKey } from '@holdfast/core';
+import { hideDecided } from './conflict-list.ts';
 import {
   findEntries,
   isSettled,
@@ -126,6 +127,7 @@ export async function takeLivePage(
   const outcome = await takePage(tx, deps, { ...page, more: false }, state);
   if (outcome !== 'visible') return outcome === 'dropped';
   const named = await hideNamed(tx, deps.scope, page.mutations, state.dirty);
+  await hideDecided(tx, deps.scope, page.mutations, state.dirty);
   await releaseSettled(tx, deps, state);
   await recompute(tx, deps, state.dirty);
   await writeProgress(tx, deps.scope, progress);

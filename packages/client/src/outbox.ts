@@ -11,7 +11,14 @@
 //
 // Every state but `conflict` is part of the view, unless the entry is hidden. All functions run inside a transaction of the caller.
 
-import { type Change, type Json, type Mutation, type RecordChange, recordKey } from '@holdfast/core';
+import {
+  type Change,
+  type Json,
+  type Mutation,
+  type RecordChange,
+  recordKey,
+  resolveIn,
+} from '@holdfast/core';
 import { firstBehind, placeKey } from './index-key.ts';
 import type { Progress } from './progress.ts';
 import type { StorageEntry, StorageKey, StorageTransaction } from './storage/port.ts';
@@ -47,7 +54,7 @@ export interface OutboxEntry {
 }
 
 /** Lists over the outbox (table `marks`). `send0` holds priority 10, `send9` priority 1. */
-export type OutboxList = `send${number}` | 'waiting' | 'conflict' | 'held' | 'settled' | 'again';
+export type OutboxList = `send${number}` | 'waiting' | 'conflict' | 'held' | 'settled' | 'again' | 'decision';
 
 export function sendList(priority: number): OutboxList {
   return `send${10 - priority}`;
@@ -261,6 +268,7 @@ function listsOf(entry: OutboxEntry): OutboxList[] {
   if (isSendable(entry)) lists.push(sendList(entry.priority));
   if (entry.state !== 'unsent' && entry.state !== 'sent') lists.push(entry.state);
   if (entry.again) lists.push('again');
+  if (!isSettled(entry) && resolveIn(entry.mutation)) lists.push('decision');
   return lists;
 }
 

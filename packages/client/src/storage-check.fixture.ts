@@ -1,6 +1,6 @@
 // Computes afresh what a replica's storage keeps incrementally, and says where they differ.
 
-import { canonicalJson, type Json, type JsonObject, type Schema } from '@holdfast/core';
+import { canonicalJson, type Json, type JsonObject, resolveIn, type Schema } from '@holdfast/core';
 import { indexEntriesOf, placeKey } from './index-key.ts';
 import { isInView, isSettled, keysOf, type OutboxEntry, recordOfKey, sendList, writesOf } from './outbox.ts';
 import type { Progress } from './progress.ts';
@@ -93,6 +93,7 @@ function marksOf(scope: string, entry: OutboxEntry): string[][] {
   if (entry.state === 'unsent' || entry.state === 'sent' || entry.again) lists.push(sendList(entry.priority));
   if (entry.state !== 'unsent' && entry.state !== 'sent') lists.push(entry.state);
   if (entry.again) lists.push('again');
+  if (entry.state !== 'settled' && resolveIn(entry.mutation)) lists.push('decision');
   return [[scope, 'id', entry.mutation.id], ...lists.map((list) => [scope, list, place])];
 }
 
