@@ -115,6 +115,9 @@ export function reject(
     message: problem.message,
     help: verdictCodes[problem.code].help,
   };
+  conclude(draft, sender, verdict, held);
+  // Who sends at the server itself is told at once, and has it still.
+  if (sender.device === '' && !held) return;
   const payload = problem.code === 'record_too_large' ? null : sender.mutation;
   draft.quarantine({
     device: sender.device,
@@ -127,7 +130,6 @@ export function reject(
     payload: payload as never,
     inScope,
   });
-  conclude(draft, sender, verdict, held);
 }
 
 /**

@@ -51,7 +51,6 @@ function faulty(): { openStore: Parts['openStore']; set: (fault: StoreError | un
         identity: store.identity,
         commit: (work) => (fault ? Promise.reject(fault) : store.commit(work)),
         read: (work) => store.read(work),
-        settleQuarantined: (place, audit) => store.settleQuarantined(place, audit),
         probe: () => (fault ? Promise.reject(fault) : store.probe()),
         backup: (file) => store.backup(file),
         close: () => store.close(),

@@ -260,7 +260,13 @@ describe('there is no conflict with oneself', () => {
     for (const type of ['device', 'undo', 'undo'] as const) {
       const [conflict] = [...(await conflicts('open')), ...(await conflicts('settled'))];
       const [now] = await server.engine.inspect.history('shop-1', 'shelves', 's1', 1);
-      await server.engine.resolve(caller, 'shop-1', conflict?.id ?? 0, now?.seq ?? 0, { type });
+      await server.engine.resolve(
+        caller,
+        'shop-1',
+        conflict?.id ?? 0,
+        { seenVersion: now?.seq ?? 0 },
+        { type },
+      );
       await syncAll(till);
     }
     expect(await till.shop.shelves.get('s1')).toMatchObject({ label: 'Mine' });

@@ -168,7 +168,7 @@ describe('a decision that comes too late', () => {
     const { bar, kitchen, id } = await inConflict();
     await kitchen.shop.conflicts.resolve(id, 'device');
     const caller = { key: null, device: '', actor: 'operator' };
-    await server.engine.resolve(caller, 'shop-1', id, 2, { type: 'server' });
+    await server.engine.resolve(caller, 'shop-1', id, { seenVersion: 2 }, { type: 'server' });
     await syncAll(kitchen, bar);
     expect([await label(kitchen), await label(bar)]).toEqual(['Bar', 'Bar']);
     const [item] = await kitchen.shop.quarantine.list();

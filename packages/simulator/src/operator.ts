@@ -88,7 +88,7 @@ export class Operator {
       const [now] = await engine.inspect.history(scope, conflict.collection, conflict.record, 1);
       const caller = { key: null, device: '', actor: 'operator' };
       const answer = answerOf(type, { text: now?.body ?? null, word });
-      await engine.resolve(caller, scope, conflict.id, now?.seq ?? 0, answer);
+      await engine.resolve(caller, scope, conflict.id, { seenVersion: now?.seq ?? 0 }, answer);
       this.#world.trace.note(
         this.#world.timeline.nowMs,
         [8, conflict.id],

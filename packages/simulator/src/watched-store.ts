@@ -36,7 +36,6 @@ export function watchStore(store: Store, hooks: StoreHooks): Store {
     },
     read: (work) =>
       store.read((snapshot) => work(watchCalls<StoreSnapshot>(snapshot, () => hooks.point('read')))),
-    settleQuarantined: (place, audit) => store.settleQuarantined(place, audit),
     probe: () => store.probe(),
     backup: (file) => store.backup(file),
     close: () => store.close(),
@@ -64,6 +63,7 @@ function watchTransaction(
     refusals: (places) => reading(() => transaction.refusals(places)),
     load: (needs, sets, holdersMax) => reading(() => transaction.load(needs, sets, holdersMax)),
     putDevices: (devices) => writing(() => transaction.putDevices(devices)),
+    settleQuarantined: (place, audit) => writing(() => transaction.settleQuarantined(place, audit)),
     putReads: (reads) => writing(() => transaction.putReads(reads)),
     async write(writes, life) {
       hooks.point('write');

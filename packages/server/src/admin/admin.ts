@@ -1,16 +1,35 @@
 // What the operator can do, whoever asks: a command that holds the data folder, or one that speaks to the running server. Results
 // are plain JSON, because they may travel. Refusals are RequestErrors.
 
-import { defaultLimits, type Grants, type JsonObject } from '@holdfast/core';
+import {
+  defaultLimits,
+  type Grants,
+  type JsonObject,
+  type Settlement,
+  type StoredConflict,
+  type VerdictEntry,
+} from '@holdfast/core';
 import { z } from 'zod';
-import type { Credential, Device, PlacedAuditEntry, StoreCounts, Unclaimed } from '../store/port.ts';
+import type {
+  Credential,
+  Device,
+  PlacedAuditEntry,
+  QuarantineRow,
+  StoreCounts,
+  Unclaimed,
+} from '../store/port.ts';
 
 /** Rows of one import request at most. */
 export const importRowsMax = 500;
 
+/** Conflicts, or items of the quarantine, in one answer at most. */
+export const listMax = 500;
+
 /** Records whose doubled values are counted, so that asking costs little however many there are. */
 export const unclaimedMax = 10_000;
 
+const place = z.number().int().min(1);
+const page = { after: z.number().int().min(0).exactOptional(), max: z.number().int().min(1).max(listMax) };
 const scope = z.string().min(1).max(defaultLimits.idCharsMax);
 const name = z.string().min(1).max(200);
 const grants = z.union([
@@ -55,6 +74,32 @@ export const adminInputs = {
   keys: z.object({}),
   addKey: z.object({ name, grants, expiresDays: z.number().positive().max(36_500).exactOptional() }),
   removeKey: z.object({ key: z.string().min(1) }),
+  conflicts: z.object({
+    scope,
+    state: z.enum(['open', 'settled']).exactOptional(),
+    device: z.string().exactOptional(),
+    ...page,
+  }),
+  conflict: z.object({ scope, id: place }),
+  resolve: z.object({
+    scope,
+    id: place,
+    /** The version of the record, and whether the conflict was open, when the person looked. */
+    seen: z.number().int().min(0),
+    open: z.boolean(),
+    answer: z.enum(['server', 'device', 'value', 'undo']),
+    body: values.exactOptional(),
+  }),
+  quarantine: z.object({ scope: scope.exactOptional(), device: z.string().exactOptional(), ...page }),
+  quarantined: z.object({ place }),
+  resend: z.object({
+    place,
+    /** Of what came without a right to any. */
+    scope: scope.exactOptional(),
+    /** In place of what lies there. */
+    changes: z.array(z.unknown()).min(1).exactOptional(),
+  }),
+  discard: z.object({ place, reason: z.string().min(1).max(500) }),
   backup: z.object({
     /** An absolute path on the server's machine, where nothing lies yet. */
     file: z.string().min(1),
@@ -85,6 +130,18 @@ export interface Admin {
   addKey(input: AdminInput<'addKey'>): Promise<{ key: Credential; text: string }>;
   /** The same for a key. */
   removeKey(input: AdminInput<'removeKey'>): Promise<{ removed: boolean; key: string }>;
+  /** Conflicts of a scope, without their contents. */
+  conflicts(input: AdminInput<'conflicts'>): Promise<{ conflicts: readonly ConflictFacts[] }>;
+  /** One whole, with the record as it stands. */
+  conflict(input: AdminInput<'conflict'>): Promise<ShownConflict>;
+  /** A person's answer, and what it made of both. */
+  resolve(input: AdminInput<'resolve'>): Promise<ShownConflict>;
+  /** What lies in the quarantine, without the contents. */
+  quarantine(input: AdminInput<'quarantine'>): Promise<{ items: readonly QuarantineFacts[] }>;
+  quarantined(input: AdminInput<'quarantined'>): Promise<{ item: QuarantineRow }>;
+  /** Sends it again as the operator's; a rejected verdict leaves it where it lies. */
+  resend(input: AdminInput<'resend'>): Promise<{ verdict: VerdictEntry }>;
+  discard(input: AdminInput<'discard'>): Promise<Empty>;
   /** Copies one state of the database to a new file, durably; whoever asked verifies it. */
   backup(input: AdminInput<'backup'>): Promise<{ bytes: number }>;
 }
@@ -111,6 +168,29 @@ export interface ScopeFacts {
   stamp: number;
   conflictsOpen: number;
   held: number;
+}
+
+export interface ConflictFacts
+  extends Pick<
+    StoredConflict,
+    'id' | 'collection' | 'record' | 'fields' | 'device' | 'at' | 'policy' | 'state'
+  > {
+  /** How many are in it. */
+  mutations: number;
+  /** `device`: where the person decided; '' at the server. */
+  settlement: (Pick<Settlement, 'by' | 'resolution' | 'at' | 'actor'> & { device: string }) | null;
+}
+
+export interface ShownConflict {
+  conflict: StoredConflict;
+  /** The record as it stands: its version (0: there never was one), and null when it is deleted. */
+  version: number;
+  body: JsonObject | null;
+}
+
+export interface QuarantineFacts extends Omit<QuarantineRow, 'payload'> {
+  /** Whether its content was kept. */
+  kept: boolean;
 }
 
 export interface SchemaFacts {

@@ -16,7 +16,9 @@ import {
 } from '../identity/keys.ts';
 import type { Store } from '../store/port.ts';
 import { type Admin, type AdminStatus, type SchemaFacts, unclaimedMax } from './admin.ts';
+import { answerConflict, listConflicts, showConflict } from './conflicts.ts';
 import { importRows } from './import-rows.ts';
+import { discardQuarantined, findQuarantined, listQuarantine, resendQuarantined } from './quarantine.ts';
 
 export interface AdminDeps {
   store: Store;
@@ -35,6 +37,7 @@ const scopesMax = 1_000;
 
 export function createAdmin(deps: AdminDeps): Admin {
   const identity: IdentityDeps = deps;
+  const timed = { ...deps, nowMs: () => deps.clock.wallMs() };
   return {
     status: () => readStatus(deps),
     schema: async () => schemaFacts(deps),
@@ -43,7 +46,14 @@ export function createAdmin(deps: AdminDeps): Admin {
       await note(deps, 'import', `${scope}/${collection}`);
       return {};
     },
-    import: (input) => importRows({ ...deps, nowMs: () => deps.clock.wallMs() }, input),
+    import: (input) => importRows(timed, input),
+    conflicts: (input) => listConflicts(timed, input),
+    conflict: (input) => showConflict(timed, input),
+    resolve: (input) => answerConflict(timed, input),
+    quarantine: (input) => listQuarantine(timed, input),
+    quarantined: async ({ place }) => ({ item: await findQuarantined(timed, place) }),
+    resend: (input) => resendQuarantined(timed, input),
+    discard: (input) => discardQuarantined(timed, input),
     devices: async () => ({ devices: await listDevices(deps) }),
     enrol: (input) => createEnrolment(identity, { ...input, actor }),
     async revoke(input) {

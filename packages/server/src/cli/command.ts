@@ -2,7 +2,8 @@
 
 import type { Grants } from '@holdfast/core';
 import { Command, InvalidArgumentError } from 'commander';
-import type { Terminal } from './terminal.ts';
+import { CommandError } from './failure.ts';
+import { exitCodes, type Terminal } from './terminal.ts';
 
 export interface CommandContext {
   terminal: Terminal;
@@ -86,4 +87,15 @@ export function readWhole(bounds: { min: number; max: number }): (text: string) 
     if (value >= bounds.min && value <= bounds.max) return value;
     throw new InvalidArgumentError(`Give a whole number from ${bounds.min} to ${bounds.max}.`);
   };
+}
+
+/** The same for an argument, which commander hands on as it is. */
+export function wholeArgument(name: string, text: string): number {
+  const value = /^\d{1,15}$/.test(text) ? Number(text) : 0;
+  if (value > 0) return value;
+  throw new CommandError('usage', {
+    message: `${name} is a whole number from 1, not ${text}.`,
+    help: 'The lists show it in their first column.',
+    exit: exitCodes.usage,
+  });
 }

@@ -18,13 +18,19 @@ export interface Outcome {
   err: string;
 }
 
+export interface RunOptions {
+  /** What the person answers when asked; true where nobody is. */
+  confirms?: boolean;
+  columns?: number;
+}
+
 export interface Workplace {
   folder: string;
   path(name: string): string;
   write(name: string, text: string): Promise<void>;
   read(name: string): Promise<string>;
   /** In this process. */
-  run(args: readonly string[], input?: string): Promise<Outcome>;
+  run(args: readonly string[], input?: string, options?: RunOptions): Promise<Outcome>;
   /** The same with `--json`, and the answer read. */
   json(args: readonly string[], input?: string): Promise<any>;
   /** As a process, which ends with the workplace at the latest. */
@@ -39,7 +45,7 @@ export async function createWorkplace(): Promise<Workplace> {
   const folder = await mkdtemp(join(tmpdir(), 'holdfast-cli-'));
   const path = (name: string): string => join(folder, name);
   const running = new Set<ChildProcess>();
-  const run = async (args: readonly string[], input = ''): Promise<Outcome> => {
+  const run = async (args: readonly string[], input = '', options: RunOptions = {}): Promise<Outcome> => {
     const [out, err]: [string[], string[]] = [[], []];
     const exit = await runCommand(args, {
       input: Readable.from([Buffer.from(input)]),
@@ -47,6 +53,11 @@ export async function createWorkplace(): Promise<Workplace> {
       note: (line) => err.push(`${line}\n`),
       progress: () => undefined,
       catchInterrupt: () => new AbortController().signal,
+      confirm: async (question) => {
+        err.push(`${question}\n`);
+        return options.confirms ?? true;
+      },
+      columns: options.columns,
       cwd: folder,
     });
     return { exit, out: out.join(''), err: err.join('') };

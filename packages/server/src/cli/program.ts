@@ -5,12 +5,14 @@ import { version } from '../version.ts';
 import { addAudit } from './audit.ts';
 import { addBackup } from './backup.ts';
 import type { AddCommand, CommandContext } from './command.ts';
+import { addConflicts } from './conflicts.ts';
 import { addDevices } from './devices.ts';
 import { addDoctor } from './doctor.ts';
 import { type Failure, failureOf } from './failure.ts';
 import { addImport } from './import-file.ts';
 import { addInit } from './init.ts';
 import { addKeys } from './keys.ts';
+import { addQuarantine } from './quarantine.ts';
 import { addRestore } from './restore.ts';
 import { addServe } from './serve-command.ts';
 import { addSimulate } from './simulate.ts';
@@ -22,6 +24,8 @@ const commands: readonly AddCommand[] = [
   addServe,
   addImport,
   addStatus,
+  addConflicts,
+  addQuarantine,
   addDevices,
   addKeys,
   addAudit,

@@ -71,6 +71,8 @@ test('Ctrl-C ends it with what it has done', slow, async () => {
       interrupt.abort();
     },
     catchInterrupt: () => interrupt.signal,
+    confirm: async () => true,
+    columns: undefined,
     cwd: place.folder,
   });
   expect(exit).toBe(130);

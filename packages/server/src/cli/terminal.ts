@@ -1,5 +1,6 @@
 // Where a command writes: results to standard output, everything else to standard error, and progress only where somebody watches.
 
+import { createInterface } from 'node:readline/promises';
 import type { Readable } from 'node:stream';
 
 /** Exit codes: what a script may rely on. */
@@ -16,6 +17,12 @@ export interface Terminal {
   progress(line: string): void;
   /** From now on the first Ctrl-C or SIGTERM aborts this instead of ending the process. The second ends it. */
   catchInterrupt(): AbortSignal;
+  /**
+   * Asks whether to go on. Where nobody can be asked, who gave the command has answered: true.
+   */
+  confirm(question: string): Promise<boolean>;
+  /** How wide standard output is; undefined where it is no terminal. */
+  readonly columns: number | undefined;
   /** Where relative paths begin. */
   readonly cwd: string;
 }
@@ -52,6 +59,19 @@ export function processTerminal(): Terminal {
     catchInterrupt() {
       interruption ??= catchSignals();
       return interruption;
+    },
+    async confirm(question) {
+      clear();
+      if (!process.stdin.isTTY || !stderr.isTTY) return true;
+      const asking = createInterface({ input: process.stdin, output: stderr });
+      try {
+        return /^y(es)?$/i.test((await asking.question(`${printable(question)} Go on? [y/N] `)).trim());
+      } finally {
+        asking.close();
+      }
+    },
+    get columns() {
+      return process.stdout.isTTY ? process.stdout.columns : undefined;
     },
     cwd: process.cwd(),
   };

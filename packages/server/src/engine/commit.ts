@@ -23,6 +23,8 @@ import type { Job } from './lanes.ts';
 export interface CommitJob extends Job, Applicant {
   /** Made when the caller's right is known. A caller without one is told what a missing thing is told. */
   item: (admitted: Admitted) => PlanItem;
+  /** What is to become durable with it. What it throws refuses all of it. */
+  besides?: (transaction: StoreTransaction, outcome: ItemOutcome) => Promise<void>;
   resolve: (outcome: ItemOutcome) => void;
   reject: (error: unknown) => void;
 }
@@ -72,10 +74,15 @@ export async function commitGroup(
     for (const [scope, { head }] of [...writes].map(([name, write]) => [name, write.scope] as const)) {
       if (head !== (states.get(scope)?.head ?? 0)) heads.set(scope, head);
     }
-    return group.map(
+    const outcomes = group.map(
       (job) =>
         refused.get(job) ?? outcomeOf(job, taken.get(job.scope) ?? [], plans.get(job.scope)?.outcomes ?? []),
     );
+    for (const [place, { besides }] of group.entries()) {
+      const outcome = outcomes[place];
+      if (besides && outcome && !(outcome instanceof RequestError)) await besides(transaction, outcome);
+    }
+    return outcomes;
   });
   if (heads.size > 0) deps.committed(heads);
   return outcomes;

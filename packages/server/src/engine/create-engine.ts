@@ -23,6 +23,7 @@ import { answerOf, type FaultDeps } from './faults.ts';
 import { follow, readIdentityMark, readStandings } from './follow.ts';
 import { createInspect } from './inspect.ts';
 import { createLanes, type Lanes } from './lanes.ts';
+import { newMutationId } from './mutation-id.ts';
 import { pull, readGrants } from './pull.ts';
 import { createReads } from './reads.ts';
 import { startSweep } from './sweep.ts';
@@ -83,11 +84,11 @@ export function createEngine(deps: EngineDeps): Engine {
     },
     pull: (reader, scope, request) =>
       healthy(pull({ store, limits, nowMs, noteRead: reads.note }, reader, scope, request)),
-    async resolve(caller, scope, conflict, seenVersion, answer) {
+    async resolve(caller, scope, conflict, seen, answer) {
       const resolution: Resolution = {
         type: 'resolve',
         conflict,
-        seenVersion,
+        ...seen,
         answer,
         mutation: newMutationId(deps.random),
         actor: caller.actor,
@@ -168,6 +169,7 @@ function pushJob(caller: Caller, scope: string, request: PushRequest): Omit<Comm
     caller,
     changes: mutations.reduce((sum, { mutation }) => sum + mutation.changes.length, 0),
     mutations: mutations.length,
+    ...(request.settles ? { besides: settling(request.settles) } : {}),
     item: ({ right, room }) => ({
       type: 'push',
       device: caller.device,
@@ -180,6 +182,15 @@ function pushJob(caller: Caller, scope: string, request: PushRequest): Omit<Comm
       ...(n === undefined ? {} : { n }),
       ...(seqSeen === undefined ? {} : { seqSeen }),
     }),
+  };
+}
+
+function settling({ place, audit }: NonNullable<PushRequest['settles']>): NonNullable<CommitJob['besides']> {
+  return async (transaction, outcome) => {
+    const rejected =
+      outcome.type !== 'pushed' || outcome.verdicts.some(({ verdict }) => verdict === 'rejected');
+    if (rejected || (await transaction.settleQuarantined(place, audit))) return;
+    throw new RequestError('not_found', { message: `Nothing lies at ${place} in the quarantine any more.` });
   };
 }
 
@@ -223,16 +234,4 @@ function createListeners(): Listeners {
       for (const [scope, head] of heads) for (const listener of byScope.get(scope) ?? []) listener(head);
     },
   };
-}
-
-/** A random UUID of version 8 for a mutation of the server's own: nothing reads a time out of it. */
-function newMutationId(random: Random): string {
-  const bytes = random.bytes(16);
-  const hex = [...bytes].map((byte, place) => {
-    const set = place === 6 ? (byte & 0x0f) | 0x80 : place === 8 ? (byte & 0x3f) | 0x80 : byte;
-    return set.toString(16).padStart(2, '0');
-  });
-  return [hex.slice(0, 4), hex.slice(4, 6), hex.slice(6, 8), hex.slice(8, 10), hex.slice(10)]
-    .map((part) => part.join(''))
-    .join('-');
 }

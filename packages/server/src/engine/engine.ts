@@ -7,13 +7,21 @@ import type {
   Former,
   Grants,
   RequestError,
+  Resolution,
   ResolutionAnswer,
   StoredConflict,
   StoredRecord,
   Verdict,
   VerdictEntry,
 } from '@holdfast/core';
-import type { QuarantineRow, ReadPosition, StoreCounts } from '../store/port.ts';
+import type {
+  AuditEntry,
+  ConflictQuery,
+  QuarantineQuery,
+  QuarantineRow,
+  ReadPosition,
+  StoreCounts,
+} from '../store/port.ts';
 
 /** Who calls. Grants are read inside the commit or snapshot, never from here. */
 export interface Caller {
@@ -38,6 +46,8 @@ export interface PushRequest {
   /** The sender's checkpoint: a batch made on a state that was rolled back is not taken. Null before its first page. */
   checkpoint: string | null;
   mutations: readonly Arrived[];
+  /** The operator sends what lies in the quarantine: when none of it is rejected, that is settled in the same commit. */
+  settles?: { place: number; audit: AuditEntry };
 }
 
 export interface PushResult {
@@ -107,6 +117,9 @@ export interface Standing {
   expiresAt: number | null;
 }
 
+/** What a person saw before deciding: the version of the record (0: none), and whether the conflict was open. */
+export type Seen = Pick<Resolution, 'seenVersion' | 'seenOpen'>;
+
 export interface Engine {
   /** A verdict for each mutation, durable when it resolves. Throws RequestError when nothing of it was taken. */
   push(caller: Caller, scope: string, request: PushRequest): Promise<PushResult>;
@@ -116,7 +129,7 @@ export interface Engine {
     caller: Caller,
     scope: string,
     conflict: number,
-    seenVersion: number,
+    seen: Seen,
     answer: ResolutionAnswer,
   ): Promise<{ conflict: StoredConflict; record: StoredRecord | null; verdict: Verdict | null }>;
   /** Calls `listener` whenever the scope's head has moved beyond what was told last. Answers the way to stop. */
@@ -141,16 +154,8 @@ export interface Inspect {
     after: string,
     max: number,
   ): Promise<readonly { scope: string; head: number; conflictsOpen: number; held: number }[]>;
-  conflicts(
-    scope: string,
-    query: { state?: 'open' | 'settled'; after?: number; max: number },
-  ): Promise<readonly StoredConflict[]>;
-  quarantine(query: {
-    scope?: string;
-    device?: string;
-    after?: number;
-    max: number;
-  }): Promise<readonly QuarantineRow[]>;
+  conflicts(scope: string, query: Omit<ConflictQuery, 'ids'>): Promise<readonly StoredConflict[]>;
+  quarantine(query: QuarantineQuery): Promise<readonly QuarantineRow[]>;
   history(scope: string, collection: string, id: string, max: number): Promise<readonly StoredRecord[]>;
   reads(scope: string): Promise<readonly ReadPosition[]>;
 }

@@ -54,7 +54,13 @@ describe('reading', () => {
     await t.push('b', 1, [t.mutation([put('shelves', 's1', { name: 'B' })])]);
     const ask = (key: string | null, conflict: number) =>
       t.engine
-        .resolve({ key, device: 'device-a', actor: '' }, 'main', conflict, 1, { type: 'server' })
+        .resolve(
+          { key, device: 'device-a', actor: '' },
+          'main',
+          conflict,
+          { seenVersion: 1 },
+          { type: 'server' },
+        )
         .catch(({ code, message }) => [code, message]);
     expect(await ask('k1', 1)).toEqual(await ask('k1', 99));
     expect(await ask('k1', 1)).toEqual(await ask(null, 99));

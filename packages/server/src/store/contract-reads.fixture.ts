@@ -1,7 +1,7 @@
 // The part of the contract about what is read from a snapshot.
 
 import { expect, test } from 'vitest';
-import type { PageQuery, Store } from './port.ts';
+import type { AuditEntry, PageQuery, Store } from './port.ts';
 import {
   commitRow,
   conflict,
@@ -281,9 +281,11 @@ function testForPeople(open: OpenStore): void {
     );
     const [first, second] = await store.read((snapshot) => snapshot.quarantine({ max: 10 }));
     const audit = { at: 7, actor: 'Kim', action: 'quarantine.discard', subject: 'm-1: not needed' };
-    expect(await store.settleQuarantined(first!.place, audit)).toBe(true);
-    expect(await store.settleQuarantined(first!.place, audit)).toBe(false);
-    expect(await store.settleQuarantined(second!.place + 5, audit)).toBe(false);
+    const settle = (place: number, by: AuditEntry) =>
+      store.commit((transaction) => transaction.settleQuarantined(place, by));
+    expect(await settle(first!.place, audit)).toBe(true);
+    expect(await settle(first!.place, audit)).toBe(false);
+    expect(await settle(second!.place + 5, audit)).toBe(false);
     await store.read(async (snapshot) => {
       expect(await snapshot.quarantine({ max: 10 })).toEqual([second]);
       for (const query of [{ scope: 'shop' }, { device: 'device-1' }, { after: first!.place - 1 }])
@@ -294,7 +296,7 @@ function testForPeople(open: OpenStore): void {
       expect(await snapshot.audit({ max: 10 })).toMatchObject([audit]);
     });
     // It makes room for another payload; that a device was refused stays counted.
-    expect(await store.settleQuarantined(second!.place, audit)).toBe(true);
+    expect(await settle(second!.place, audit)).toBe(true);
     const set = await loaded(store, (needs) => needs.quarantine.add('device-1'));
     expect([...set.quarantine]).toEqual([['device-1', 0]]);
     const refusals = await store.commit((transaction) =>

@@ -100,6 +100,11 @@ export interface StoreTransaction {
   write(writes: ReadonlyMap<string, Writes>, life: Life): Promise<void>;
   putDevices(devices: readonly Device[]): Promise<void>;
   putReads(reads: readonly ReadPosition[]): Promise<void>;
+  /**
+   * Takes a payload out of the quarantine, with its audit entry. False, and nothing is written, when none lies there. What is counted
+   * of its device stays counted: that a mutation was refused is remembered.
+   */
+  settleQuarantined(place: number, audit: AuditEntry): Promise<boolean>;
 }
 
 export interface PageQuery {
@@ -252,11 +257,6 @@ export interface Store {
   readonly identity: IdentityStore;
   commit<Result>(work: (transaction: StoreTransaction) => Promise<Result>): Promise<Result>;
   read<Result>(work: (snapshot: StoreSnapshot) => Promise<Result>): Promise<Result>;
-  /**
-   * Takes a payload out of the quarantine, durably, with its audit entry. False, and nothing is written, when none lies there. What
-   * is counted of its device stays counted: that a mutation was refused is remembered.
-   */
-  settleQuarantined(place: number, audit: AuditEntry): Promise<boolean>;
   /**
    * Resolves when a write that needs room has become durable and was taken back; rejects with a StoreError when none can. When
    * the last commit found no room, it needs as much as that one.

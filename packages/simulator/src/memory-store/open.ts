@@ -64,7 +64,6 @@ export function openMemoryStore(options: MemoryStoreOptions): Store {
           staged.ended = true;
         }
       }),
-    settleQuarantined: (place, audit) => locked(async () => settleQuarantined(database, place, audit)),
     probe: () =>
       locked(async () => {
         if (sizeBytesMax !== undefined && sizeOf(database) + wantedChars > sizeBytesMax)
@@ -172,6 +171,11 @@ function createTransaction(
         const createdAt = before?.createdAt ?? device.createdAt;
         database.devices.set(device.device, { ...device, createdAt, revokedAt });
       }
+    },
+    async settleQuarantined(place, audit) {
+      if (!database.quarantine.some((row) => row.place === place && !row.settled)) return false;
+      staged.writes.push(() => settleQuarantined(database, place, audit));
+      return true;
     },
     async putReads(reads) {
       staged.writes.push(() => putReads(database, reads, readersPerScopeMax));

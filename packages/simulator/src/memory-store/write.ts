@@ -45,15 +45,14 @@ export function writeScope(
   }
 }
 
-export function settleQuarantined(database: Database, place: number, audit: AuditEntry): boolean {
+export function settleQuarantined(database: Database, place: number, audit: AuditEntry): void {
   const row = database.quarantine.find((one) => one.place === place && !one.settled);
-  if (!row) return false;
+  if (!row) return;
   const { device, payload } = row.entry;
   if (payload !== null) database.payloads.set(device, (database.payloads.get(device) ?? 0) - 1);
   row.settled = true;
   row.entry = { ...row.entry, payload: null };
   database.audit.push({ ...audit });
-  return true;
 }
 
 function writeConflict(data: ScopeData, conflict: StoredConflict): void {

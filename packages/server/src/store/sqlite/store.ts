@@ -3,7 +3,6 @@
 
 import type { Timer } from '@holdfast/core';
 import {
-  type AuditEntry,
   type IdentityStore,
   type Life,
   type Store,
@@ -14,7 +13,7 @@ import {
 import { backUp } from './backup.ts';
 import type { Connection } from './connection.ts';
 import { closedError, spoilsConnection } from './errors.ts';
-import { createIdentityStore, putAudit } from './identity.ts';
+import { createIdentityStore } from './identity.ts';
 import { writeMeta } from './migrate.ts';
 import { SqliteSnapshot } from './snapshot.ts';
 import { SqliteTransaction } from './transaction.ts';
@@ -93,16 +92,6 @@ export class SqliteStore implements Store {
         }
       }),
     );
-  }
-
-  settleQuarantined(place: number, audit: AuditEntry): Promise<boolean> {
-    return this.#commit(async (connection) => {
-      const sql =
-        'UPDATE hf_quarantine SET payload = NULL, settled_at = ?2 WHERE place = ?1 AND settled_at IS NULL';
-      if (connection.run(sql, place, audit.at) === 0) return false;
-      putAudit(connection, audit);
-      return true;
-    });
   }
 
   async probe(): Promise<void> {

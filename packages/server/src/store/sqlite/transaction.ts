@@ -4,7 +4,7 @@
 //     └────► failed: a statement failed; nothing more is taken, and the commit must be rolled back
 
 import type { Needs, ScopeState, WorkingSet, Writes } from '@holdfast/core';
-import type { Credential, Device, Life, ReadPosition, StoreTransaction } from '../port.ts';
+import type { AuditEntry, Credential, Device, Life, ReadPosition, StoreTransaction } from '../port.ts';
 import {
   type CredentialRow,
   credentialColumns,
@@ -14,6 +14,7 @@ import {
   scopeColumns,
 } from './columns.ts';
 import type { Connection } from './connection.ts';
+import { putAudit } from './identity.ts';
 import { loadNeeds } from './load.ts';
 import { writeAll } from './write.ts';
 
@@ -113,6 +114,15 @@ export class SqliteTransaction implements StoreTransaction {
            revoked_at = coalesce(hf_devices.revoked_at, excluded.revoked_at)`,
         devices.map((it) => [it.device, it.name, it.key, it.createdAt, it.seenAt, it.revokedAt]),
       );
+    });
+  }
+
+  settleQuarantined(place: number, audit: AuditEntry): Promise<boolean> {
+    return this.#do((connection) => {
+      const sql = `UPDATE hf_quarantine SET payload = NULL, settled_at = ?2 WHERE place = ?1 AND settled_at IS NULL`;
+      if (connection.run(sql, place, audit.at) === 0) return false;
+      putAudit(connection, audit);
+      return true;
     });
   }
 
