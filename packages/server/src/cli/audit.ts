@@ -1,4 +1,4 @@
-// `holdfast audit`: who did what with keys, devices, imports and backups, and when.
+// `holdfast audit`: who did what with keys, devices, imports, backups, conflicts and the quarantine, and when.
 
 import {
   type AddCommand,
@@ -19,9 +19,9 @@ export const addAudit: AddCommand = (program, context) => {
   withCommonFlags(
     describeCommand(program, {
       usage: 'audit',
-      summary: 'tell who did what: keys, devices, imports, backups',
+      summary: 'tell who did what: keys, devices, imports, backups, conflicts, quarantine',
       description:
-        'Tells what was done with keys, devices, imports, backups and restores, the newest first. It names no contents of records.',
+        'Tells what was done with keys, devices, imports, backups, restores, conflicts and the quarantine, the newest first. It names no contents of records.',
       examples: ['holdfast audit', 'holdfast audit --last 500 --json'],
     }),
   )
