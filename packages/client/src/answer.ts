@@ -67,19 +67,21 @@ export async function applyAnswer(
   await takeGrants(tx, deps, answer.grants, state);
   const checkpoint = state.progress.staged?.checkpoint ?? state.progress.checkpoint;
   // What comes for a scope whose grant has ended is not to be kept.
-  const page = state.progress.ended ? 'ignored' : await takePage(tx, deps, answer, state);
+  const { collections } = request;
+  const page = state.progress.ended ? 'ignored' : await takePage(tx, deps, { ...answer, collections }, state);
   await releaseSettled(tx, deps, state);
   await recompute(tx, deps, state.dirty);
   await writeProgress(tx, deps.scope, state.progress);
-  const taken = page === 'visible' || page === 'staged';
+  const taken = page === 'visible' || page === 'open' || page === 'staged';
   return {
     page,
-    more: page === 'dropped' || (taken && answer.more),
+    more: page === 'dropped' || page === 'open' || (taken && answer.more),
     records: taken ? answer.records.length : 0,
     verdicts,
     held,
     progressed:
       verdicts.length + held > 0 ||
+      page === 'open' ||
       (taken && (answer.records.length > 0 || checkpoint !== answer.checkpoint)),
   };
 }

@@ -83,7 +83,7 @@ export class FakeServer {
     const from = request.checkpoint === null ? 0 : Number(request.checkpoint);
     const behind = [...this.records]
       .map(([key, record]) => ({ record, at: this.order.get(key) ?? 0 }))
-      .filter(({ at }) => at > from)
+      .filter(({ at, record }) => at > from && (request.collections?.includes(record.collection) ?? true))
       .sort((a, b) => a.at - b.at);
     const page = behind.slice(0, Math.min(this.pageRecords, request.limit ?? this.pageRecords));
     const records = page.map(({ record }) => record);

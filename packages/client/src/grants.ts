@@ -5,6 +5,7 @@ import { type OutboxEntry, placesIn, readEntries, recordOfKey } from './outbox.t
 import { knownScopes, type Progress, readProgress, writeProgress } from './progress.ts';
 import { type QuarantineState, quarantineEntry } from './quarantine-entry.ts';
 import { recompute, type ScopeDeps } from './recompute.ts';
+import { clearOpenStage } from './stages.ts';
 import type { StorageTransaction } from './storage/port.ts';
 import { drawVeil, touchedRecords } from './veil.ts';
 
@@ -49,6 +50,7 @@ async function endScope(tx: StorageTransaction, deps: ScopeDeps, state: Quaranti
   }
   for (const table of ['records', 'indexes', 'tombstones', 'staged', 'shadows'] as const)
     await tx.deleteAll(table, [deps.scope]);
+  await clearOpenStage(tx, deps.scope);
   forgetPages(progress);
   progress.ended = true;
 }

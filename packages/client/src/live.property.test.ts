@@ -106,21 +106,24 @@ test('a listener sees its query over the committed views, in order, each once', 
   );
 });
 
-const ownSteps = step.filter(({ type }) => !['restart', 'foreign', 'resolve'].includes(type));
+const ownSteps = step.filter(({ type }) => !['restart', 'foreign', 'foreignSale', 'resolve'].includes(type));
 
 test('verdicts and pages of the device’s own writes show a listener nothing', async () => {
   await fc.assert(
     fc.asyncProperty(
       fc.array(ownSteps, { maxLength: 20 }),
       fc.integer({ min: 1, max: 3 }),
-      async (steps, pageRecords) => {
+      fc.constantFrom<string[][]>([], [['items']], [['notes'], ['sales']]),
+      async (steps, pageRecords, stages) => {
         const server = new FakeServer(shopSchema);
         server.pageRecords = pageRecords;
-        const bench = await openBench({ server });
+        const bench = await openBench({ server, stages });
         let told = 0;
-        bench.shop.items.list.subscribe({}, () => {
+        const count = (): void => {
           told += 1;
-        });
+        };
+        bench.shop.items.list.subscribe({}, count);
+        bench.shop.sales.list.subscribe({}, count);
         await settle();
         for (const one of steps) {
           const before = told;

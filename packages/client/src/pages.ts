@@ -8,8 +8,8 @@
 // two busy cores and a write-ahead log of 100 MB, once, at the first sync; the event loop waited half a second at most, for the
 // commit. That is the price of invariant 3: a run that became visible in parts would show mutations in halves.
 
-import { type ChangedRecord, type ExchangeAnswer, type Json, recordKey } from '@holdfast/core';
-import type { Progress } from './progress.ts';
+import { type ChangedRecord, type ExchangeAnswer, equalJson, type Json, recordKey } from '@holdfast/core';
+import type { Progress, StagedRun } from './progress.ts';
 import {
   type ScopeDeps,
   type Shadow,
@@ -17,57 +17,75 @@ import {
   type VisibleRecord,
   writeVisible,
 } from './recompute.ts';
+import { clearOpenStage, readOpenStage, writeOpenStage } from './stages.ts';
 import type { StorageKey, StorageTransaction } from './storage/port.ts';
 import { liftVeil } from './veil.ts';
 
 /**
- * `known`: all that it holds is visible here already, by a page that was quicker. `dropped`: the page does not continue what this
+ * `open`: the first sync goes on, and a stage of it is visible. `known`: all that it holds is visible here already, by a page that was quicker. `dropped`: the page does not continue what this
  * replica has read; it must pull again.
  */
-export type PageOutcome = 'visible' | 'staged' | 'known' | 'dropped';
+export type PageOutcome = 'visible' | 'open' | 'staged' | 'known' | 'dropped';
 
 /** The checkpoint from which the next page must continue. */
 export function readingFrom(progress: Progress): string | null {
   return progress.staged ? progress.staged.checkpoint : progress.checkpoint;
 }
 
+export interface Page extends Pick<ExchangeAnswer, 'from' | 'checkpoint' | 'head' | 'more' | 'records'> {
+  /** It was asked for with these collections alone. */
+  collections?: readonly string[] | undefined;
+}
+
 /** Stages a page or makes its run visible. Changes `progress`; notes in `dirty` the records whose view must be folded afresh. */
 export async function takePage(
   tx: StorageTransaction,
   deps: ScopeDeps,
-  page: Pick<ExchangeAnswer, 'from' | 'checkpoint' | 'head' | 'more' | 'records'>,
+  page: Page,
   state: { progress: Progress; dirty: Set<string> },
 ): Promise<PageOutcome> {
   const { progress, dirty } = state;
   if (page.from !== readingFrom(progress)) return isKnown(progress, page) ? 'known' : 'dropped';
+  const run = progress.staged ?? newRun(progress, page.collections);
+  if (!equalJson(run.collections ?? null, page.collections ?? null)) return 'dropped';
   progress.head = Math.max(progress.head, page.head);
-  const run = progress.staged ?? {
-    checkpoint: progress.checkpoint,
-    complete: progress.checkpoint === null,
-    records: 0,
-  };
+  const open = progress.opened ? undefined : await readOpenStage(tx, deps.scope);
   // After the replica took a new id, a verdict that says what of a page is its own work may still be missing.
   const last = !page.more && progress.again === 0;
-  const sweeps = run.complete && progress.opened;
+  const isFirst = !progress.opened && !open;
+  const sweeps = run.complete && !isFirst;
+  const records = recordsOf(page);
   if (last && run.records === 0 && !sweeps) {
-    await takeServerRecords(tx, deps, page.records, { dirty, isFirst: !progress.opened });
+    await takeServerRecords(tx, deps, records, { dirty, isFirst });
   } else {
-    await stage(tx, deps, page.records);
-    progress.staged = {
-      checkpoint: page.checkpoint,
-      complete: run.complete,
-      records: run.records + page.records.length,
-    };
+    await stage(tx, deps, records);
+    progress.staged = { ...run, checkpoint: page.checkpoint, records: run.records + records.length };
     if (!last) return 'staged';
     if (sweeps) await removeUndelivered(tx, deps, dirty);
-    await unstage(tx, deps, { dirty, isFirst: !progress.opened });
+    await unstage(tx, deps, { dirty, isFirst });
   }
-  if (!progress.opened) await liftVeil(tx, deps.scope, dirty);
   progress.staged = null;
+  if (run.collections) {
+    await writeOpenStage(tx, deps.scope, { collections: run.collections, seq: page.head });
+    return 'open';
+  }
+  if (open) await clearOpenStage(tx, deps.scope);
+  if (!progress.opened) await liftVeil(tx, deps.scope, dirty);
   progress.checkpoint = page.checkpoint;
   progress.seq = page.head;
   progress.opened = true;
   return 'visible';
+}
+
+function newRun({ checkpoint }: Progress, collections: readonly string[] | undefined): StagedRun {
+  // Behind a checkpoint there is nothing that was not read of all collections.
+  const run = { checkpoint, complete: checkpoint === null, records: 0 };
+  return collections && checkpoint === null ? { ...run, collections } : run;
+}
+
+/** A server that does not know stages sends all collections; what was not asked for comes with the last run. */
+function recordsOf({ records, collections }: Page): readonly ChangedRecord[] {
+  return collections ? records.filter(({ collection }) => collections.includes(collection)) : records;
 }
 
 function isKnown(

@@ -7,12 +7,14 @@ import { readingFrom } from './pages.ts';
 import { readIdentity, readProgress, writeProgress } from './progress.ts';
 import { type QuarantineState, quarantineEntry, type Reason } from './quarantine-entry.ts';
 import { recompute, type ScopeDeps } from './recompute.ts';
+import { collectionsToRead, readOpenStage, type Stages } from './stages.ts';
 import type { StorageTransaction } from './storage/port.ts';
 import { holdEntry } from './verdicts.ts';
 
 export interface PrepareDeps extends ScopeDeps {
   device: string;
   limits: Limits;
+  stages: Stages;
 }
 
 export interface PrepareWish {
@@ -59,6 +61,8 @@ export async function prepareExchange(
     }
     batch = { n: progress.batch, mutations: entries.map((entry): Mutation => entry.mutation) };
   }
+  const open = progress.opened ? undefined : await readOpenStage(tx, deps.scope);
+  const collections = collectionsToRead(progress, open, deps);
   return {
     request: {
       protocol: protocolMarker,
@@ -71,6 +75,7 @@ export async function prepareExchange(
       verdictsSeen: progress.verdictsSeen,
       seqSeen: progress.seqSeen,
       limit: deps.limits.pageRecordsDefault,
+      ...(collections ? { collections: [...collections] } : {}),
       ...(batch ? { batch } : {}),
     },
     fresh: entries.filter((entry) => entry.state === 'unsent').map((entry) => entry.place),

@@ -7,7 +7,8 @@
 
 import { type ChangedRecord, type Json, type JsonObject, recordKey, type Schema } from '@holdfast/core';
 import { indexChanges } from './index-key.ts';
-import { isInView, placesTouching, readEntries, recordOfKey, writesOf } from './outbox.ts';
+import { isInView, isSettled, placesTouching, readEntries, recordOfKey, writesOf } from './outbox.ts';
+import { type OpenStage, readOpenStage, showsUpTo } from './stages.ts';
 import type { StorageEntry, StorageKey, StorageTransaction } from './storage/port.ts';
 import { readVeil } from './veil.ts';
 import { foldChanges, type Written } from './view.ts';
@@ -142,7 +143,8 @@ export async function recompute(
 ): Promise<void> {
   if (keys.size === 0) return;
   const veil = await readVeil(tx, deps.scope);
-  for (const key of keys) await recomputeOne(tx, deps, { key, veil });
+  const open = await readOpenStage(tx, deps.scope);
+  for (const key of keys) await recomputeOne(tx, deps, { key, veil, open });
 }
 
 /** Brings the index entries of some records in line with how they changed. */
@@ -171,14 +173,14 @@ export async function writeIndexes(
 async function recomputeOne(
   tx: StorageTransaction,
   deps: ScopeDeps,
-  { key, veil }: { key: string; veil: string | undefined },
+  { key, veil, open }: { key: string; veil: string | undefined; open: OpenStage | undefined },
 ): Promise<void> {
   const { collection, id } = recordOfKey(key);
   const stood = await readStood(tx, deps, collection, id);
   if (!stood.shadow) return;
   const places = await placesTouching(tx, deps.scope, key);
   const seen = veil === undefined ? places : places.filter((place) => place > veil);
-  const body = foldChanges(deps.schema, stood.shadow.body, await viewWrites(tx, deps, key, seen));
+  const body = foldChanges(deps.schema, stood.shadow.body, await viewWrites(tx, deps, { key, open }, seen));
   const after = body === null ? undefined : { version: stood.shadow.version, body };
   await writeVisible(tx, deps, { collection, id, before: stood.visible, after });
   if (places.length === 0) await tx.delete('shadows', [deps.scope, collection, id]);
@@ -188,13 +190,15 @@ async function recomputeOne(
 async function viewWrites(
   tx: StorageTransaction,
   deps: ScopeDeps,
-  key: string,
+  { key, open }: { key: string; open: OpenStage | undefined },
   places: readonly string[],
 ): Promise<Written[]> {
+  const { collection } = recordOfKey(key);
   const writes: Written[] = [];
   for (let at = 0; at < places.length; at += chunk) {
     for (const entry of await readEntries(tx, deps.scope, places.slice(at, at + chunk))) {
       if (!isInView(entry)) continue;
+      if (isSettled(entry) && showsUpTo(open, collection, entry.asOf ?? 0)) continue;
       for (const change of writesOf(entry, key)) writes.push({ change, schema: entry.mutation.schema });
     }
   }

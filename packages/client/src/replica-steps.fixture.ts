@@ -12,6 +12,8 @@ export type Step =
   | { type: 'add'; id: string; amount: number }
   | { type: 'delete'; id: string }
   | { type: 'pair'; id: string; other: string }
+  | { type: 'sale'; id: string }
+  | { type: 'foreignSale'; id: string }
   | { type: 'foreign'; id: string; name: string | null }
   | {
       type: 'sync';
@@ -46,6 +48,8 @@ export const step: fc.Arbitrary<Step> = fc.oneof(
   },
   { weight: 1, arbitrary: fc.record({ type: fc.constant('delete' as const), id }) },
   { weight: 1, arbitrary: fc.record({ type: fc.constant('pair' as const), id, other: id }) },
+  { weight: 2, arbitrary: fc.record({ type: fc.constant('sale' as const), id }) },
+  { weight: 1, arbitrary: fc.record({ type: fc.constant('foreignSale' as const), id }) },
   {
     weight: 2,
     arbitrary: fc.record({
@@ -90,6 +94,17 @@ export async function take(bench: Bench, one: Step): Promise<Bench> {
           await tx.items.add(one.other, { quantity: -1 });
         }),
       );
+      return bench;
+    case 'sale':
+      await orMissing(() =>
+        shop.mutate(async (tx) => {
+          await tx.items.add(one.id, { quantity: -1 });
+          await tx.sales.put({ id: `own-${one.id}`, item: one.id, total: server.writes });
+        }),
+      );
+      return bench;
+    case 'foreignSale':
+      server.write('sales', `other-${one.id}`, { item: one.id, total: server.writes });
       return bench;
     case 'foreign':
       server.write(

@@ -22,6 +22,7 @@ import { randomId } from './renewal.ts';
 import { createRunner, type Runner, type SyncOptions } from './runner.ts';
 import { createScope, type ReplicaScope } from './scope.ts';
 import { soundClock } from './sound-clock.ts';
+import { assertStages, type Stages } from './stages.ts';
 import { countMax, type ReplicaStatus, type SyncResult } from './status.ts';
 import { replicaStatus, type StatusCall, type StatusDeps, scopeStatus } from './statuses.ts';
 import { type Storage, StorageError, type StorageTransaction } from './storage/port.ts';
@@ -43,6 +44,11 @@ export interface ReplicaOptions<S extends Schema> {
   /** The person acting, as a text of at most 200 characters; a function is asked for each mutation. */
   actor?: string | (() => string | undefined);
   limits?: Partial<Limits>;
+  /**
+   * The first sync of a scope opens these collections first, stage by stage; all others come with the last run. Put little into
+   * the first stages: each run reads again what the earlier ones have opened.
+   */
+  stages?: Stages;
   /**
    * The replica syncs by itself: after writes, after failures, and so often when idle. Where the transport can, it also hears of
    * changes as they come, unless `live` is false. Absent: only on `sync()`.
@@ -82,6 +88,7 @@ export async function createReplica<S extends Schema>(options: ReplicaOptions<S>
   const limits = assertLimits({ ...defaultLimits, ...options.limits });
   assertName('The device’s id', options.device, limits.idCharsMax);
   if (typeof options.actor === 'string') assertName('The actor', options.actor, limits.idCharsMax);
+  assertStages(options.schema, options.stages ?? []);
   const clock = soundClock(options.clock);
   await options.storage.transaction('durable', async (tx) => {
     if (!(await readIdentity(tx))) await writeIdentity(tx, { id: randomId(options.random) });
@@ -258,6 +265,7 @@ class OpenReplica<S extends Schema> implements Replica<S> {
       random,
       timer,
       limits: this.#limits,
+      stages: this.#options.stages ?? [],
       session: this.#session,
       cycle: this.#cycleOptions(),
       live: this.#options.automatic !== undefined && this.#options.automatic.live !== false,

@@ -7,6 +7,7 @@ import { type OutboxList, placesIn, readEntries, sendList } from './outbox.ts';
 import { type Progress, readIdentity, readProgress, readServerClock } from './progress.ts';
 import type { Blocked } from './refusal.ts';
 import type { CycleResult } from './runner.ts';
+import { readOpenStage } from './stages.ts';
 import { readStop } from './stop.ts';
 import type { StorageTransaction } from './storage/port.ts';
 
@@ -49,6 +50,8 @@ export interface ScopeStatus {
   head: number;
   /** No run of pages has become visible yet. False in a scope that has ended. */
   bootstrapping: boolean;
+  /** While it is: the collections that are open already, by the stages of the first sync. */
+  open: readonly string[];
   /** Records of a run that is not visible yet. */
   staged: number;
   /** The server tells what comes, so that nothing has to be asked for. */
@@ -97,6 +100,7 @@ export async function readStatus(
     seq: progress.seq,
     head: progress.head,
     bootstrapping: !progress.opened && !progress.ended,
+    open: progress.opened ? [] : ((await readOpenStage(tx, scope))?.collections ?? []),
     staged: progress.staged?.records ?? 0,
     live: cycle?.live ?? false,
     replica: (await readIdentity(tx))?.id ?? '',

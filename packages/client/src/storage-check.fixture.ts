@@ -5,6 +5,7 @@ import { indexEntriesOf, placeKey } from './index-key.ts';
 import { isInView, isSettled, keysOf, type OutboxEntry, recordOfKey, sendList, writesOf } from './outbox.ts';
 import type { Progress } from './progress.ts';
 import type { Shadow, VisibleRecord } from './recompute.ts';
+import { type OpenStage, readOpenStage, showsUpTo } from './stages.ts';
 import type { Storage, StorageEntry, StorageTable } from './storage/port.ts';
 import { readVeil } from './veil.ts';
 import { foldChanges } from './view.ts';
@@ -25,8 +26,9 @@ export async function checkStorage(storage: Storage, schema: Schema, scope: stri
       ]),
     );
     const veil = (await readVeil(tx, scope)) ?? '';
+    const open = await readOpenStage(tx, scope);
     return [
-      ...checkView(schema, { entries, veil, shadows, records, ended: progress.ended }),
+      ...checkView(schema, { entries, veil, open, shadows, records, ended: progress.ended }),
       ...same(
         'touches',
         await all('touches'),
@@ -52,12 +54,14 @@ function checkView(
   {
     entries,
     veil,
+    open,
     shadows,
     records,
     ended,
   }: {
     entries: OutboxEntry[];
     veil: string;
+    open: OpenStage | undefined;
     shadows: Map<string, Shadow>;
     records: Map<string, VisibleRecord>;
     ended: boolean;
@@ -76,6 +80,7 @@ function checkView(
     }
     const writes = entries
       .filter((entry) => isInView(entry) && placeKey(entry.place) > veil)
+      .filter((entry) => !isSettled(entry) || !showsUpTo(open, recordOfKey(key).collection, entry.asOf ?? 0))
       .flatMap((entry) => writesOf(entry, key).map((change) => ({ change, schema: entry.mutation.schema })));
     const fresh = foldChanges(schema, shadow.body, writes);
     const kept = records.get(key)?.body ?? null;

@@ -11,11 +11,13 @@ import {
   keysOf,
   type OutboxEntry,
   readEntries,
+  recordOfKey,
   removeEntry,
   writeEntry,
 } from './outbox.ts';
 import { type QuarantineState, quarantineEntry, type Reason } from './quarantine-entry.ts';
 import type { ScopeDeps } from './recompute.ts';
+import { type OpenStage, readOpenStage } from './stages.ts';
 import type { StorageKey, StorageTransaction } from './storage/port.ts';
 
 /**
@@ -92,7 +94,9 @@ export async function releaseSettled(
   deps: ScopeDeps,
   state: QuarantineState,
 ): Promise<void> {
-  const asOfMax = state.progress.ended ? Number.POSITIVE_INFINITY : state.progress.seq;
+  const { ended, opened, seq } = state.progress;
+  const open = opened ? undefined : await readOpenStage(tx, deps.scope);
+  const asOfMax = ended ? Number.POSITIVE_INFINITY : Math.max(seq, open?.seq ?? 0);
   let after: StorageKey | undefined;
   for (;;) {
     const found = await tx.scan('marks', {
@@ -107,11 +111,20 @@ export async function releaseSettled(
       deps.scope,
       due.map(({ key }) => key[2] ?? ''),
     );
-    for (const entry of entries)
-      for (const key of await removeEntry(tx, deps.scope, entry)) state.dirty.add(key);
+    for (const entry of entries) {
+      // A part of it may be in a collection that is not open yet, and stays in the view until it is.
+      const shown = open ? keysOf(entry.mutation).filter((key) => isOpen(open, key)) : [];
+      const whole = !open || shown.length === keysOf(entry.mutation).length;
+      const keys = whole ? await removeEntry(tx, deps.scope, entry) : shown;
+      for (const key of keys) state.dirty.add(key);
+    }
     after = found.at(-1)?.key;
     if (found.length < chunk) return;
   }
+}
+
+function isOpen({ collections }: OpenStage, key: string): boolean {
+  return collections.includes(recordOfKey(key).collection);
 }
 
 const chunk = 500;

@@ -57,6 +57,7 @@ export {
   batchMessage,
   changeMessage,
   clockMessage,
+  collectionsMax,
   enrolledMessage,
   enrolMessage,
   errorMessage,

@@ -9,7 +9,7 @@ import { sha256 } from './scope-store.fixture.ts';
 
 /** Every version, oldest first. Once released, a version's messages never change: what differs is a new version. */
 const history: readonly { marker: string; hash: string }[] = [
-  { marker: 'holdfast/1', hash: 'c4825b3c657ee5748da77d54564d3c0d6cb50cb6b652e3903cec325ca4dfe870' },
+  { marker: 'holdfast/1', hash: '77c66a8e3bb7b15fb0214deefc06ff866a8ffe2d7f2cc919799d4ec66608ada1' },
 ];
 
 test('the messages are those of their protocol version', () => {
@@ -84,6 +84,8 @@ describe('an exchange', () => {
     ['a checkpoint that is no text', { checkpoint: 3 }, 'checkpoint'],
     ['a schema version 0', { schema: 0 }, 'schema'],
     ['a broken number of verdicts', { verdictsSeen: 1.5 }, 'verdictsSeen'],
+    ['no collections', { collections: [] }, 'collections'],
+    ['too many collections', { collections: Array(101).fill('c') }, 'collections'],
     ['a negative limit', { limit: -1 }, 'limit'],
     ['no seq of its own', { seqSeen: undefined }, 'seqSeen'],
     ['a former id alone', { former: ['r0'] }, 'former.0'],

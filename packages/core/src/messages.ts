@@ -10,6 +10,9 @@ import { defaultLimits, integerMax } from './limits.ts';
 /** Marks every answer. An answer without it did not come from a Holdfast server. */
 export const protocolMarker = 'holdfast/1';
 
+/** Collections that an exchange may name. */
+export const collectionsMax = 100;
+
 /** Former ids that an exchange may name. */
 export const formerMax = 16;
 
@@ -92,6 +95,8 @@ export const exchangeMessage = z.object({
   seqSeen: whole.exactOptional(),
   /** Records of the page at most. 0 asks for verdicts alone. */
   limit: whole.exactOptional(),
+  /** Records of these collections alone. The checkpoint of the answer is good only with the same ones; see docs/protocol.md. */
+  collections: z.array(id).min(1).max(collectionsMax).exactOptional(),
   batch: batchMessage.exactOptional(),
 });
 

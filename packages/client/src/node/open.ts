@@ -13,7 +13,15 @@ import { openSqliteStorage } from './sqlite.ts';
 
 export type OpenOptions<S extends Schema> = Pick<
   ReplicaOptions<S>,
-  'schema' | 'device' | 'actor' | 'limits' | 'automatic' | 'delayMsMin' | 'delayMsMax' | 'transport'
+  | 'schema'
+  | 'device'
+  | 'actor'
+  | 'limits'
+  | 'stages'
+  | 'automatic'
+  | 'delayMsMin'
+  | 'delayMsMax'
+  | 'transport'
 > & {
   /** The server's address. Absent, and no `transport`: the replica works alone. */
   url?: string;

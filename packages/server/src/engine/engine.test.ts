@@ -284,6 +284,14 @@ test('how far a device has read is kept', async () => {
   });
 });
 
+test('a page of some collections says nothing of how far a device has read', async () => {
+  await t.push('a', 1, [t.mutation([put('items', 'i1', {})])]);
+  await t.pull('b', { collections: ['items'] });
+  await t.engine.sweep();
+  const reads = await t.engine.inspect.reads('main');
+  expect(reads.filter(({ device }) => device === 'device-b')).toEqual([]);
+});
+
 test('subscribers are told a head that moved, until they stop', async () => {
   const heads: number[] = [];
   const stop = t.engine.subscribe('main', (head) => heads.push(head));

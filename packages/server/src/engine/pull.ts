@@ -47,7 +47,8 @@ export function pull(
     }
     const page = await readPage(deps, snapshot, scope, request, verdicts.leftOutAsOf);
     const conflicts = await readConflicts(snapshot, scope, verdicts.entries);
-    if (reader.device !== '')
+    // A page of some collections says nothing of how far the device has read the others.
+    if (reader.device !== '' && !request.collections)
       deps.noteRead(scope, reader.device, { sent: page.sent, confirmed: page.confirmed });
     const { records, checkpoint, stamp, head, more } = page;
     return { records, checkpoint, stamp, head, more, grants, verdicts: verdicts.entries, conflicts };

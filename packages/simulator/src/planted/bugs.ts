@@ -49,8 +49,8 @@ export const plantedBugs: readonly PlantedBug[] = [
     name: 'stagedNotShown',
     harm: 'the pages before the last are thrown away',
     file: pages,
-    find: `    await unstage(tx, deps, { dirty, isFirst: !progress.opened });`,
-    replace: `    await takeServerRecords(tx, deps, page.records, { dirty, isFirst: !progress.opened });`,
+    find: `    await unstage(tx, deps, { dirty, isFirst });`,
+    replace: `    await takeServerRecords(tx, deps, records, { dirty, isFirst });`,
   },
   {
     name: 'pendingDroppedOnPull',

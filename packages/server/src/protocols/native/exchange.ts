@@ -27,6 +27,7 @@ export interface Exchanged {
   /** What its page brought the replica to. */
   checkpoint: string | null;
   head: number;
+  /** The replica comes again by itself. */
   more: boolean;
 }
 
@@ -47,7 +48,9 @@ export async function exchange(
   const pushed = push && (await engine.push(caller, request.scope, push));
   const pulled = await engine.pull(caller, request.scope, pullOf(request));
   const text = answerText({ request, pushed, pulled, nowMs: clock.wallMs() });
-  return { text, checkpoint: pulled.checkpoint, head: pulled.head, more: pulled.more };
+  // Who reads some collections comes again for the others.
+  const more = pulled.more || request.collections !== undefined;
+  return { text, checkpoint: pulled.checkpoint, head: pulled.head, more };
 }
 
 /** The device is what the request says, unless the key was issued to one. */

@@ -141,6 +141,40 @@ describe('without authentication', () => {
   });
 });
 
+describe('an exchange that names collections', () => {
+  beforeEach(async () => {
+    server = await createTestServer();
+  });
+
+  test('brings the records of these alone, page by page up to the head, and all verdicts', async () => {
+    const shelf = { ...put('s1', 'x'), collection: 'shelves', body: { label: 'x' } };
+    const mutations = [
+      mutationOf(1, put('i1', 'Soap')),
+      mutationOf(2, shelf),
+      mutationOf(3, put('i2', 'Towel')),
+    ];
+    const first = await server.post(
+      '/v1/exchange',
+      exchangeOf({ ...batchOf(1, ...mutations), collections: ['items', 'nothing'], limit: 1 }),
+    );
+    expect(first.body).toMatchObject({ head: 3, more: true, records: [{ id: 'i1' }] });
+    expect(first.body.verdicts).toHaveLength(3);
+    const asked = { collections: ['items'], checkpoint: first.body.checkpoint, verdictsSeen: 3 };
+    const last = await server.post('/v1/exchange', exchangeOf(asked));
+    expect(last.body).toMatchObject({ head: 3, more: false, records: [{ id: 'i2' }] });
+    const none = await server.post('/v1/exchange', exchangeOf({ collections: ['issues'], verdictsSeen: 3 }));
+    expect(none.body).toMatchObject({ head: 3, more: false, records: [] });
+  });
+
+  test.each([[[]], [['']], [Array.from({ length: 101 }, (_, n) => `c${n}`)], ['items']])(
+    'refuses what is no list of names, or too long a one',
+    async (collections) => {
+      const { status, body } = await server.post('/v1/exchange', exchangeOf({ collections }));
+      expect([status, body.error.field]).toEqual([400, expect.stringMatching(/^collections/)]);
+    },
+  );
+});
+
 describe('with keys', () => {
   const grants: Grants = [
     { scope: 'shop-1', right: 'write' },
