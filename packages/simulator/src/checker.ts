@@ -54,6 +54,8 @@ export interface DeviceView {
   /** Under which name it comes to the server; a copy may come as another. */
   readonly enrolledAs: string;
   readonly disk: Disk;
+  /** Of the application that is installed on it. */
+  readonly schemaVersion: 1 | 2;
   /** Mutations whose write resolved for the application. */
   readonly accepted: ReadonlySet<string>;
   /** Mutations that the user gave up by his own word, or that went with a storage that was set back. */

@@ -16,6 +16,8 @@ export const parentFields: ReadonlyMap<string, ReadonlyMap<string, string>> = ne
   ['sales', new Map([['item', 'items']])],
   ['papers', new Map([['item', 'items']])],
 ]);
+/** An application of the older version knows nothing of these, also when it finds them on a storage that it was given. */
+export const newerCollections: ReadonlySet<string> = new Set(['papers']);
 export const factCollections: ReadonlySet<string> = new Set(['sales']);
 export const counterFields: ReadonlySet<string> = new Set(['balance', 'quantity', 'units']);
 

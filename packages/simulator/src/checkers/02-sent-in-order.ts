@@ -6,7 +6,7 @@
 
 import type { Mutation } from '@holdfast/core';
 import type { DeviceView, MakeChecker, Sent } from '../checker.ts';
-import { parentFields } from '../schema.ts';
+import { newerCollections, parentFields } from '../schema.ts';
 
 interface Entry {
   place: number;
@@ -51,7 +51,7 @@ export const sentInOrder: MakeChecker = ({ fail }) => {
   };
   const checkParents = (event: Sent, outbox: Outbox, entry: Entry, before: ReadonlySet<string>): void => {
     const { device, scope } = event;
-    for (const key of parentsOf(entry.mutation)) {
+    for (const key of parentsOf(entry.mutation, device)) {
       const at = key.indexOf('/');
       if (!isUnknownToServer(device, scope, [key.slice(0, at), key.slice(at + 1)])) continue;
       const last = nearestBefore(outbox, key, entry);
@@ -146,9 +146,10 @@ function keysOf({ changes }: Mutation): Set<string> {
   return new Set(changes.map(({ collection, id }) => `${collection}/${id}`));
 }
 
-function parentsOf({ changes }: Mutation): string[] {
+function parentsOf({ changes }: Mutation, { schemaVersion }: DeviceView): string[] {
   return changes.flatMap((change) => {
     const given = change.type === 'put' ? change.body : change.type === 'patch' ? (change.set ?? {}) : {};
+    if (schemaVersion === 1 && newerCollections.has(change.collection)) return [];
     return [...(parentFields.get(change.collection) ?? [])].flatMap(([field, parent]) =>
       typeof given[field] === 'string' ? [`${parent}/${given[field]}`] : [],
     );
