@@ -1,6 +1,6 @@
 // Opens a replica on Node: SQLite or memory, HTTP, and the machine's own clock.
 
-import type { Schema } from '@holdfast/core';
+import type { Clock, Schema } from '@holdfast/core';
 import { createReplica, type Replica, type ReplicaOptions } from '../replica.ts';
 import { createMemoryStorage } from '../storage/memory.ts';
 import type { Storage } from '../storage/port.ts';
@@ -29,6 +29,8 @@ export type OpenOptions<S extends Schema> = Pick<
   key?: string | (() => string | undefined);
   /** From sending an exchange to the last byte of its answer. Default 30 seconds. */
   timeLimitMs?: number;
+  /** Instead of the machine's own. */
+  clock?: Clock;
 } & (
     | {
         /** The SQLite file; it is created when it is not there. */
@@ -45,7 +47,7 @@ export type OpenOptions<S extends Schema> = Pick<
 /** Rejects with a StorageError when the file cannot be opened. */
 export async function openReplica<S extends Schema>(options: OpenOptions<S>): Promise<Replica<S>> {
   const { schema, path, url, key, timeLimitMs, memory: _, transport: given, ...rest } = options;
-  const clock = nodeClock();
+  const clock = options.clock ?? nodeClock();
   const timer = nodeTimer();
   const http = {
     clock,

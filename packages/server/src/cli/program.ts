@@ -6,6 +6,7 @@ import { addAudit } from './audit.ts';
 import { addBackup } from './backup.ts';
 import type { AddCommand, CommandContext } from './command.ts';
 import { addConflicts } from './conflicts.ts';
+import { addDemo } from './demo.ts';
 import { addDevices } from './devices.ts';
 import { addDoctor } from './doctor.ts';
 import { type Failure, failureOf } from './failure.ts';
@@ -20,6 +21,7 @@ import { addStatus } from './status.ts';
 import { exitCodes, printable, type Terminal } from './terminal.ts';
 
 const commands: readonly AddCommand[] = [
+  addDemo,
   addInit,
   addServe,
   addImport,
