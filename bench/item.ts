@@ -65,3 +65,6 @@ export function peakBytes(): number {
   if (process.platform !== 'linux') return process.resourceUsage().maxRSS * 1_024;
   return Number(/VmHWM:\s+(\d+) kB/.exec(readFileSync('/proc/self/status', 'utf8'))?.[1]) * 1_024;
 }
+
+/** What a load does first is not counted: it is that of programs that have just begun. */
+export const warmUpMs = 2_000;

@@ -2,7 +2,7 @@
 
 import { WebSocket } from 'ws';
 import { performTasks } from '../child.ts';
-import { type Item, itemOf, machineMs } from '../item.ts';
+import { type Item, itemOf, machineMs, warmUpMs } from '../item.ts';
 
 let sockets: WebSocket[] = [];
 let latencies: number[] = [];
@@ -42,7 +42,7 @@ performTasks({
 
   async write({ url, connections, forMs }: { url: string; connections: number; forMs: number }) {
     const writers = await Promise.all(Array.from({ length: connections }, () => open(url)));
-    const begin = machineMs();
+    const begin = machineMs() + warmUpMs;
     const took: number[] = [];
     await Promise.all(
       writers.map(async (socket, index) => {
@@ -51,7 +51,7 @@ performTasks({
           const answered = new Promise((resolve) => socket.once('message', resolve));
           socket.send(JSON.stringify(itemOf(n, from)));
           await answered;
-          took.push(machineMs() - from);
+          if (from >= begin) took.push(machineMs() - from);
         }
       }),
     );

@@ -103,7 +103,9 @@ export async function takeServerRecords(
     ...new Map(changed.map((record) => [recordKey(record.collection, record.id), record])).values(),
   ];
   const keys = latest.map(({ collection, id }) => [deps.scope, collection, id]);
-  const shadows = await tx.getMany('shadows', keys);
+  // While nothing is in the outbox, there is no shadow.
+  const [shadow] = await tx.scan('shadows', { prefix: [deps.scope], limit: 1 });
+  const shadows = shadow ? await tx.getMany('shadows', keys) : [];
   const stood = isFirst ? [] : await tx.getMany('records', keys);
   const tombstones = isFirst ? [] : await tx.getMany('tombstones', keys);
   const puts: Record<'records' | 'shadows' | 'tombstones', StorageEntry[]> = {
@@ -144,7 +146,11 @@ export async function recompute(
   if (keys.size === 0) return;
   const veil = await readVeil(tx, deps.scope);
   const open = await readOpenStage(tx, deps.scope);
-  for (const key of keys) await recomputeOne(tx, deps, { key, veil, open });
+  // Most often the last verdict empties the outbox, and no record needs to be looked up in it.
+  const isTouched = (await tx.scan('touches', { prefix: [deps.scope], limit: 1 })).length > 0;
+  const all = [...keys];
+  for (let at = 0; at < all.length; at += chunk)
+    await recomputeChunk(tx, deps, { keys: all.slice(at, at + chunk), veil, open, isTouched });
 }
 
 /** Brings the index entries of some records in line with how they changed. */
@@ -170,20 +176,48 @@ export async function writeIndexes(
   if (puts.length > 0) await tx.putMany('indexes', puts);
 }
 
-async function recomputeOne(
+interface RecomputeChunk {
+  keys: readonly string[];
+  veil: string | undefined;
+  open: OpenStage | undefined;
+  /** Whether there is anything in the outbox. */
+  isTouched: boolean;
+}
+
+async function recomputeChunk(
   tx: StorageTransaction,
   deps: ScopeDeps,
-  { key, veil, open }: { key: string; veil: string | undefined; open: OpenStage | undefined },
+  { keys, veil, open, isTouched }: RecomputeChunk,
 ): Promise<void> {
-  const { collection, id } = recordOfKey(key);
-  const stood = await readStood(tx, deps, collection, id);
-  if (!stood.shadow) return;
-  const places = await placesTouching(tx, deps.scope, key);
-  const seen = veil === undefined ? places : places.filter((place) => place > veil);
-  const body = foldChanges(deps.schema, stood.shadow.body, await viewWrites(tx, deps, { key, open }, seen));
-  const after = body === null ? undefined : { version: stood.shadow.version, body };
-  await writeVisible(tx, deps, { collection, id, before: stood.visible, after });
-  if (places.length === 0) await tx.delete('shadows', [deps.scope, collection, id]);
+  const stored = keys.map((key): StorageKey => {
+    const { collection, id } = recordOfKey(key);
+    return [deps.scope, collection, id];
+  });
+  const shadows = await tx.getMany('shadows', stored);
+  const visible = await tx.getMany('records', stored);
+  const puts: StorageEntry[] = [];
+  const moved: VisibleMove[] = [];
+  for (const [at, key] of stored.entries()) {
+    const shadow = asShadow(shadows[at]);
+    if (!shadow) continue;
+    const record = keys[at] ?? '';
+    const places = isTouched ? await placesTouching(tx, deps.scope, record) : [];
+    const seen = veil === undefined ? places : places.filter((place) => place > veil);
+    const body = foldChanges(
+      deps.schema,
+      shadow.body,
+      await viewWrites(tx, deps, { key: record, open }, seen),
+    );
+    const before = asVisible(visible[at]);
+    const after = body === null ? undefined : { version: shadow.version, body };
+    if (after) puts.push({ key, value: after });
+    else if (before) await tx.delete('records', key);
+    const [, collection = '', id = ''] = key;
+    moved.push({ collection, id, before, after });
+    if (places.length === 0) await tx.delete('shadows', key);
+  }
+  if (puts.length > 0) await tx.putMany('records', puts);
+  await writeIndexes(tx, deps, moved);
 }
 
 /** The changes of outbox entries to one record that are part of the view, in order. */

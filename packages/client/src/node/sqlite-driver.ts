@@ -18,6 +18,8 @@ export class SqliteDriver implements SyncDriver {
   readonly #lock: FileLock;
   /** SQL → its statement. The texts follow from tables and shapes of ranges, so there is a bounded number of them. */
   readonly #statements = new Map<string, StatementSync>();
+  /** The same of scans, by what their texts follow from: building a text would cost as much as running its statement. */
+  readonly #scans = new Map<string, StatementSync>();
   #synchronous: 'FULL' | 'NORMAL' | undefined;
   /** Set when data may be lost that SQLite believes to be on the disk; from then on nothing is read or written. */
   #lost: StorageError | undefined;
@@ -49,7 +51,7 @@ export class SqliteDriver implements SyncDriver {
     const bounds = [...(lower?.parts ?? []), ...(upper?.parts ?? [])];
     return this.#guarded(() => {
       const limited = Math.min(limit, Number.MAX_SAFE_INTEGER);
-      const found = this.#prepare(scanSql(table, range)).all(...prefix, ...bounds, limited);
+      const found = this.#prepareScan(table, range).all(...prefix, ...bounds, limited);
       return (found as unknown as string[][]).map((columns) => {
         const value = columns.pop();
         return { key: [...prefix, ...columns], value: readValue(value) };
@@ -66,9 +68,7 @@ export class SqliteDriver implements SyncDriver {
   }
 
   deleteAll(table: StorageTable, prefix: StorageKey): void {
-    this.#guarded(() =>
-      this.#prepare(`DELETE FROM ${sqlTable(table)}${whereEqual(table, prefix.length)}`).run(...prefix),
-    );
+    this.#guarded(() => this.#prepare(deleteSql[table][prefix.length] ?? '').run(...prefix));
   }
 
   /**
@@ -102,6 +102,7 @@ export class SqliteDriver implements SyncDriver {
 
   close(): void {
     this.#statements.clear();
+    this.#scans.clear();
     try {
       this.#db.close();
     } catch (error) {
@@ -125,6 +126,16 @@ export class SqliteDriver implements SyncDriver {
       if (fault instanceof StorageError && isLostWrite(fault)) this.#lost = fault;
       throw fault;
     }
+  }
+
+  #prepareScan(table: StorageTable, range: Range): StatementSync {
+    const shape = shapeOf(table, range);
+    let statement = this.#scans.get(shape);
+    if (!statement) {
+      statement = this.#prepare(scanSql(table, range));
+      this.#scans.set(shape, statement);
+    }
+    return statement;
   }
 
   #prepare(sql: string): StatementSync {
@@ -158,10 +169,21 @@ const getSql = eachTable(
   (table) => `SELECT value FROM ${sqlTable(table)}${whereEqual(table, keyColumns[table].length)}`,
 );
 
+/** By the number of key parts that are given. */
+const deleteSql = eachTable((table) =>
+  ['', ...keyColumns[table]].map((_, parts) => `DELETE FROM ${sqlTable(table)}${whereEqual(table, parts)}`),
+);
+
 /** Made once: building the text would cost as much as running the statement. */
-function eachTable(sqlOf: (table: StorageTable) => string): Readonly<Record<StorageTable, string>> {
+function eachTable<Made>(make: (table: StorageTable) => Made): Readonly<Record<StorageTable, Made>> {
   const tables = Object.keys(keyColumns) as StorageTable[];
-  return Object.fromEntries(tables.map((table) => [table, sqlOf(table)])) as Record<StorageTable, string>;
+  return Object.fromEntries(tables.map((table) => [table, make(table)])) as Record<StorageTable, Made>;
+}
+
+/** All that `scanSql` looks at. */
+function shapeOf(table: StorageTable, { prefix, lower, upper, reverse }: Range): string {
+  const from = `${lower?.parts.length ?? 0}${lower?.past ? 'past' : ''}`;
+  return `${table} ${prefix.length} ${from} ${upper?.parts.length ?? 0}${reverse ? ' reverse' : ''}`;
 }
 
 /** A range of the key's tree: equal parts, then a lower and an upper bound as row values, which SQLite looks up in the tree. */
