@@ -8,7 +8,7 @@ import {
   StorageError,
   type Transport,
 } from '@holdfast/client';
-import type { ExchangeAnswer, ExchangeRequest, Mutation } from '@holdfast/core';
+import type { Clock, ExchangeAnswer, ExchangeRequest, Mutation, Timer } from '@holdfast/core';
 import type { DeviceView } from './checker.ts';
 import { openStorage, type StorageMode, type StoragePoint } from './device-storage.ts';
 import { Disk, type DiskOp } from './disk.ts';
@@ -17,6 +17,7 @@ import { Person } from './person.ts';
 import { createProcessFaults, type ProcessFaults } from './process-faults.ts';
 import { Reach } from './reach.ts';
 import { type Business, deviceSchemas, type SchemaVersion } from './schema.ts';
+import { socketTransport } from './sockets.ts';
 import { Stillness } from './stillness.ts';
 import { numberOf, textOf } from './trace.ts';
 import { epochMs, type World } from './world.ts';
@@ -96,20 +97,19 @@ export class Device implements DeviceView {
       point: (point: StoragePoint, mode: StorageMode) => this.#point(point, mode, generation),
       committed: (ops: readonly DiskOp[]) => this.#committed(ops),
     };
+    const clock = { wallMs: () => this.wallMs(), monoMs: () => this.#monoMs() };
+    const timer: Timer = {
+      after: (delayMs, run) => this.stillness.after(delayMs, () => hooks.isAlive() && run()),
+    };
     try {
       const replica = await createReplica<Business>({
         schema: deviceSchemas[this.schemaVersion],
         storage: openStorage(this.disk, hooks),
-        transport: this.#transport(generation),
+        transport: this.#line(generation, { clock, timer }),
         device: this.enrolledAs,
-        clock: { wallMs: () => this.wallMs(), monoMs: () => this.#monoMs() },
+        clock,
+        timer,
         random: world.random(`replica ${this.name}`),
-        timer: {
-          after: (delayMs, run) =>
-            this.stillness.after(delayMs, () => {
-              if (generation === this.#generation) run();
-            }),
-        },
         automatic: { everyMs: 1_500 },
         delayMsMin: 200,
         delayMsMax: 5_000,
@@ -190,6 +190,22 @@ export class Device implements DeviceView {
       if (!status?.scopes.some(({ state }) => state === 'paused')) return;
     }
     replica?.resume();
+  }
+
+  /** Over a socket where there is one, in worlds that have them. */
+  #line(generation: number, ports: { clock: Clock; timer: Timer }): Transport {
+    const { world, network, rightOf } = this.#deps;
+    const fallback = this.#transport(generation);
+    if (!world.profile.live) return fallback;
+    return socketTransport(world, network, {
+      ...ports,
+      device: this,
+      fallback,
+      key: () => this.key,
+      isAlive: () => generation === this.#generation,
+      whenAwake: (run) => this.stillness.whenAwake(run),
+      rightOf,
+    });
   }
 
   #transport(generation: number): Transport {

@@ -17,6 +17,10 @@ const rates = {
   status_413: 0.03,
   status_429: 0.04,
   status_503: 0.04,
+  // Live sockets: when one is opened, and per message.
+  refuse_socket: 0.2,
+  drop_socket: 0.02,
+  slow_socket: 0.03,
   // Network, per tick of the nemesis.
   partition: 0.06,
   // Processes, per call of a port; aimed at calls that write.

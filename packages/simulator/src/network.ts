@@ -44,26 +44,26 @@ const proxied: readonly { kind: FaultKind; status: number; headers?: Record<stri
 
 export class Network {
   readonly #world: World;
-  readonly #servers: readonly ServerProcess[];
+  readonly servers: readonly ServerProcess[];
   /** `device server` → the end of its partition. */
   readonly #cut = new Map<string, number>();
 
   constructor(world: World, servers: readonly ServerProcess[]) {
     this.#world = world;
-    this.#servers = servers;
+    this.servers = servers;
   }
 
   /** Cuts a device off from some of the servers for a while. */
   partition(device: string): void {
     const { timeline } = this.#world;
     const draw = this.#world.stream(`partition ${device}`);
-    for (const { name } of this.#servers)
+    for (const { name } of this.servers)
       if (draw.chance(0.7)) this.#cut.set(`${device} ${name}`, timeline.nowMs + draw.around(6_000));
   }
 
   /** No server can be reached from a device until then. */
   cutOff(device: string, untilMs: number): void {
-    for (const { name } of this.#servers) this.#cut.set(`${device} ${name}`, untilMs);
+    for (const { name } of this.servers) this.#cut.set(`${device} ${name}`, untilMs);
   }
 
   heal(): void {
@@ -85,7 +85,7 @@ export class Network {
       const { server } = route;
       const upMs = route.upMs + (aim.strikes('delay', sender.state) ? route.upLateMs : 0);
       const refused = refusedOnTheWay(aim, sender.state);
-      if (this.#isCut(sender.name, server.name) || aim.strikes('lose_request', sender.state)) {
+      if (this.isCut(sender.name, server.name) || aim.strikes('lose_request', sender.state)) {
         this.#note(sender, 'is lost on the way');
         if (route.lossIsTold) timeline.after(upMs, () => fail('The connection was refused.'));
         return;
@@ -124,7 +124,7 @@ export class Network {
     server.handle(sender.body, sender.headers).then(
       (answer) => {
         sender.answered(answer, takenUpMs);
-        if (this.#isCut(sender.name, server.name) || aim.strikes('lose_reply', sender.state)) {
+        if (this.isCut(sender.name, server.name) || aim.strikes('lose_reply', sender.state)) {
           this.#note(sender, 'was answered, and the answer is lost');
           if (route.lossIsTold) fail('The connection was reset.');
           return;
@@ -146,8 +146,8 @@ export class Network {
   #route(device: string): Route {
     const draw = this.#world.stream(`network ${device}`);
     return {
-      server: draw.pick(this.#servers),
-      again: draw.pick(this.#servers),
+      server: draw.pick(this.servers),
+      again: draw.pick(this.servers),
       upMs: 2 + draw.around(20),
       upLateMs: draw.around(5_000),
       downMs: 2 + draw.around(20),
@@ -158,7 +158,7 @@ export class Network {
     };
   }
 
-  #isCut(device: string, server: string): boolean {
+  isCut(device: string, server: string): boolean {
     return (this.#cut.get(`${device} ${server}`) ?? 0) > this.#world.timeline.nowMs;
   }
 

@@ -18,6 +18,8 @@ export interface Profile {
   /** How many records of each collection there are to write to. */
   records: number;
   authenticated: boolean;
+  /** Whether devices hear of changes over sockets. */
+  live: boolean;
   /** How much of the usual rate faults of single calls have. */
   faultiness: number;
   serverLimits: Limits;
@@ -34,6 +36,7 @@ export function drawProfile(
   const { untilMs = drawn.faultyMs, devices, servers = drawn.servers } = fixed.excerpt;
   return {
     ...drawn,
+    live: draw.chance(0.6),
     faultyMs: Math.min(drawn.faultyMs, untilMs),
     devices: drawn.devices.filter((name) => !devices || devices.has(name)),
     servers: Math.min(drawn.servers, servers),
@@ -106,6 +109,7 @@ function drawSmall(draw: Stream, given: StoreKind | undefined): Profile {
     thinkMs: 60 + draw.below(500),
     records: draw.chance(0.2) ? 6 + draw.below(20) : 2 + draw.below(4),
     authenticated: draw.chance(0.7),
+    live: false,
     faultiness: 1,
     serverLimits,
     deviceLimits: {

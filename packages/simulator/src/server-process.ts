@@ -2,21 +2,16 @@
 // call of the store's port, and comes back with nothing but what the store kept.
 
 import type { LoopbackAnswer } from '@holdfast/client';
-import {
-  type Limits,
-  parseJson,
-  protocolMarker,
-  RequestError,
-  requestErrors,
-  type Writes,
-} from '@holdfast/core';
+import { protocolMarker, RequestError, requestErrors, type Writes } from '@holdfast/core';
 import { sha256 } from 'holdfast/digest';
 import { createEngine } from 'holdfast/engine';
 import type { Engine } from 'holdfast/engine/face';
 import { createIdentity } from 'holdfast/identity';
-import { type NativeDeps, nativeRoutes } from 'holdfast/native';
+import { nativeLive } from 'holdfast/native/live';
+import type { SocketRoute, SocketTools, Wire, WireEvents } from 'holdfast/realtime/wire';
 import { type Store, StoreError } from 'holdfast/store';
 import type { Aim } from './faults.ts';
+import { type ExchangeRoute, readBody, registerExchange, socketBounds, toldAs } from './native-host.ts';
 import { type SchemaVersion, serverSchemas } from './schema.ts';
 import { numberOf, textOf } from './trace.ts';
 import { type StorePoint, watchStore } from './watched-store.ts';
@@ -28,11 +23,10 @@ export interface ServerOptions {
   openStore: (version: SchemaVersion) => Promise<Store>;
 }
 
-type Handler = (request: unknown, reply: unknown) => Promise<unknown>;
-
 interface Life {
   engine: Engine;
-  exchange: { onRequest: (request: unknown) => Promise<void>; handler: Handler };
+  exchange: ExchangeRoute;
+  live: SocketRoute;
 }
 
 export class ServerProcess {
@@ -48,6 +42,7 @@ export class ServerProcess {
   #reads = 0;
   /** Requests whose connection breaks when the process dies. */
   readonly #open = new Set<(error: Error) => void>();
+  readonly #sockets = new Set<() => void>();
 
   constructor(world: World, options: ServerOptions) {
     this.#world = world;
@@ -92,8 +87,40 @@ export class ServerProcess {
       fatal: (error) => this.#endBy(error, generation),
     });
     const identity = createIdentity({ ...deps, auth: profile.authenticated ? 'keys' : 'none' });
-    const exchange = await registerExchange({ ...deps, engine, identity });
-    if (generation === this.#generation) this.#life = { engine, exchange };
+    const native = { ...deps, engine, identity };
+    const exchange = await registerExchange(native);
+    const live = nativeLive({ ...native, ...this.#socketTools(generation), timer, bounds: socketBounds });
+    if (generation === this.#generation) this.#life = { engine, exchange, live };
+  }
+
+  /** Lets a socket in, or rejects. `died` is called when the process is gone before the socket is. */
+  async takeSocket(died: () => void): Promise<(wire: Wire) => WireEvents> {
+    const life = this.#life;
+    const generation = this.#generation;
+    if (!life) throw new Error('The connection was refused.');
+    const open = await life.live.admit({ headers: {} });
+    if (generation !== this.#generation) throw new Error('The connection was reset.');
+    this.#sockets.add(died);
+    return open;
+  }
+
+  #socketTools(generation: number): Omit<SocketTools, 'timer'> {
+    const room = { take: () => true, give: () => undefined };
+    return {
+      incoming: room,
+      outgoing: room,
+      parse: (body) => readBody(Buffer.from(body).toString(), this.#world.profile.serverLimits),
+      errorReply: (error) => {
+        if (generation !== this.#generation) return { status: 503, code: 'stopping', text: '' };
+        if (error instanceof StoreError && error.code === 'fsync') this.#endBy(error, generation);
+        const { status, body } = this.#refusal(error);
+        return { status, code: toldAs(error)?.code ?? 'internal', retryAfter: 1, text: body };
+      },
+      failed: (error) => {
+        if (generation === this.#generation && !toldAs(error))
+          this.#world.fail('fault', `Work for live sockets failed: ${textOf(error)}`);
+      },
+    };
   }
 
   get isUp(): boolean {
@@ -114,6 +141,8 @@ export class ServerProcess {
     trace.note(timeline.nowMs, [1, numberOf(this.name)], () => `${this.name} dies`);
     for (const broken of [...this.#open]) broken(new Error('The connection was reset.'));
     this.#open.clear();
+    for (const died of [...this.#sockets]) died();
+    this.#sockets.clear();
     const downMs = this.#world.stream(`restart ${this.name}`).around(800);
     timeline.after(downMs, () => void this.start());
   }
@@ -240,35 +269,4 @@ export class ServerProcess {
     if (generation !== this.#generation || error instanceof StoreError) return;
     this.#world.fail('fault', `${message} ${textOf(error)}`);
   }
-}
-
-/** The real routes, registered with a host that keeps the handlers instead of listening. */
-async function registerExchange(deps: NativeDeps): Promise<Life['exchange']> {
-  let found: Life['exchange'] | undefined;
-  const host = {
-    post(path: string, options: { onRequest?: (request: unknown) => Promise<void> }, handler?: Handler) {
-      if (path === '/v1/exchange' && options.onRequest && handler)
-        found = { onRequest: options.onRequest, handler };
-    },
-  };
-  await (nativeRoutes(deps) as unknown as (app: typeof host) => Promise<void>)(host);
-  if (!found) throw new Error('The native protocol has no exchange.');
-  return found;
-}
-
-function readBody(body: string, limits: Limits): unknown {
-  if (Buffer.byteLength(body) > limits.bodyBytesMax) throw new RequestError('too_large');
-  const read = parseJson(body, {
-    depthMax: limits.jsonDepthMax,
-    keysMax: limits.jsonKeysMax,
-    valuesMax: limits.jsonValuesMax,
-  });
-  if (read.ok) return read.value;
-  throw new RequestError(read.problem.code, { message: read.problem.message });
-}
-
-/** A fault of the store in front of the engine (the credential's) is answered as the server's HTTP layer answers it. */
-function toldAs(error: unknown): RequestError | undefined {
-  if (error instanceof RequestError) return error;
-  return error instanceof StoreError ? new RequestError('storage_busy') : undefined;
 }

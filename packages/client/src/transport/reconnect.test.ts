@@ -7,7 +7,7 @@ import type { LiveWord, TransportReply } from './port.ts';
 import { fakeSockets } from './sockets.fixture.ts';
 import { createWebSocketTransport } from './websocket.ts';
 
-function bench(fraction: () => number = () => 1) {
+function bench(fraction: () => number = () => 1, key?: () => string) {
   const time = new VirtualTime();
   const sockets = fakeSockets();
   const words: LiveWord[] = [];
@@ -15,6 +15,7 @@ function bench(fraction: () => number = () => 1) {
   const transport = createWebSocketTransport({
     url: 'https://example.org',
     device: 'till',
+    ...(key ? { key } : {}),
     clock: time,
     timer: time,
     random: { fraction, bytes: (length) => new Uint8Array(length) },
@@ -126,6 +127,25 @@ test.each([
   expect(sockets.all).toHaveLength(2);
   transport.hurry?.();
   expect(sockets.all).toHaveLength(2);
+});
+
+test('a socket speaks for the key that it was opened with: another key opens another', async () => {
+  let key = 'one';
+  const { sockets, transport, fellBack } = bench(
+    () => 1,
+    () => key,
+  );
+  sockets.all[0]!.greet();
+  void transport.exchange(exchangeRequest);
+  expect(sockets.all[0]!.heads('exchange')).toHaveLength(1);
+  key = 'two';
+  expect(await transport.exchange(exchangeRequest)).toMatchObject({ type: 'answer' });
+  expect([fellBack(), sockets.all.length, sockets.all[0]!.closedWith]).toEqual([1, 2, 1000]);
+  sockets.all[1]!.greet();
+  expect(sockets.all[1]!.heads('hello')).toMatchObject([{ key: 'two' }]);
+  key = 'three';
+  transport.hurry?.();
+  expect(sockets.all).toHaveLength(3);
 });
 
 test('when nobody follows any more there is neither a socket nor a wait', async () => {

@@ -49,6 +49,7 @@ class SocketTransport implements Transport {
   /** Scopes of which the server has said that it tells. */
   readonly #opened = new Set<string>();
   #line: LiveLine | undefined;
+  #lineKey: string | undefined;
   #wait: TimerHandle | undefined;
   #failures = 0;
   /** The server asked not to come back before this monotonic time. */
@@ -61,6 +62,7 @@ class SocketTransport implements Transport {
   }
 
   exchange(request: ExchangeRequest, signal?: AbortSignal): Promise<TransportReply> {
+    this.#renew();
     const line = this.#line?.isGreeted ? this.#line : this.#fallback;
     return line.exchange(request, signal);
   }
@@ -80,10 +82,25 @@ class SocketTransport implements Transport {
   }
 
   hurry(): void {
+    this.#renew();
     if (this.#line || this.#followed.size === 0 || this.#now() < this.#notBeforeMs) return;
     this.#wait?.cancel();
     this.#wait = undefined;
     this.#open();
+  }
+
+  /** A socket speaks for the key that it was opened with: with another one, another socket. */
+  #renew(): void {
+    if (!this.#line || this.#lineKey === this.#key()) return;
+    this.#line.close();
+    this.#wait?.cancel();
+    this.#wait = undefined;
+    if (this.#followed.size > 0) this.#open();
+  }
+
+  #key(): string | undefined {
+    const { key } = this.#options;
+    return typeof key === 'function' ? key() : key;
   }
 
   #now(): number {
@@ -98,11 +115,12 @@ class SocketTransport implements Transport {
 
   #open(): void {
     if (this.#line || this.#wait) return;
-    const { device, key, clock, timer, openSocket, timeLimitMs, answerBytesMax } = this.#options;
+    const { device, clock, timer, openSocket, timeLimitMs, answerBytesMax } = this.#options;
+    this.#lineKey = this.#key();
     const line: LiveLine = openLiveLine({
       url: this.#url,
       device,
-      key: typeof key === 'function' ? key() : key,
+      key: this.#lineKey,
       openSocket: openSocket ?? openPlatformSocket,
       clock,
       timer,

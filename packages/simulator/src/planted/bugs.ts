@@ -2,6 +2,7 @@
 // docs/reliability.md says after how many seeds.
 
 import type { PlantedBug } from './copy.ts';
+import { liveBugs } from './live-bugs.ts';
 
 const plan = 'packages/core/src/plan.ts';
 const pages = 'packages/client/src/pages.ts';
@@ -269,4 +270,5 @@ export const plantedBugs: readonly PlantedBug[] = [
     find: `return { ...entry, state: 'sent', again: true };`,
     replace: `return entry.state === 'unsent' ? entry : { ...entry, state: 'sent', again: true };`,
   },
+  ...liveBugs,
 ];
