@@ -4,6 +4,7 @@ import { bodyOf, RequestError, type ResolutionAnswer, type StoredConflict } from
 import { type Engine, operator } from '../engine/engine.ts';
 import type { AuditEntry, Store } from '../store/port.ts';
 import type { AdminInput, ConflictFacts, ShownConflict } from './admin.ts';
+import { readInParts } from './in-parts.ts';
 
 export interface ConflictDeps {
   store: Pick<Store, 'read' | 'identity'>;
@@ -16,8 +17,9 @@ export async function listConflicts(
   { engine }: ConflictDeps,
   { scope, ...query }: AdminInput<'conflicts'>,
 ): Promise<{ conflicts: ConflictFacts[] }> {
-  const found = await engine.inspect.conflicts(scope, query);
-  return { conflicts: found.map(factsOf) };
+  const read = (part: { after?: number; max: number }) =>
+    engine.inspect.conflicts(scope, { ...query, ...part });
+  return { conflicts: await readInParts(query, { read, placeOf: ({ id }) => id, show: factsOf }) };
 }
 
 /** Throws RequestError `not_found`. */

@@ -168,6 +168,18 @@ test('a commit that fails settles nothing', async () => {
   expect(await body('cup')).toBeNull();
 });
 
+test('a long list is read in parts, and is as long as asked', async () => {
+  const quarantine = Array.from({ length: 45 }, (_, nth) => quarantined(`m-${nth}`));
+  await write(at.store, writesOf({ quarantine }), 'other');
+  const names = async (query: { after?: number; max: number }) =>
+    (await listQuarantine(deps(), query)).items.map(({ mutation }) => mutation);
+  const all = quarantine.map(({ mutation }) => mutation);
+  expect(await names({ max: 500 })).toEqual(all);
+  expect(await names({ max: 41 })).toEqual(all.slice(0, 41));
+  const [first] = await items();
+  expect(await names({ max: 40, after: first?.place ?? 0 })).toEqual(all.slice(1, 41));
+});
+
 test('what is discarded is gone, once, with the reason in the audit log', async () => {
   const place = await lies([add(1)]);
   await discardQuarantined(deps(), { place, reason: 'Counted twice' });

@@ -20,6 +20,7 @@ import { type Engine, operator } from '../engine/engine.ts';
 import { newMutationId } from '../engine/mutation-id.ts';
 import type { QuarantineRow, Store } from '../store/port.ts';
 import type { AdminInput, QuarantineFacts } from './admin.ts';
+import { readInParts } from './in-parts.ts';
 
 export interface QuarantineDeps {
   store: Pick<Store, 'read' | 'commit'>;
@@ -36,8 +37,12 @@ export async function listQuarantine(
   { engine }: QuarantineDeps,
   query: AdminInput<'quarantine'>,
 ): Promise<{ items: QuarantineFacts[] }> {
-  const found = await engine.inspect.quarantine(query);
-  return { items: found.map(({ payload, ...facts }) => ({ ...facts, kept: payload !== null })) };
+  const items = await readInParts(query, {
+    read: (part) => engine.inspect.quarantine({ ...query, ...part }),
+    placeOf: ({ place }) => place,
+    show: ({ payload, ...facts }) => ({ ...facts, kept: payload !== null }),
+  });
+  return { items };
 }
 
 /** Throws RequestError `not_found`. */

@@ -71,7 +71,8 @@ export function processTerminal(): Terminal {
       }
     },
     get columns() {
-      return process.stdout.isTTY ? process.stdout.columns : undefined;
+      // A terminal that does not know its width says 0.
+      return (process.stdout.isTTY && process.stdout.columns) || undefined;
     },
     cwd: process.cwd(),
   };
