@@ -45,7 +45,7 @@ export interface Limits {
   refusalsPerDeviceMax: number;
   /** Replicas by which one device is known in a scope that it may not write. */
   replicasPerDeviceMax: number;
-  /** Commits of which is kept that a replica repeated their mutations under a new id; older ones count as another's. */
+  /** Commits of which is kept that a replica repeated their mutations, which came under another id; older ones count as another's. */
   repeatedMax: number;
   /** Devices of one scope whose reading position is kept. */
   readersPerScopeMax: number;

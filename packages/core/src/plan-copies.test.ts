@@ -81,6 +81,21 @@ describe('what a replica wrote itself is its own', () => {
     expect(third.batch([renamed('Three')]).verdicts).toMatchObject([{ seq: 5 }]);
   });
 
+  test('when a copy was the first to send it, under an id of its own, or of another device', () => {
+    for (const owner of [device, 'another']) {
+      const scope = copied();
+      const made = [named('One'), renamed('One')];
+      scope.replica('a2', { device: owner, former: { a: 1 }, seqSeen: 0 }).batch(made);
+      const left = scope.replica('a', { device, seqSeen: 1 });
+      expect(left.batch([...made, named('Two')]).verdicts).toMatchObject([
+        { seq: 2 },
+        { seq: 3 },
+        { seq: 4 },
+      ]);
+      expect(left.batch([renamed('Two')], { seqSeen: 4 }).verdicts).toMatchObject([{ verdict: 'applied' }]);
+    }
+  });
+
   test('as far as that is remembered: what is forgotten counts as another’s', () => {
     const scope = copied({ limits: { repeatedMax: 1 } });
     const renewed = lost(scope);

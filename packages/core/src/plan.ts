@@ -148,7 +148,7 @@ function formerOf(draft: Draft, item: PushItem): readonly Former[] | undefined {
   return item.former.filter(({ id }, place) => states[place]?.device === item.device && id !== item.replica);
 }
 
-/** Which writes are the sender's own. Notes for later what it repeats that came under former ids. `known`: by place in the push. */
+/** Which writes are the sender's own. Notes for later what it repeats that came under other ids. `known`: by place in the push. */
 function ownIn(
   draft: Draft,
   item: PushItem,
@@ -156,13 +156,13 @@ function ownIn(
   known: readonly (StoredMutation | null | undefined)[],
 ): Own {
   const repeats = known.filter((one, place) => one && one.hash === item.mutations[place]?.hash);
-  const seqsOf = (under: 'this' | 'former'): number[] =>
+  const seqsOf = (under: 'this' | 'other'): number[] =>
     repeats.flatMap((one) => {
       const isLogged = one && Object.hasOwn(one.logged, item.replica);
-      return (isLogged ? 'this' : 'former') === under ? (one?.verdict.seq ?? []) : [];
+      return (isLogged ? 'this' : 'other') === under ? (one?.verdict.seq ?? []) : [];
     });
   const inherited = former.flatMap(({ id }) => draft.replica(id)?.repeated ?? []);
-  if (former.length > 0) noteRepeated(draft, item.replica, [...inherited, ...seqsOf('former')]);
+  noteRepeated(draft, item.replica, [...inherited, ...seqsOf('other')]);
   const until = item.seqSeen === undefined ? 0 : draft.scope.head;
   return { writer: item.replica, seen: item.seqSeen ?? 0, until, former, repeated: seqsOf('this') };
 }

@@ -64,9 +64,10 @@ export function ownerOf(own: Own, repeated: readonly number[]): Owner {
   const seqs = new Set([...own.repeated, ...repeated]);
   return {
     has(writer, seq) {
-      if (writer === own.writer) return seq <= own.seen || seq > own.until || seqs.has(seq);
+      if (seqs.has(seq)) return true;
+      if (writer === own.writer) return seq <= own.seen || seq > own.until;
       const seen = former.get(writer);
-      return seen !== undefined && (seq <= seen || seqs.has(seq));
+      return seen !== undefined && seq <= seen;
     },
   };
 }

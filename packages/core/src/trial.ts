@@ -15,6 +15,7 @@ import {
   type Owner,
   ownerOf,
   readTouched,
+  serverWriter,
   type Touch,
   touchedAgain,
   touchedAnew,
@@ -282,8 +283,8 @@ function fieldsOf({ fields: { shape } }: Collection): DecideContext['writerField
  * Not so what lay there, too, and was let go a moment ago, in the order in which it had come.
  */
 function ownerNow(draft: Draft, { own, askedAt }: Case): Owner {
-  // What stood before a held mutation may have been let go, and so committed, under a former id.
-  const { repeated = [] } = (own.former.length > 0 && draft.replica(own.writer)) || {};
+  // What stood before a held mutation may have been let go, and so committed, under another id.
+  const { repeated = [] } = (own.writer !== serverWriter && draft.replica(own.writer)) || {};
   const owner = ownerOf(own, repeated);
   if (askedAt === undefined) return owner;
   return { has: (writer, seq) => owner.has(writer, seq) && (seq <= askedAt || draft.letGo.has(seq)) };

@@ -14,6 +14,7 @@ import { seenOnce } from './06-seen-once.ts';
 import { grantsHold } from './07-grants-hold.ts';
 import { nothingOfOthers } from './07-nothing-of-others.ts';
 import { clocksDecideNothing } from './08-clocks-decide-nothing.ts';
+import { noneWithOneself } from './09-none-with-oneself.ts';
 import { resolutionsRecorded } from './09-resolutions-recorded.ts';
 import { countersExact } from './10-counters-exact.ts';
 import { bounded } from './11-bounded.ts';
@@ -36,6 +37,7 @@ export function createCheckers(watched: Watched, limits: Limits): Checker[] {
     nothingOfOthers,
     clocksDecideNothing,
     resolutionsRecorded,
+    noneWithOneself,
     countersExact,
     bounded(limits),
     countsTrue(limits),

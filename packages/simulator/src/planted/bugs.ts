@@ -264,6 +264,20 @@ export const plantedBugs: readonly PlantedBug[] = [
     replace: `return seen !== undefined;`,
   },
   {
+    name: 'lostAnswerForgotten',
+    harm: 'who lost an answer and sends again is in conflict with himself',
+    file: 'packages/core/src/plan.ts',
+    find: `former, repeated: seqsOf('this') };`,
+    replace: `former, repeated: [] };`,
+  },
+  {
+    name: 'renewedForgotten',
+    harm: 'who took a new id is in conflict with what it had sent under the former one',
+    file: 'packages/core/src/plan.ts',
+    find: `[...inherited, ...seqsOf('former')]`,
+    replace: `[]`,
+  },
+  {
     name: 'renewalTrustsUnsent',
     harm: 'after a storage was set back, an effect is seen twice',
     file: 'packages/client/src/renewal.ts',
