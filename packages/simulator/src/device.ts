@@ -291,7 +291,8 @@ export class Device implements DeviceView {
       if (history.made.has(mutation.id)) continue;
       const { made: known } = this.disk;
       known.add(mutation.id);
-      history.made.set(mutation.id, { device: this.name, scope: key[0] ?? '', mutation, known });
+      const order = history.made.size;
+      history.made.set(mutation.id, { order, device: this.name, scope: key[0] ?? '', mutation, known });
       this.#fresh.push(mutation.id);
       operations.made += 1;
     }

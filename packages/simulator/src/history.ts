@@ -25,6 +25,8 @@ export interface ScopeHistory {
 
 /** A mutation as a device stored it. */
 export interface Made {
+  /** How many were made before it, anywhere. */
+  order: number;
   device: string;
   scope: string;
   mutation: Mutation;

@@ -1,23 +1,43 @@
-// 9. Of what is resolved or asked: nothing is in conflict with what its own storage knew.
+// 9. Of what is resolved or asked: nothing is in conflict with what its own storage knew when it was made.
 //
 // Whatever was lost, repeated or sent again under a new id: for each conflict somebody else has written the record since the base.
-// A storage that was set back is another than it was.
+// A storage that was set back is another than it was, and one that came to another device is another's, until it has sent itself
+// what it had in common with the first.
 
-import type { MakeChecker } from '../checker.ts';
+import type { Committed, MakeChecker } from '../checker.ts';
+import type { Made } from '../history.ts';
+
+type Conflict = Committed['writes']['conflicts'][number];
 
 export const noneWithOneself: MakeChecker = ({ history, fail }) => {
+  const invariant = '9 none with oneself';
   /** `scope number` of the conflicts that were seen. */
   const seen = new Set<string>();
   /** `scope key` of records in which old writes were folded into one, of which nobody knows whose they were. */
   const folded = new Set<string>();
+  /** Mutation → the device under whose name it was committed, and the replicas in whose logs its verdict is. */
+  const devices = new Map<string, string>();
+  const logged = new Map<string, ReadonlySet<string>>();
+  const note = ({ scope, writes }: Committed): void => {
+    for (const { collection, id, touched } of recordsIn(writes))
+      if (touched.includes('null]')) folded.add(`${scope} ${collection}/${id}`);
+    for (const { mutation, device } of writes.commits) devices.set(mutation, device);
+    for (const { verdict, logged: places } of writes.mutations)
+      logged.set(verdict.mutation, new Set(Object.keys(places)));
+  };
+  /** Whether this write is another's, for who sent the mutation that came into the conflict. */
+  const isForeign = (made: Made, { device, writer }: Conflict, mutation: string): boolean => {
+    const knew = made.known.has(mutation) && (history.made.get(mutation)?.order ?? made.order) < made.order;
+    return !knew || (devices.get(mutation) !== device && !logged.get(mutation)?.has(writer));
+  };
   return {
-    invariant: '9 none with oneself',
-    committed({ scope, writes }) {
+    invariant,
+    committed(event) {
+      note(event);
+      const { scope, writes } = event;
       const bySeq = new Map(writes.commits.map(({ seq, mutation }) => [seq, mutation]));
-      const records = [...writes.history.map(({ record }) => record), ...writes.records];
-      for (const { collection, id, touched } of records)
-        if (touched.includes('null]')) folded.add(`${scope} ${collection}/${id}`);
-      for (const { id, collection, record, changes, mutations, fields, policy } of writes.conflicts) {
+      for (const conflict of writes.conflicts) {
+        const { id, collection, record, changes, mutations, fields, policy } = conflict;
         const key = `${collection}/${record}`;
         const isNew = !seen.has(`${scope} ${id}`);
         seen.add(`${scope} ${id}`);
@@ -29,14 +49,17 @@ export const noneWithOneself: MakeChecker = ({ history, fail }) => {
         if (!isNew || !isFirst || !isAsked || folded.has(`${scope} ${key}`)) continue;
         const base = Math.min(...changes.map((change) => change.base ?? 0));
         const known = history.scope(scope).versions.get(key) ?? [];
-        const now = records.filter((it) => `${it.collection}/${it.id}` === key && bySeq.has(it.seq));
+        const now = recordsIn(writes).filter(
+          (it) => `${it.collection}/${it.id}` === key && bySeq.has(it.seq),
+        );
         const all = [...known, ...now.map(({ seq }) => ({ seq, mutation: bySeq.get(seq) ?? '' }))];
-        if (!all.some(({ seq, mutation }) => seq > base && !made.known.has(mutation)))
-          fail(
-            '9 none with oneself',
-            `${scope}: ${made.mutation.id} conflicts about ${key} with nobody else.`,
-          );
+        if (!all.some(({ seq, mutation }) => seq > base && isForeign(made, conflict, mutation)))
+          fail(invariant, `${scope}: ${made.mutation.id} conflicts about ${key} with nobody else.`);
       }
     },
   };
 };
+
+function recordsIn({ history, records }: Committed['writes']): Committed['writes']['records'] {
+  return [...history.map(({ record }) => record), ...records];
+}

@@ -260,7 +260,7 @@ export const plantedBugs: readonly PlantedBug[] = [
     name: 'copyIsOneself',
     harm: 'a storage that was set back writes over what it did not know of, and nobody is told',
     file: 'packages/core/src/touched.ts',
-    find: `return seen !== undefined && (seq <= seen || seqs.has(seq));`,
+    find: `return seen !== undefined && seq <= seen;`,
     replace: `return seen !== undefined;`,
   },
   {
@@ -274,7 +274,7 @@ export const plantedBugs: readonly PlantedBug[] = [
     name: 'renewedForgotten',
     harm: 'who took a new id is in conflict with what it had sent under the former one',
     file: 'packages/core/src/plan.ts',
-    find: `[...inherited, ...seqsOf('former')]`,
+    find: `[...inherited, ...seqsOf('other')]`,
     replace: `[]`,
   },
   {
