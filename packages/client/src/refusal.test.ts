@@ -137,6 +137,27 @@ test('a mutation that may have been applied before it was found too large can on
   expect(server.known.size).toBe(1);
 });
 
+test.each([
+  ['unanswered', 503],
+  ['storage_failed', 503],
+  ['internal', 500],
+])('so is one after %s: the server may have taken it', async (code, status) => {
+  const { shop, server } = await openBench();
+  await shop.items.put({ id: 'a', name: 'a' });
+  server.hooks = [
+    (_, serve) => {
+      serve();
+      return refusal(status, code);
+    },
+    (_, serve) => ok({ ...serve(), verdicts: [] }),
+    () => bare(413),
+  ];
+  await shop.sync();
+  await shop.sync();
+  const [item] = await shop.quarantine.list();
+  expect(item).toMatchObject({ code: 'http_413', undecided: true });
+});
+
 test('a batch that is malformed is cut until the mutation that is to blame is alone; it is held and the others go through', async () => {
   const { shop, server } = await openBench();
   for (const id of ['a', 'b', 'poison', 'c']) await shop.items.put({ id, name: id });
@@ -185,7 +206,12 @@ test.each([false, true])(
 );
 
 test.each([
-  ['a marked refusal says that nothing was done', refusal(503, 'storage_full'), 'unsent'],
+  ['a marked refusal says that nothing was done', refusal(401, 'unauthenticated'), 'unsent'],
+  [
+    'a failure may have come after the commit, and its request once more',
+    refusal(503, 'storage_full'),
+    'sent',
+  ],
   ['a proxy that refuses by itself let nothing through', bare(429), 'unsent'],
   ['a fault of the server may have come after the commit', refusal(500, 'internal'), 'sent'],
   ['a gateway that lost its server knows nothing', bare(504), 'sent'],

@@ -50,8 +50,9 @@ type Refused = Extract<TransportReply, { type: 'refused' }>;
 function refused(reply: Refused): Refusal {
   const { status, error, retryAfterMs = 0 } = reply;
   const blocked = blockedBy(reply);
-  // What a proxy answers by itself never reached the server; a gateway's failure may have.
-  const nothingDone = error ? error.code !== 'internal' : status < 500;
+  // What a proxy refuses by itself never reached the server. A failure, of a gateway or of the server, may have come behind the
+  // commit, and after one a proxy may send the same request once more.
+  const nothingDone = status < 500;
   switch (error?.code) {
     case 'rolled_back':
       return { type: 'stop', blocked, nothingDone };

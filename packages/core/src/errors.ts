@@ -144,6 +144,11 @@ export const requestErrors = {
     'The database reports an error; nothing was acknowledged.',
     'See the server’s log; run holdfast doctor.',
   ),
+  unanswered: entry(
+    503,
+    'The batch was taken, and its answer could not be read.',
+    'Send it again: the answer to a repeat holds the verdicts.',
+  ),
   stopping: entry(503, 'The server is stopping.', 'Try again after Retry-After.'),
   internal: entry(500, 'A fault of the server; nothing was acknowledged.', 'Report it with the request id.'),
 } as const satisfies Record<string, ErrorEntry>;

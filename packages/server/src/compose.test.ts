@@ -36,8 +36,11 @@ function push(url: string, n: number, parts: Record<string, unknown> = {}): Prom
   });
 }
 
-/** The store, whose next commits meet `fault` while it is set. */
-function faulty(): { openStore: Parts['openStore']; set: (fault: StoreError | undefined) => void } {
+/** The store, whose next commits, or reads, meet `fault` while it is set. */
+function faulty(on: 'commit' | 'read' = 'commit'): {
+  openStore: Parts['openStore'];
+  set: (fault: StoreError | undefined) => void;
+} {
   let fault: StoreError | undefined;
   return {
     set: (next) => {
@@ -49,8 +52,8 @@ function faulty(): { openStore: Parts['openStore']; set: (fault: StoreError | un
         life: store.life,
         oneWriter: store.oneWriter,
         identity: store.identity,
-        commit: (work) => (fault ? Promise.reject(fault) : store.commit(work)),
-        read: (work) => store.read(work),
+        commit: (work) => (fault && on === 'commit' ? Promise.reject(fault) : store.commit(work)),
+        read: (work) => (fault && on === 'read' ? Promise.reject(fault) : store.read(work)),
         probe: () => (fault ? Promise.reject(fault) : store.probe()),
         backup: (file) => store.backup(file),
         close: () => store.close(),
@@ -127,6 +130,24 @@ test.each([
     await server.stop();
   },
 );
+
+test('a batch that was taken is not called refused when its answer cannot be read', async () => {
+  const { openStore, set } = faulty('read');
+  const server = composeServer(config, { openStore });
+  const { url, engine } = await server.start();
+  set(new StoreError('busy', 'injected'));
+  const lost = await push(url, 1);
+  expect(lost.status).toBe(503);
+  expect(Number(lost.headers.get('retry-after'))).toBeGreaterThan(0);
+  expect(await lost.json()).toMatchObject({ error: { code: 'unanswered' } });
+  expect(await (await push(url, 1, { batch: undefined })).json()).toMatchObject({
+    error: { code: 'storage_busy' },
+  });
+  set(undefined);
+  expect((await engine.inspect.counts()).mutations).toBe(1);
+  expect(await (await push(url, 1)).json()).toMatchObject({ verdicts: [{ verdict: 'applied' }] });
+  await server.stop();
+});
 
 test('a database without room is not ready, though what stands in it could be changed; with more room it is', async () => {
   const small = composeServer({ ...config, sizeBytesMax: 1_048_576 });

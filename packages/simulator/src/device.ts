@@ -165,14 +165,16 @@ export class Device implements DeviceView {
   /** Somebody puts another storage in its place, older or another device's: what it had is given up, unless the server has it. */
   setBack(copy: Disk): void {
     for (const id of this.accepted) this.givenUp.add(id);
+    const { history } = this.#deps.world;
+    for (const { value } of copy.entries<Entry>('outbox')) history.forked.add(value.mutation.id);
     this.crash(false);
     this.disk.setTo(copy);
   }
 
   /** It gets the storage of another device as it is now, which that one goes on with. */
   cloneOf(other: Device): void {
-    const { history } = this.#deps.world;
-    for (const entry of other.disk.entries<Entry>('outbox')) history.copied.add(entry.value.mutation.id);
+    const { copied } = this.#deps.world.history;
+    for (const { value } of other.disk.entries<Entry>('outbox')) copied.add(value.mutation.id);
     this.setBack(other.disk.copy());
   }
 
@@ -185,10 +187,8 @@ export class Device implements DeviceView {
   /** New credentials. When all faults have ended they come only to who waits for them: all else is to go on by itself. */
   async signIn(): Promise<void> {
     const replica = this.#replica;
-    if (this.#deps.world.faults.healed) {
-      const status = await replica?.status();
-      if (!status?.scopes.some(({ state }) => state === 'paused')) return;
-    }
+    const status = this.#deps.world.faults.healed ? await replica?.status() : undefined;
+    if (status && !status.scopes.some(({ state }) => state === 'paused')) return;
     replica?.resume();
   }
 
@@ -289,10 +289,8 @@ export class Device implements DeviceView {
       if (table !== 'outbox' || value === undefined) continue;
       const { mutation } = value as unknown as Entry;
       if (history.made.has(mutation.id)) continue;
-      const { made: known } = this.disk;
-      known.add(mutation.id);
-      const order = history.made.size;
-      history.made.set(mutation.id, { order, device: this.name, scope: key[0] ?? '', mutation, known });
+      this.disk.made.add(mutation.id);
+      history.make({ device: this.name, scope: key[0] ?? '', mutation, known: this.disk.made });
       this.#fresh.push(mutation.id);
       operations.made += 1;
     }

@@ -40,6 +40,13 @@ export class History {
   readonly made = new Map<string, Made>();
   /** Mutations in an outbox that another device got a copy of: either may send them. */
   readonly copied = new Set<string>();
+  /** Mutations in an outbox that was copied or set back: another life of the storage may have sent them. */
+  readonly forked = new Set<string>();
+
+  /** A device has stored a mutation that nobody had. */
+  make(made: Omit<Made, 'order'>): void {
+    this.made.set(made.mutation.id, { ...made, order: this.made.size });
+  }
 
   scope(name: string): ScopeHistory {
     let scope = this.scopes.get(name);

@@ -30,6 +30,7 @@ const retryAfter: Partial<Record<RequestErrorCode, number>> = {
   too_many: 60,
   overloaded: 1,
   stopping: 2,
+  unanswered: 2,
   storage_full: 5,
   storage_busy: 2,
   storage_readonly: 5,

@@ -9,6 +9,7 @@ import { wholeOrNot } from './03-whole-or-not.ts';
 import { nothingMissed } from './04-nothing-missed.ts';
 import { replicasAgree } from './05-replicas-agree.ts';
 import { eachAccounted } from './06-each-accounted.ts';
+import { notTaken } from './06-not-taken.ts';
 import { nothingLost } from './06-nothing-lost.ts';
 import { seenOnce } from './06-seen-once.ts';
 import { grantsHold } from './07-grants-hold.ts';
@@ -33,6 +34,7 @@ export function createCheckers(watched: Watched, limits: Limits): Checker[] {
     eachAccounted,
     nothingLost,
     seenOnce,
+    notTaken,
     grantsHold,
     nothingOfOthers,
     clocksDecideNothing,

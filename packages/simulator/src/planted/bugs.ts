@@ -3,6 +3,7 @@
 
 import type { PlantedBug } from './copy.ts';
 import { liveBugs } from './live-bugs.ts';
+import { oneselfBugs } from './oneself-bugs.ts';
 
 const plan = 'packages/core/src/plan.ts';
 const pages = 'packages/client/src/pages.ts';
@@ -256,33 +257,6 @@ export const plantedBugs: readonly PlantedBug[] = [
     find: `if (error instanceof StoreError && error.code === 'fsync') deps.fatal(error);`,
     replace: ``,
   },
-  {
-    name: 'copyIsOneself',
-    harm: 'a storage that was set back writes over what it did not know of, and nobody is told',
-    file: 'packages/core/src/touched.ts',
-    find: `return seen !== undefined && seq <= seen;`,
-    replace: `return seen !== undefined;`,
-  },
-  {
-    name: 'lostAnswerForgotten',
-    harm: 'who lost an answer and sends again is in conflict with himself',
-    file: 'packages/core/src/plan.ts',
-    find: `former, repeated: seqsOf('this') };`,
-    replace: `former, repeated: [] };`,
-  },
-  {
-    name: 'renewedForgotten',
-    harm: 'who took a new id is in conflict with what it had sent under the former one',
-    file: 'packages/core/src/plan.ts',
-    find: `[...inherited, ...seqsOf('other')]`,
-    replace: `[]`,
-  },
-  {
-    name: 'renewalTrustsUnsent',
-    harm: 'after a storage was set back, an effect is seen twice',
-    file: 'packages/client/src/renewal.ts',
-    find: `return { ...entry, state: 'sent', again: true };`,
-    replace: `return entry.state === 'unsent' ? entry : { ...entry, state: 'sent', again: true };`,
-  },
+  ...oneselfBugs,
   ...liveBugs,
 ];

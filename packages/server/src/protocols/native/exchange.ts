@@ -46,7 +46,10 @@ export async function exchange(
   const push = pushOf(request, { schema, limits, sha256, atMs: clock.wallMs() });
   // A refused batch answers its error alone: the replica must act on it before it reads on.
   const pushed = push && (await engine.push(caller, request.scope, push));
-  const pulled = await engine.pull(caller, request.scope, pullOf(request));
+  const pulled = await engine.pull(caller, request.scope, pullOf(request)).catch((cause: unknown) => {
+    // The codes of a refusal say that nothing was taken.
+    throw pushed ? new RequestError('unanswered', { cause }) : cause;
+  });
   const text = answerText({ request, pushed, pulled, nowMs: clock.wallMs() });
   // Who reads some collections comes again for the others.
   const more = pulled.more || request.collections !== undefined;
