@@ -5,7 +5,7 @@ import { FakeServer } from './fake-server.fixture.ts';
 import { openBench, settle, shopSchema } from './replica.fixture.ts';
 import { type CountingStorage, countingStorage } from './storage/counting.fixture.ts';
 import { createMemoryStorage } from './storage/memory.ts';
-import { type Storage, StorageError } from './storage/port.ts';
+import { type Storage, type StorageEntry, StorageError, type StorageTransaction } from './storage/port.ts';
 
 const names = (found: readonly { name: string }[]): string[] => found.map(({ name }) => name);
 
@@ -235,11 +235,95 @@ test('of a run of any length, only so many moves are noted; listeners see its en
   const seen: unknown[] = [];
   shop.items.get.subscribe('i1299', (item) => seen.push(item?.name));
   shop.items.list.subscribe({ limit: 5_000 }, (items) => seen.push(items.length));
+  const untouched: unknown[] = [];
+  shop.items.get.subscribe('nobody', (item) => untouched.push(item));
   await settle();
   await shop.sync();
   await settle();
   expect(seen.slice(2)).toEqual(expect.arrayContaining(['Apple', 1_300]));
   expect(seen).toHaveLength(4);
+  // It was read again, and is the same.
+  expect(untouched).toEqual([undefined]);
+});
+
+describe('on a storage whose reads do not wait for writes', () => {
+  /** Its scans answer with `stale`, as if they had begun before the last commits; or, after `hold`, when they are released. */
+  function looseStorage() {
+    const inner = createMemoryStorage();
+    const loose = {
+      stale: undefined as StorageEntry[] | undefined,
+      hold: undefined as Promise<void> | undefined,
+    };
+    const tx = (): StorageTransaction => {
+      const read: StorageTransaction['scan'] = async (table, scan) => {
+        if (table === 'records' && loose.stale) return loose.stale;
+        const found = await inner.transaction('read', (one) => one.scan(table, scan));
+        if (table === 'records') await loose.hold;
+        return found;
+      };
+      const refuse = () => Promise.reject(new TypeError('A read cannot write.'));
+      return {
+        get: (table, key) => inner.transaction('read', (one) => one.get(table, key)),
+        getMany: (table, keys) => inner.transaction('read', (one) => one.getMany(table, keys)),
+        scan: read,
+        put: refuse,
+        putMany: refuse,
+        delete: refuse,
+        deleteAll: refuse,
+      };
+    };
+    const transaction: Storage['transaction'] = (mode, work) =>
+      mode === 'read' ? work(tx()) : inner.transaction(mode, work);
+    return { loose, storage: { transaction, close: () => inner.close() } };
+  }
+
+  test('what commits while a result is read is not missed, though it lay behind the end of the last one', async () => {
+    const { loose, storage } = looseStorage();
+    const { shop } = await openBench({ storage });
+    await shop.items.put({ id: 'a', name: 'Apple' });
+    const seen: string[][] = [];
+    shop.items.list.subscribe({ limit: 1 }, (items) => seen.push(names(items)));
+    await settle();
+    let release = (): void => undefined;
+    loose.hold = new Promise((resolve) => {
+      release = resolve;
+    });
+    await shop.items.delete('a');
+    await settle();
+    await shop.items.put({ id: 'b', name: 'Banana' });
+    release();
+    loose.hold = undefined;
+    await settle();
+    expect(seen).toEqual([['Apple'], [], ['Banana']]);
+  });
+
+  test.each([
+    ['nobody watched', false],
+    ['others watched', true],
+  ])('who comes while a write is under way, before which %s, sees it in the end', async (_, watched) => {
+    const { loose, storage } = looseStorage();
+    const { shop } = await openBench({ storage });
+    if (watched) shop.notes.list.subscribe({}, () => undefined);
+    await settle();
+    let release = (): void => undefined;
+    const held = new Promise<void>((resolve) => {
+      release = resolve;
+    });
+    const writing = shop.mutate(async (tx) => {
+      await tx.items.put({ id: 'a', name: 'Apple' });
+      await held;
+    });
+    await settle();
+    loose.stale = [];
+    const seen: string[][] = [];
+    shop.items.list.subscribe({}, (items) => seen.push(names(items)));
+    await settle();
+    loose.stale = undefined;
+    release();
+    await writing;
+    await settle();
+    expect(seen).toEqual([[], ['Apple']]);
+  });
 });
 
 test('who subscribes while a mutation is being written sees what it wrote', async () => {
