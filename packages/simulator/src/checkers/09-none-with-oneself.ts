@@ -18,17 +18,23 @@ export const noneWithOneself: MakeChecker = ({ history, fail }) => {
   /** Mutation → the device under whose name it was committed, and the replicas in whose logs its verdict is. */
   const devices = new Map<string, string>();
   const logged = new Map<string, ReadonlySet<string>>();
+  /** Mutations that lay before a person: who sent them no longer shows them, and what then became of them a person decided. */
+  const asked = new Set<string>();
   const note = ({ scope, writes }: Committed): void => {
     for (const { collection, id, touched } of recordsIn(writes))
       if (touched.includes('null]')) folded.add(`${scope} ${collection}/${id}`);
     for (const { mutation, device } of writes.commits) devices.set(mutation, device);
-    for (const { verdict, logged: places } of writes.mutations)
+    for (const { verdict, logged: places } of writes.mutations) {
       logged.set(verdict.mutation, new Set(Object.keys(places)));
+      if (verdict.verdict === 'conflict') asked.add(verdict.mutation);
+    }
   };
   /** Whether this write is another's, for who sent the mutation that came into the conflict. */
   const isForeign = (made: Made, { device, writer }: Conflict, mutation: string): boolean => {
     const knew = made.known.has(mutation) && (history.made.get(mutation)?.order ?? made.order) < made.order;
-    return !knew || (devices.get(mutation) !== device && !logged.get(mutation)?.has(writer));
+    return (
+      !knew || asked.has(mutation) || (devices.get(mutation) !== device && !logged.get(mutation)?.has(writer))
+    );
   };
   return {
     invariant,
