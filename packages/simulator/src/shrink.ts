@@ -34,10 +34,21 @@ export async function shrink(
   const whole = await runSeed(given);
   if (!whole.failure) return undefined;
   const search = new Search(given, { ...whole, failure: whole.failure }, budget);
-  await search.go();
+  await withoutTraces(() => search.go());
   const { excerpt, runs, finished } = search;
   const result = await runSeed({ ...given, excerpt, lines: linesMax });
   return { whole, result, excerpt, runs: runs + 2, finished };
+}
+
+/** The traces of errors that are met by design cost more than the errors. */
+async function withoutTraces(work: () => Promise<void>): Promise<void> {
+  const { stackTraceLimit } = Error;
+  Error.stackTraceLimit = 0;
+  try {
+    await work();
+  } finally {
+    Error.stackTraceLimit = stackTraceLimit;
+  }
 }
 
 type Failed = RunResult & { failure: Failure };
@@ -74,7 +85,7 @@ class Search {
 
   get #size(): number {
     const { acts, strikes, profile } = this.#best;
-    return acts.length + strikes.length + profile.devices.length + profile.servers + profile.faultyMs / 1_000;
+    return acts.length + strikes.length + profile.devices.length + profile.servers;
   }
 
   /** What fails in act one is cut there already. */

@@ -1,6 +1,5 @@
 // A run told to people and to programs: what broke, who did what when, what struck, and one command that plays it again.
 
-import type { Excerpt } from './excerpt.ts';
 import { flagsOf } from './excerpt-flags.ts';
 import type { RunResult } from './run.ts';
 import type { Shrunk } from './shrink.ts';
@@ -14,6 +13,8 @@ export interface Story {
   steps: readonly string[];
   /** Two runs with the same steps have the same. */
   hash: string;
+  /** What of the seed is played, as options of the command; empty: all. */
+  flags: readonly string[];
   /** Plays exactly this again. */
   command: string;
   /** Of a shortened run: what it took, and whether nothing more can be left out. */
@@ -29,7 +30,8 @@ const [stepsFirst, stepsLast] = [200, 80];
 
 export function storyOf({ result, excerpt, whole, runs = 0, finished = true }: Told): Story {
   const { seed, failure = null, lines: steps, hash } = result;
-  const command = commandOf(result, excerpt);
+  const flags = flagsOf(excerpt);
+  const command = commandOf(result, flags);
   const text = [
     ...(whole ? [shorteningText(whole, result, { runs, finished })] : []),
     historyText(result),
@@ -38,22 +40,16 @@ export function storyOf({ result, excerpt, whole, runs = 0, finished = true }: T
     `  ${command}`,
     ...(whole ? ['The whole seed:', `  ${commandOf(result)}`] : []),
   ].join('\n');
-  return { seed, failure, steps, hash, command, shortened: whole ? { runs, finished } : null, text };
+  return { seed, failure, steps, hash, flags, command, shortened: whole ? { runs, finished } : null, text };
 }
 
 /** The command that plays a seed again, or this excerpt of it. */
 export function commandOf(
   { seed, profile, storeGiven }: Pick<RunResult, 'seed' | 'profile' | 'storeGiven'>,
-  excerpt?: Excerpt,
+  flags: readonly string[] = [],
 ): string {
   const store = storeGiven ? ['--store', profile.store] : [];
-  return [
-    'npx holdfast simulate --seed',
-    seed,
-    '--seeds 1',
-    ...store,
-    ...(excerpt ? flagsOf(excerpt) : []),
-  ].join(' ');
+  return ['npx holdfast simulate --seed', seed, '--seeds 1', ...store, ...flags].join(' ');
 }
 
 function shorteningText(

@@ -44,7 +44,8 @@ export interface Run {
 
 export function jsonOf(result: Result, { firstSeed, ms }: Run): object {
   const { operations: operationsByKind, cpuMs, completeness, story, ...rest } = result;
-  const { text: _, ...shortened } = story ?? { text: '' };
+  const { unmet, seedsMin, required } = completeness;
+  const { text: _, ...told } = story ?? { text: '' };
   return {
     firstSeed,
     seconds: Math.round(ms / 1_000),
@@ -52,8 +53,10 @@ export function jsonOf(result: Result, { firstSeed, ms }: Run): object {
     ...speedOf(result, ms),
     operationsByKind,
     ...rest,
-    ...completeness,
-    story: story ? shortened : null,
+    unmet,
+    unmetFails: required,
+    unmetFailsFromSeeds: seedsMin,
+    story: story ? told : null,
   };
 }
 
