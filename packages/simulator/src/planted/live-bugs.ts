@@ -20,13 +20,6 @@ export const liveBugs: readonly PlantedBug[] = [
     replace: `{ ...page, from: progress.checkpoint, more: false }`,
   },
   {
-    name: 'answerKnownTooSoon',
-    harm: 'what an answer brings is passed over, as if a live page had brought it',
-    file: 'packages/client/src/pages.ts',
-    find: `return opened && !staged && !more && head <= seq;`,
-    replace: `return opened && !staged && !more;`,
-  },
-  {
     name: 'feedAsksNoGrants',
     harm: 'what comes in a scope goes to every socket that asks for it',
     file: 'packages/server/src/realtime/feeds.ts',
