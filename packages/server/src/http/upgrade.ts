@@ -49,6 +49,8 @@ export function serveSockets(
     // A frame's head comes on top of what HTTP takes as a body.
     maxPayload: deps.limits.bodyBytesMax + headRoomBytes,
   });
+  // It would answer in words of its own.
+  door.on('wsClientError', (_, socket) => refuse(deps, socket, noWebSocket()));
   let stopping = false;
   server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
     // Its peer may be gone at any moment; what is then written goes nowhere.
@@ -133,6 +135,10 @@ function refuse(deps: SocketDeps, socket: Duplex, error: unknown): void {
   const reply = tellError(deps, error, deps.newId());
   socket.end(rawAnswer(reply), () => socket.destroy());
   deps.log.info({ request: reply.body.error.request, status: reply.status }, 'refused');
+}
+
+function noWebSocket(): RequestError {
+  return new RequestError('malformed', { field: 'headers', message: 'This is no request for a WebSocket.' });
 }
 
 function replyOf(deps: SocketDeps, error: unknown): ReturnType<SocketTools['errorReply']> {

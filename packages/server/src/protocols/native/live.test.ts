@@ -1,5 +1,6 @@
 // The native protocol over live sockets: what a peer is told without asking, and how it is kept within its bounds.
 
+import { connect } from 'node:net';
 import { afterEach, expect, test } from 'vitest';
 import { addKey, removeKey, revokeDevice } from '../../identity/keys.ts';
 import { createLiveServer, type LiveServer, type Peer, pageOf, settle } from './live.fixture.ts';
@@ -351,6 +352,68 @@ test.each([
   if (status === 101) expect((await opening).socket.readyState).toBe(1);
   else await expect(opening).rejects.toMatchObject({ status, body: { error: { code: 'origin_refused' } } });
 });
+
+const upgrade = 'connection: upgrade\r\nupgrade: websocket\r\n';
+const key = 'sec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n';
+test.each([
+  [
+    'no key',
+    `GET /v1/live HTTP/1.1\r\nHost: localhost\r\n${upgrade}sec-websocket-version: 13\r\n`,
+    400,
+    'malformed',
+  ],
+  [
+    'another version',
+    `GET /v1/live HTTP/1.1\r\nHost: localhost\r\n${upgrade}${key}sec-websocket-version: 99\r\n`,
+    400,
+    'malformed',
+  ],
+  [
+    'another method',
+    `POST /v1/live HTTP/1.1\r\nHost: localhost\r\n${upgrade}${key}sec-websocket-version: 13\r\n`,
+    400,
+    'malformed',
+  ],
+  [
+    'another path',
+    `GET /v1/dead HTTP/1.1\r\nHost: localhost\r\n${upgrade}${key}sec-websocket-version: 13\r\n`,
+    404,
+    'not_found',
+  ],
+  [
+    'another host',
+    `GET /v1/live HTTP/1.1\r\nHost: evil.example\r\n${upgrade}${key}sec-websocket-version: 13\r\n`,
+    421,
+    'host_unknown',
+  ],
+  [
+    'no socket at all',
+    'GET /v1/live HTTP/1.1\r\nHost: localhost\r\nconnection: upgrade, close\r\nupgrade: h2c\r\n',
+    404,
+    'not_found',
+  ],
+])('an upgrade with %s is refused in the common shape', async (_, head, status, code) => {
+  server = await createLiveServer();
+  const text = await raw(Number(new URL(server.url).port), `${head}\r\n`);
+  expect(text.slice(0, 12)).toBe(`HTTP/1.1 ${status}`);
+  expect(JSON.parse(text.slice(text.indexOf('{'), text.lastIndexOf('}') + 1))).toMatchObject({
+    protocol: 'holdfast/1',
+    error: { code },
+  });
+});
+
+/** Everything that the server says until it closes the connection. */
+function raw(port: number, request: string): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const socket = connect(port, '127.0.0.1', () => socket.write(request));
+    let text = '';
+    socket.on('data', (chunk: Buffer) => {
+      text += chunk.toString();
+    });
+    socket.once('error', reject);
+    socket.once('close', () => resolve(text));
+  });
+}
 
 test('the end tells every socket to come back, and takes no more', async () => {
   server = await createLiveServer();
