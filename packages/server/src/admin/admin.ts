@@ -68,6 +68,17 @@ export const adminInputs = {
       .min(1)
       .max(importRowsMax),
   }),
+  export: z.object({
+    scope,
+    collection: z.string().min(1),
+    /** The head as of which the first page was read; absent: the present one, which the answer names. */
+    seq: z.number().int().min(0).exactOptional(),
+    after: z.string().max(defaultLimits.idCharsMax).exactOptional(),
+    /** As rows of texts instead of lines of JSON. */
+    cells: z.boolean(),
+    /** Tombstones as well. */
+    deleted: z.boolean(),
+  }),
   devices: z.object({}),
   enrol: z.object({ name, grants, device: z.string().min(1).max(defaultLimits.idCharsMax).exactOptional() }),
   revoke: z.object({ device: z.string().min(1) }),
@@ -120,6 +131,8 @@ export interface Admin {
   startImport(input: AdminInput<'startImport'>): Promise<Empty>;
   /** Brings rows of one collection in: see import-rows.ts. */
   import(input: AdminInput<'import'>): Promise<{ rows: ImportedRow[] }>;
+  /** One page of a collection: see export-rows.ts. */
+  export(input: AdminInput<'export'>): Promise<ExportPage>;
   devices(input: Empty): Promise<{ devices: readonly Device[] }>;
   /** A one-time code for one device. */
   enrol(input: AdminInput<'enrol'>): Promise<{ code: string; expiresAt: number }>;
@@ -197,6 +210,24 @@ export interface SchemaFacts {
   version: number;
   collections: readonly { name: string; kind: 'fact' | 'request'; fields: readonly string[] }[];
   limits: { recordCharsMax: number; recordDepthMax: number; jsonKeysMax: number };
+}
+
+/** In a file, what stands for a deleted record has this field. */
+export const deletedMark = '$deleted';
+
+export interface ExportPage {
+  /** All pages hold what stood at this head. */
+  seq: number;
+  /** To go on behind; null: this was the last page. */
+  after: string | null;
+  records: number;
+  /** One record as JSON each. */
+  lines?: readonly string[];
+  columns?: readonly string[];
+  /** A text for each column. */
+  rows?: readonly (readonly string[])[];
+  /** Records with fields that the schema does not name, which have no column. */
+  leftOut: number;
 }
 
 export interface ImportedRow {

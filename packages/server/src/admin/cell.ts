@@ -1,6 +1,9 @@
-// Reads a text, such as a cell of a table, as the value that a field's type asks for.
+// Reads a text, such as a cell of a table, as the value that a field's type asks for, and writes the text that is read as a value.
+//
+// Most values are their plain text. Where that would be read as something else (an empty text, null, the text 5 where a number may
+// stand), the cell says exactly what it holds: `json:""`, `json:null`, `json:"5"`; `json:absent` is a field that is not there.
 
-import { type Collection, type Json, parseDecimal, parseJson } from '@holdfast/core';
+import { type Collection, equalJson, type Json, parseDecimal, parseJson } from '@holdfast/core';
 
 export type CellReading =
   | { type: 'value'; value: Json }
@@ -10,6 +13,10 @@ export type CellReading =
 
 /** Reads a text as a value of `field`; a field that the schema does not know takes the text as it is. */
 export function readCell(collection: Collection, field: string, text: string): CellReading {
+  if (text.startsWith(exactMark)) {
+    const exact = readExact(text);
+    if (exact) return exact;
+  }
   const type = Object.hasOwn(collection.fields.shape, field) ? collection.fields.shape[field] : undefined;
   const accepts = acceptedBy(type);
   if (text === '') return readEmpty(accepts);
@@ -21,6 +28,45 @@ export function readCell(collection: Collection, field: string, text: string): C
   if (first === undefined) return { type: 'problem', message: `${quoted(text)} is ${expected(accepts)}` };
   // When none fits, the schema says why of the likeliest.
   return { type: 'value', value: values.find(fits) ?? first };
+}
+
+/** The text that `readCell` reads as this value; undefined: the record does not have the field. */
+export function writeCell(collection: Collection, field: string, value: Json | undefined): string {
+  const text = plainText(value);
+  const reading = readCell(collection, field, text);
+  const isRead =
+    reading.type === 'value'
+      ? value !== undefined && equalJson(reading.value, value)
+      : reading.type === 'absent' && value === undefined;
+  return isRead ? text : `${exactMark}${value === undefined ? absentWord : JSON.stringify(value)}`;
+}
+
+/** The same for an id, which is read without the spaces around it. */
+export function writeIdCell(id: string): string {
+  return id.trim() !== id || id.startsWith(exactMark) ? `${exactMark}${JSON.stringify(id)}` : id;
+}
+
+/** The id that a cell holds. */
+export function readIdCell(text: string): string {
+  const exact = readExact(text);
+  return exact?.type === 'value' && typeof exact.value === 'string' ? exact.value : text.trim();
+}
+
+function plainText(value: Json | undefined): string {
+  if (value === undefined || value === null) return '';
+  return typeof value === 'object' ? JSON.stringify(value) : String(value);
+}
+
+const exactMark = 'json:';
+const absentWord = 'absent';
+
+/** Undefined: what follows the mark is no JSON, so it is a text like any other. */
+function readExact(text: string): CellReading | undefined {
+  const given = text.slice(exactMark.length);
+  if (!text.startsWith(exactMark)) return undefined;
+  if (given === absentWord) return { type: 'absent' };
+  const result = parseJson(given, jsonBounds);
+  return result.ok ? { type: 'value', value: result.value } : undefined;
 }
 
 interface Accepts {
@@ -147,7 +193,7 @@ function readNumber(text: string): number | undefined {
 
 function readJson(text: string): Json[] {
   if (!/^[[{]/.test(text)) return [];
-  const result = parseJson(text, { depthMax: 32, keysMax: 1_000 });
+  const result = parseJson(text, jsonBounds);
   return result.ok ? [result.value] : [];
 }
 
@@ -159,6 +205,7 @@ function expected(accepts: Accepts): string {
   return 'not what this field takes';
 }
 
+const jsonBounds = { depthMax: 64, keysMax: 10_000 };
 const quotedCharsMax = 40;
 
 function quoted(text: string): string {

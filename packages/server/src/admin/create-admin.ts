@@ -17,6 +17,7 @@ import {
 import type { Store } from '../store/port.ts';
 import { type Admin, type AdminStatus, type SchemaFacts, unclaimedMax } from './admin.ts';
 import { answerConflict, listConflicts, showConflict } from './conflicts.ts';
+import { exportRows } from './export-rows.ts';
 import { importRows } from './import-rows.ts';
 import { discardQuarantined, findQuarantined, listQuarantine, resendQuarantined } from './quarantine.ts';
 
@@ -54,6 +55,11 @@ export function createAdmin(deps: AdminDeps): Admin {
     quarantined: async ({ place }) => ({ item: await findQuarantined(timed, place) }),
     resend: (input) => resendQuarantined(timed, input),
     discard: (input) => discardQuarantined(timed, input),
+    async export(input) {
+      // Once for a file, and before anything of it is given out.
+      if (input.seq === undefined) await note(deps, 'export', `${input.scope}/${input.collection}`);
+      return exportRows(deps, input);
+    },
     devices: async () => ({ devices: await listDevices(deps) }),
     enrol: (input) => createEnrolment(identity, { ...input, actor }),
     async revoke(input) {

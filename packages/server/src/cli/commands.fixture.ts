@@ -25,6 +25,8 @@ export interface RunOptions {
 }
 
 export interface Workplace {
+  /** The command's file. */
+  bin: string;
   folder: string;
   path(name: string): string;
   write(name: string, text: string): Promise<void>;
@@ -50,6 +52,7 @@ export async function createWorkplace(): Promise<Workplace> {
     const exit = await runCommand(args, {
       input: Readable.from([Buffer.from(input)]),
       print: (text) => out.push(`${text}\n`),
+      write: async (text) => void out.push(text),
       note: (line) => err.push(`${line}\n`),
       progress: () => undefined,
       catchInterrupt: () => new AbortController().signal,
@@ -70,6 +73,7 @@ export async function createWorkplace(): Promise<Workplace> {
   };
   await writeFile(path('holdfast.config.ts'), configText(face));
   return {
+    bin,
     folder,
     path,
     write: (name, text) => writeFile(path(name), text),

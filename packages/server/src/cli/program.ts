@@ -9,6 +9,7 @@ import { addConflicts } from './conflicts.ts';
 import { addDemo } from './demo.ts';
 import { addDevices } from './devices.ts';
 import { addDoctor } from './doctor.ts';
+import { addExport } from './export-file.ts';
 import { type Failure, failureOf } from './failure.ts';
 import { addImport } from './import-file.ts';
 import { addInit } from './init.ts';
@@ -25,6 +26,7 @@ const commands: readonly AddCommand[] = [
   addInit,
   addServe,
   addImport,
+  addExport,
   addStatus,
   addConflicts,
   addQuarantine,

@@ -65,6 +65,7 @@ test('Ctrl-C ends it with what it has done', slow, async () => {
   const exit = await runCommand(['simulate', '--minutes', '30'], {
     input: Readable.from([]),
     print: (text) => out.push(text),
+    write: async (text) => void out.push(text),
     note: (line) => out.push(line),
     // The first seed is done.
     progress(line) {

@@ -11,6 +11,8 @@ export interface Terminal {
   readonly input: Readable;
   /** Standard output: the result, for people or as one JSON value. */
   print(text: string): void;
+  /** Standard output: a part of a long result, as it is. Resolves when there is room for more. */
+  write(text: string): Promise<void>;
   /** Standard error: a whole line. */
   note(line: string): void;
   /** A line that the next one replaces; nothing where standard error is no terminal. Empty: gone. */
@@ -28,9 +30,14 @@ export interface Terminal {
 }
 
 export function processTerminal(): Terminal {
-  // The reader went away (`| head`): there is nobody left to tell.
-  process.stdout.on('error', () => process.exit());
   const { stderr } = process;
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    // The reader went away (`| head`): there is nobody left to tell.
+    if (error.code === 'EPIPE') process.exit();
+    const isFull = error.code === 'ENOSPC' || error.code === 'EDQUOT';
+    stderr.write(`holdfast: Standard output cannot be written${isFull ? ': the disk is full' : ''}.\n`);
+    process.exit(exitCodes.failed);
+  });
   let progressShown = false;
   let interruption: AbortSignal | undefined;
   const clear = (): void => {
@@ -45,6 +52,12 @@ export function processTerminal(): Terminal {
     print(text) {
       clear();
       process.stdout.write(`${text}\n`);
+    },
+    write(text) {
+      clear();
+      return new Promise((resolve, reject) => {
+        process.stdout.write(text, (error) => (error ? reject(error) : resolve()));
+      });
     },
     note(line) {
       clear();

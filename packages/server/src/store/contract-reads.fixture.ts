@@ -192,6 +192,34 @@ function testSingle(open: OpenStore): void {
     });
   });
 
+  test('a collection is read in the order of its ids, as it stood at one seq, while commits go on', async () => {
+    const { store } = await open();
+    const put = (seq: number, id: string, number: number, body: string | null = `{"n":${seq}}`) =>
+      record(seq, { id, number, body });
+    await write(store, writesOf({ records: [put(1, 'b', 1), put(2, 'a', 2), put(3, 'c', 3, null)] }));
+    const other = record(4, { collection: 'others', id: 'a', number: 4 });
+    const changed = [put(5, 'b', 1), put(6, 'aa', 5)];
+    await write(
+      store,
+      writesOf({ records: [other, ...changed], history: [{ record: put(1, 'b', 1), supersededAt: 1 }] }),
+    );
+    const read = (seq: number, after = '', bounds: { recordsMax?: number; charsMax?: number } = {}) =>
+      store.read(async (snapshot) => {
+        const query = { collection: 'items', seq, after, recordsMax: 10, charsMax: 1_000, ...bounds };
+        const { records, after: next } = await snapshot.collection('shop', query);
+        return { found: records.map(({ id, body }) => `${id} ${body}`), next };
+      });
+    const then = ['a {"n":2}', 'b {"n":1}', 'c null'];
+    expect(await read(4)).toEqual({ found: then, next: null });
+    expect(await read(6)).toEqual({ found: ['a {"n":2}', 'aa {"n":6}', 'b {"n":5}', 'c null'], next: null });
+    expect(await read(4, '', { recordsMax: 2 })).toEqual({ found: ['a {"n":2}'], next: 'aa' });
+    expect(await read(4, 'aa', { recordsMax: 2 })).toEqual({ found: ['b {"n":1}', 'c null'], next: 'c' });
+    expect(await read(4, 'c', { recordsMax: 2 })).toEqual({ found: [], next: null });
+    expect(await read(4, '', { charsMax: 8 })).toEqual({ found: ['a {"n":2}'], next: 'aa' });
+    expect(await read(4, 'aa', { charsMax: 1 })).toEqual({ found: ['b {"n":1}'], next: 'b' });
+    expect(await read(0)).toEqual({ found: [], next: null });
+  });
+
   test('records, replicas and history are found by their keys', async () => {
     const { store } = await open();
     const versions = [1, 2, 3].map((seq) =>

@@ -129,6 +129,14 @@ export interface StoreSnapshot {
   commitMutations(scope: string, after: number, upTo: number): Promise<readonly string[]>;
   /** In stamp order. `more` says that the next record was left out. */
   page(scope: string, query: PageQuery): Promise<{ records: readonly StoredRecord[]; more: boolean }>;
+  /**
+   * Records and tombstones in the order of their ids behind `after`, and the id to go on behind, null at the end; as they stood when
+   * `seq` was the head. What has changed since is read from the history, so calls one after the other read one state.
+   */
+  collection(
+    scope: string,
+    query: Pick<PageQuery, 'recordsMax' | 'charsMax'> & { collection: string; seq: number; after: string },
+  ): Promise<{ records: readonly StoredRecord[]; after: string | null }>;
   records(
     scope: string,
     keys: readonly { collection: string; id: string }[],

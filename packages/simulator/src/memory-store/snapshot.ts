@@ -1,8 +1,8 @@
 // Reads of the store in memory.
 
-import type { LoggedVerdict, StoredRecord } from '@holdfast/core';
+import { compareText, type LoggedVerdict, type StoredRecord } from '@holdfast/core';
 import type { PageQuery, QuarantineRow, StoreSnapshot, Unclaimed } from 'holdfast/store';
-import { type Database, scopeOf, sizeOf } from './database.ts';
+import { type Database, type ScopeData, scopeOf, sizeOf } from './database.ts';
 
 export function createSnapshot(database: Database): StoreSnapshot {
   const scoped = (scope: string) => scopeOf(database, scope);
@@ -19,6 +19,7 @@ export function createSnapshot(database: Database): StoreSnapshot {
       return seqs.flatMap((seq) => commits.get(seq)?.commit.mutation ?? []);
     },
     page: async (scope, query) => readPage(scoped(scope).records, query),
+    collection: async (scope, query) => readCollection(scoped(scope), query),
     records: async (scope, keys) =>
       keys.flatMap(({ collection, id }) => copied(scoped(scope).records.get(`${collection}/${id}`)) ?? []),
     replica: async (scope, replica) => copied(scoped(scope).replicas.get(replica)),
@@ -104,6 +105,29 @@ function readPage(
     page.push(record);
   }
   return { records: page, more: false };
+}
+
+function readCollection(
+  { records, history }: ScopeData,
+  { collection, seq, after, recordsMax, charsMax }: Parameters<StoreSnapshot['collection']>[1],
+): { records: readonly StoredRecord[]; after: string | null } {
+  const standing = [...records.values()]
+    .filter((record) => record.collection === collection && compareText(record.id, after) > 0)
+    .sort((a, b) => compareText(a.id, b.id))
+    .slice(0, recordsMax);
+  const found: StoredRecord[] = [];
+  let chars = 0;
+  let last: string | null = null;
+  for (const { id } of standing) {
+    const key = `${collection}/${id}`;
+    const versions = [...(history.get(key) ?? []), ...[records.get(key) ?? []].flat()];
+    const then = versions.filter((version) => version.seq <= seq).sort((a, b) => b.seq - a.seq)[0];
+    chars += then?.body?.length ?? 0;
+    if (chars > charsMax && found.length > 0) return { records: found, after: last };
+    last = id;
+    if (then) found.push({ ...then });
+  }
+  return { records: found, after: standing.length < recordsMax ? null : last };
 }
 
 function readVerdicts(

@@ -2,7 +2,14 @@
 // time, so memory holds one batch, whatever the size of the file.
 
 import { defaultLimits, type Json, type JsonObject, RequestError } from '@holdfast/core';
-import { type Admin, type AdminInput, type ImportedRow, importRowsMax } from '../../admin/admin.ts';
+import {
+  type Admin,
+  type AdminInput,
+  deletedMark,
+  type ImportedRow,
+  importRowsMax,
+} from '../../admin/admin.ts';
+import { readIdCell } from '../../admin/cell.ts';
 import { NoAnswerError } from '../admin-client.ts';
 import { CommandError } from '../failure.ts';
 import { exitCodes } from '../terminal.ts';
@@ -121,6 +128,8 @@ class ImportRun {
     const { line } = read;
     if (read.type === 'problem') return this.#reject(line, read.problem.message, read.problem.field);
     const { id, row } = read.type === 'cells' ? this.#ofCells(read.cells) : this.#ofValues(read.values);
+    if (isDeleted(row))
+      return this.#reject(line, 'it stands for a deleted record, which an import does not delete');
     if (id === undefined || id === '')
       return this.#reject(line, 'there is no id: a text or a whole number', this.#job.id);
     if (id.length > defaultLimits.idCharsMax)
@@ -190,7 +199,7 @@ class ImportRun {
       const field = fields[place];
       return field ? [[field, cell] as const] : [];
     });
-    return { id: cells[id]?.trim(), row: { texts: Object.fromEntries(texts) } };
+    return { id: readIdCell(cells[id] ?? ''), row: { texts: Object.fromEntries(texts) } };
   }
 
   #ofValues(given: JsonObject): { id: string | undefined; row: Omit<Row, 'id'> } {
@@ -242,6 +251,12 @@ class ImportRun {
     this.report.rejected += 1;
     keep(this.report.rejections, reportOf(line, reason, field, code));
   }
+}
+
+/** A row that `export --deleted` wrote for a tombstone. */
+function isDeleted({ texts, values }: Omit<Row, 'id'>): boolean {
+  if (texts && texts[deletedMark] === '') delete texts[deletedMark];
+  return texts?.[deletedMark] !== undefined || values?.[deletedMark] === true;
 }
 
 /** Keeps the ones that come first in the file: the reader is ahead of the server, so they are found out of order. */

@@ -64,8 +64,13 @@ export async function openSource(wishes: SourceWishes): Promise<Source> {
   };
 }
 
+/** The ending with its dot. */
+export function formatByEnding(ending: string): Format | undefined {
+  return byEnding[ending.toLowerCase()];
+}
+
 function formatOf(file: string): Format {
-  const format = byEnding[extname(file).toLowerCase()];
+  const format = formatByEnding(extname(file));
   if (format) return format;
   throw new CommandError('format_unknown', {
     message:

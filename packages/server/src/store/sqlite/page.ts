@@ -1,7 +1,7 @@
-// One page of records in stamp order.
+// One page of records: of a scope in stamp order, or of a collection in the order of ids.
 
 import type { StoredRecord } from '@holdfast/core';
-import type { PageQuery } from '../port.ts';
+import type { PageQuery, StoreSnapshot } from '../port.ts';
 import { recordColumns } from './columns.ts';
 import type { Connection } from './connection.ts';
 
@@ -28,6 +28,42 @@ export function readPage(
     records.push(record);
   }
   return { records, more: false };
+}
+
+export function readCollection(
+  connection: Connection,
+  scope: string,
+  { collection, seq, after, recordsMax, charsMax }: Parameters<StoreSnapshot['collection']>[1],
+): { records: readonly StoredRecord[]; after: string | null } {
+  const standing = connection.all<StoredRecord>(
+    `SELECT ${recordColumns} FROM hf_records AS t
+     WHERE t.scope = ? AND t.collection = ? AND t.id > ? ORDER BY t.id LIMIT ?`,
+    scope,
+    collection,
+    after,
+    recordsMax,
+  );
+  const records: StoredRecord[] = [];
+  let chars = 0;
+  let last: string | null = null;
+  for (const record of standing) {
+    const then =
+      record.seq <= seq
+        ? record
+        : connection.get<StoredRecord>(
+            `SELECT ${recordColumns} FROM hf_history AS t
+             WHERE t.scope = ? AND t.collection = ? AND t.id = ? AND t.seq <= ? ORDER BY t.seq DESC LIMIT 1`,
+            scope,
+            collection,
+            record.id,
+            seq,
+          );
+    chars += then?.body?.length ?? 0;
+    if (chars > charsMax && records.length > 0) return { records, after: last };
+    last = record.id;
+    if (then) records.push(then);
+  }
+  return { records, after: standing.length < recordsMax ? null : last };
 }
 
 /** Beyond this many collections, reading the scope in one order and leaving out the others is as cheap as merging. */

@@ -36,7 +36,7 @@ import {
 } from './columns.ts';
 import type { Connection } from './connection.ts';
 import { readCounts, readUnclaimed } from './counts.ts';
-import { readPage } from './page.ts';
+import { readCollection, readPage } from './page.ts';
 
 export class SqliteSnapshot implements StoreSnapshot {
   readonly #connection: Connection;
@@ -90,6 +90,13 @@ export class SqliteSnapshot implements StoreSnapshot {
 
   async page(scope: string, query: PageQuery): Promise<{ records: readonly StoredRecord[]; more: boolean }> {
     return readPage(this.#reads(), scope, query);
+  }
+
+  async collection(
+    scope: string,
+    query: Parameters<StoreSnapshot['collection']>[1],
+  ): Promise<{ records: readonly StoredRecord[]; after: string | null }> {
+    return readCollection(this.#reads(), scope, query);
   }
 
   async records(
