@@ -19,7 +19,7 @@ export const socketBounds = {
   helloMsMax: 2_000,
   pingMs: 3_000,
   silentMsMax: 8_000,
-  unsentBytesMax: 1_500,
+  unsentBytesMax: 600,
   behindMsMax: 3_000,
   page: { recordsMax: 4, charsMax: 1_500, mutationsMax: 4 },
 };

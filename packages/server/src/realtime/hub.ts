@@ -93,6 +93,8 @@ class LiveHub implements Hub {
 
   identify(member: Member, caller: Caller, { expiresAt }: Standing): void {
     const { bounds } = this.#deps;
+    // It went while its credential was read.
+    if (!this.#members.has(member)) return;
     const { device, key } = caller;
     const ofKey = key === null ? 0 : (this.#byKey.get(key) ?? 0);
     if ((this.#byDevice.get(device) ?? 0) >= bounds.socketsPerDeviceMax)

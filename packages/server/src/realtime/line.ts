@@ -97,6 +97,11 @@ export class Line {
     this.#deps.wire.close(code, reason);
   }
 
+  /** The socket is gone: nothing is sent any more. */
+  ended(): void {
+    this.#closingMs ??= this.#deps.nowMs();
+  }
+
   /** Looks at the time. `ping` is sent when one is due. */
   tick(ping: Uint8Array, tooLate: { code: number; reason: string }): void {
     const { wire, bounds, nowMs } = this.#deps;

@@ -103,6 +103,7 @@ class NativeSocket implements WireEvents, Member {
   }
 
   closed(): void {
+    this.line.ended();
     this.#parts.hub.remove(this);
     for (const [scope, subscription] of this.#subscriptions) this.#parts.feeds.unfollow(scope, subscription);
     this.#subscriptions.clear();
