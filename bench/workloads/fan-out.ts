@@ -17,12 +17,17 @@ export async function fanOut(bench: Bench): Promise<Row[]> {
       scope,
       records,
     });
+    const direct = await measure(bench, 'holdfast/bare-writer.ts', 'holdfast/sockets.ts', {
+      url: server.url,
+      scope: `bare-${scope}`,
+      records,
+    });
     const bare = await measure(bench, 'limits/device.ts', 'limits/sockets.ts', {
       url: limit.url,
       scope,
       records,
     });
-    return { ours50: ours.p50, ours99: ours.p99, limit50: bare.p50, limit99: bare.p99 };
+    return { ours50: ours.p50, ours99: ours.p99, direct50: direct.p50, limit50: bare.p50, limit99: bare.p99 };
   });
   await server.end();
   await limit.end();
@@ -35,6 +40,13 @@ export async function fanOut(bench: Bench): Promise<Row[]> {
       ours: figures.ours50,
       against: figures.limit50,
       goal: { of: 'times', most: 2 },
+    },
+    {
+      workload: 'W3',
+      what: 'the same, written by a bare socket, p50',
+      unit: 'ms',
+      ours: figures.direct50,
+      against: figures.limit50,
     },
     { workload: 'W3', what: `${what}, p99`, unit: 'ms', ours: figures.ours99, against: figures.limit99 },
   ];

@@ -101,7 +101,7 @@ export async function restartRun(tx: StorageTransaction, deps: ScopeDeps, progre
   progress.staged = { checkpoint: null, complete: true, records: 0 };
 }
 
-const chunk = 500;
+const chunk = 100;
 
 async function stage(
   tx: StorageTransaction,
