@@ -39,6 +39,8 @@ interface Story {
 /** A run of the command: its first seed, and how long it took. */
 export interface Run {
   firstSeed: number;
+  /** As it was asked for. */
+  store?: string | undefined;
   ms: number;
 }
 
@@ -61,11 +63,10 @@ export function jsonOf(result: Result, { firstSeed, ms }: Run): object {
 }
 
 export function summaryOf(result: Result, run: Run): string {
-  const { seeds, virtualMs, struck, failures, completeness, story } = result;
+  const { seeds, virtualMs, struck, failures, story } = result;
   // An excerpt of one seed is told, and not counted.
   if (story && seeds === 1 && result.coverage.length === 0) return story.text;
   const { operations, operationsPerMinute, operationsPerCpuMinute } = speedOf(result, run.ms);
-  const { unmet, seedsMin, required } = completeness;
   return [
     facts([
       ['seeds', `${numberText(seeds)} from ${run.firstSeed}`],
@@ -76,20 +77,7 @@ export function summaryOf(result: Result, run: Run): string {
       ['never met', unmetText(result)],
       ['failures', failures.map(({ seed, invariant }) => `${seed}: ${invariant}`).join(', ') || 'none'],
     ]),
-    ...endings(result),
-    ...(unmet.length > 0 && required
-      ? [
-          `A run of ${numberText(seeds)} seeds must have met every fault and state; from ${numberText(seedsMin)} seeds on, each must.`,
-        ]
-      : []),
-    ...(failures.length > 0 && !story
-      ? failures
-          .slice(0, 1)
-          .map(
-            ({ seed, message }) =>
-              `Seed ${seed}: ${message}\nAgain: npx holdfast simulate --seed ${seed} --seeds 1`,
-          )
-      : []),
+    ...endings(result, run),
     ...(story ? ['', story.text] : []),
   ].join('\n');
 }
@@ -104,9 +92,27 @@ function unmetText({ coverage, completeness: { unmet, required } }: Result): str
   return `${unmet.length} of ${coverage.length}: ${names}${left > 0 ? ` and ${left} more` : ''}`;
 }
 
-function endings({ interrupted, failuresMax }: Result): string[] {
-  if (failuresMax !== null) return [`It ended early, with ${countText(failuresMax, 'failure')}.`];
-  return interrupted ? ['It was interrupted; this is what it had done.'] : [];
+function endings(result: Result, run: Run): string[] {
+  const { seeds, failures, completeness, story, interrupted, failuresMax } = result;
+  const { unmet, seedsMin, required } = completeness;
+  const [first] = failures;
+  const store = run.store === undefined ? '' : ` --store ${run.store}`;
+  return [
+    ...(failuresMax === null ? [] : [`It ended early, with ${countText(failuresMax, 'failure')}.`]),
+    ...(interrupted ? ['It was interrupted; this is what it had done.'] : []),
+    ...(required && unmet.length > 0
+      ? [
+          `A run of ${countText(seeds, 'seed')} must have met every fault and state: with --complete, or from ${numberText(seedsMin)} on.`,
+        ]
+      : []),
+    // Whatever ended its process cannot be told step by step.
+    ...(first && !story
+      ? [
+          `Seed ${first.seed}: ${first.message}`,
+          `Again: npx holdfast simulate --seed ${first.seed} --seeds 1${store}`,
+        ]
+      : []),
+  ];
 }
 
 interface Speed {

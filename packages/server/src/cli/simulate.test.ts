@@ -120,7 +120,9 @@ describe('what is said', () => {
   test('a long run names what it never met, and that it had to', () => {
     const text = plain(summaryOf(result, run));
     expect(text).toContain('never met     1 of 2: met (merged)');
-    expect(text).toContain('A run of 4 000 seeds must have met every fault and state');
+    expect(text).toContain(
+      'A run of 4 000 seeds must have met every fault and state: with --complete, or from 3 000 on.',
+    );
     expect(jsonOf(result, run)).toMatchObject({
       unmet: [{ kind: 'met', state: 'merged' }],
       unmetFails: true,
@@ -129,10 +131,10 @@ describe('what is said', () => {
 
   test('many failures: each with its seed and invariant; without a story, how to see the first', () => {
     const failures = [7, 9].map((seed) => ({ seed, invariant: 'process', message: 'Gone.', atMs: 0 }));
-    const text = summaryOf({ ...result, failures, failuresMax: 2 }, run);
+    const text = summaryOf({ ...result, failures, failuresMax: 2 }, { ...run, store: 'file' });
     expect(text).toContain('failures      7: process, 9: process');
     expect(text).toContain('It ended early, with 2 failures.');
-    expect(text).toContain('Seed 7: Gone.\nAgain: npx holdfast simulate --seed 7 --seeds 1');
+    expect(text).toContain('Seed 7: Gone.\nAgain: npx holdfast simulate --seed 7 --seeds 1 --store file');
     expect(summaryOf({ ...result, interrupted: true }, run)).toContain('It was interrupted');
   });
 });

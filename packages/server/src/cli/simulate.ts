@@ -85,7 +85,7 @@ async function simulate(context: CommandContext, flags: Flags): Promise<void> {
     },
   });
   terminal.progress('');
-  const run = { firstSeed: task.seed, ms: systemClock.monoMs() - beginMs };
+  const run = { firstSeed: task.seed, store: task.store, ms: systemClock.monoMs() - beginMs };
   const { failures, completeness, interrupted } = result;
   if (failures.length > 0 || (completeness.required && completeness.unmet.length > 0))
     context.exit = exitCodes.failed;
