@@ -24,7 +24,15 @@ import {
 } from './stored.ts';
 import type { UniqueEntry } from './unique.ts';
 import type { Verdict } from './verdict.ts';
-import { type Needs, noNeeds, uniqueKey, versionKey, type WorkingSet, type Writes } from './working-set.ts';
+import {
+  type KeptPayloads,
+  type Needs,
+  noNeeds,
+  uniqueKey,
+  versionKey,
+  type WorkingSet,
+  type Writes,
+} from './working-set.ts';
 
 /** What a plan is told besides the working set. Nothing else decides. */
 export interface PlanContext {
@@ -66,7 +74,7 @@ export class Draft {
   readonly #history: Writes['history'] = [];
   readonly #commits: Commit[] = [];
   readonly #quarantine: Quarantined[] = [];
-  readonly #quarantineCounts = new Map<string, number>();
+  readonly #kept = new Map<string, KeptPayloads>();
 
   constructor(set: WorkingSet, context: PlanContext) {
     this.#set = set;
@@ -209,16 +217,18 @@ export class Draft {
     this.#mutations.set(mutation.id, { ...mutation, verdict, logged: Object.fromEntries(logged) });
   }
 
-  /** Keeps the payload of a mutation that will not be applied, within the device's bound. */
+  /** Keeps the payload of a mutation that will not be applied, within the device's bounds. */
   quarantine(entry: Quarantined): void {
-    const before = this.#quarantineCounts.get(entry.device) ?? this.#set.quarantine.get(entry.device);
+    const before = this.#kept.get(entry.device) ?? this.#set.quarantine.get(entry.device);
     if (before === undefined) {
       this.needs.quarantine.add(entry.device);
       return;
     }
-    const full = before >= this.context.limits.quarantinePerDeviceMax;
+    const { quarantinePerDeviceMax, quarantineCharsPerDeviceMax } = this.context.limits;
+    const after = { payloads: before.payloads + 1, chars: before.chars + entry.chars };
+    const full = after.payloads > quarantinePerDeviceMax || after.chars > quarantineCharsPerDeviceMax;
     const kept = full ? { ...entry, payload: null } : entry;
-    this.#quarantineCounts.set(entry.device, before + Number(kept.payload !== null));
+    if (kept.payload !== null) this.#kept.set(entry.device, after);
     this.#quarantine.push(kept);
   }
 

@@ -114,5 +114,5 @@ export { type Former, type Own, serverWriter } from './touched.ts';
 export { uniqueValue } from './unique.ts';
 export type { Exception, Merge, Verdict, VerdictName } from './verdict.ts';
 export { isFinal } from './verdict.ts';
-export type { Needs, WorkingSet, Writes } from './working-set.ts';
+export type { KeptPayloads, Needs, WorkingSet, Writes } from './working-set.ts';
 export { emptyScope, emptyWorkingSet, needsAnything, noNeeds, uniqueKey, versionKey } from './working-set.ts';

@@ -11,6 +11,7 @@ test.each([
   ['recordCharsMax', { recordCharsMax: defaultLimits.bodyBytesMax + 1, pageCharsMax: 2 ** 40 }],
   ['bodyBytesMax', { bodyInflatedBytesMax: defaultLimits.bodyBytesMax - 1 }],
   ['pageCharsMax', { pageCharsMax: defaultLimits.recordCharsMax - 1 }],
+  ['quarantineCharsPerDeviceMax', { quarantineCharsPerDeviceMax: defaultLimits.recordCharsMax - 1 }],
   ['pageRecordsDefault', { pageRecordsMax: defaultLimits.pageRecordsDefault - 1 }],
   ['batchMutationsMax', { answerVerdictsMax: defaultLimits.batchMutationsMax - 1 }],
   ['refusalsPerDeviceMax', { refusalsPerDeviceMax: defaultLimits.batchMutationsMax - 1 }],

@@ -36,8 +36,9 @@ export interface Limits {
   conflictMutationsMax: number;
   /** Open conflicts of one scope; beyond it a request is rejected instead of asked about. */
   conflictsOpenMax: number;
-  /** Payloads of one device kept in the server's quarantine; beyond it only hash and size are kept. */
+  /** Payloads of one device kept in the server's quarantine, and their JSON text; beyond either only hash and size are kept. */
   quarantinePerDeviceMax: number;
+  quarantineCharsPerDeviceMax: number;
   devicesMax: number;
   /** Devices that register with one key which was issued to none of them. */
   devicesPerKeyMax: number;
@@ -78,6 +79,7 @@ export const defaultLimits: Limits = {
   conflictMutationsMax: 100,
   conflictsOpenMax: 10_000,
   quarantinePerDeviceMax: 1_000,
+  quarantineCharsPerDeviceMax: 16_777_216,
   devicesMax: 10_000,
   devicesPerKeyMax: 1_000,
   refusalsPerDeviceMax: 5_000,
@@ -104,6 +106,8 @@ export function assertLimits(limits: Limits): Limits {
   require(limits.recordDepthMax + 6 <= limits.jsonDepthMax, 'recordDepthMax + 6 ≤ jsonDepthMax');
   require(limits.recordCharsMax <= limits.bodyBytesMax, 'recordCharsMax ≤ bodyBytesMax');
   require(limits.bodyBytesMax <= limits.bodyInflatedBytesMax, 'bodyBytesMax ≤ bodyInflatedBytesMax');
+  require(limits.recordCharsMax <=
+    limits.quarantineCharsPerDeviceMax, 'recordCharsMax ≤ quarantineCharsPerDeviceMax');
   require(limits.recordCharsMax <= limits.pageCharsMax, 'recordCharsMax ≤ pageCharsMax');
   require(limits.pageRecordsDefault <= limits.pageRecordsMax, 'pageRecordsDefault ≤ pageRecordsMax');
   require(limits.batchMutationsMax <= limits.answerVerdictsMax, 'batchMutationsMax ≤ answerVerdictsMax');

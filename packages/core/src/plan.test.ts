@@ -368,6 +368,24 @@ describe('the quarantine', () => {
   });
 });
 
+test('the quarantine of a device is bounded in characters, too; a shorter one may still find room', () => {
+  const lost = (size: number) => mutation([patch('items', 'gone', { name: 'x'.repeat(size) })]);
+  const chars = JSON.stringify(lost(100)).length;
+  const limits = { recordCharsMax: 1_000, quarantineCharsPerDeviceMax: 2 * chars + 900 };
+  const scope = new TestScope(undefined, { limits });
+  const a = scope.replica('a');
+  a.send(lost(100));
+  a.send(lost(900), lost(100), lost(100));
+  scope.replica('b').send(lost(900));
+  expect(scope.stored.quarantine.map(({ payload }) => payload !== null)).toEqual([
+    true,
+    true,
+    false,
+    false,
+    true,
+  ]);
+});
+
 describe('a plan', () => {
   test('takes pushes of many replicas in order, as one after the other', () => {
     const one = new TestScope();

@@ -100,7 +100,12 @@ export function load(stored: Stored, needs: Needs, set: WorkingSet, holdersMax: 
   for (const device of needs.quarantine)
     set.quarantine.set(
       device,
-      stored.quarantine.filter((entry) => entry.device === device && entry.payload !== null).length,
+      stored.quarantine
+        .filter((entry) => entry.device === device && entry.payload !== null)
+        .reduce(({ payloads, chars }, entry) => ({ payloads: payloads + 1, chars: chars + entry.chars }), {
+          payloads: 0,
+          chars: 0,
+        }),
     );
 }
 

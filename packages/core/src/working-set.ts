@@ -32,8 +32,14 @@ export interface Needs {
   /** recordKey → its open conflicts. */
   conflictsOpen: Map<string, { collection: string; id: string }>;
   conflicts: Set<number>;
-  /** Devices whose count of quarantined payloads is wanted. */
+  /** Devices of which is wanted what the quarantine keeps. */
   quarantine: Set<string>;
+}
+
+/** How many payloads of a device the quarantine keeps, and how long they are together. */
+export interface KeptPayloads {
+  payloads: number;
+  chars: number;
 }
 
 /** Everything that was loaded; an entry for each key that was asked for, null or empty where there is nothing. */
@@ -49,7 +55,7 @@ export interface WorkingSet {
   held: Map<string, HeldMutation | null>;
   conflictsOpen: Map<string, readonly StoredConflict[]>;
   conflicts: Map<number, StoredConflict | null>;
-  quarantine: Map<string, number>;
+  quarantine: Map<string, KeptPayloads>;
 }
 
 /** What one plan writes in one scope. Every list holds each key once, in its final state. */

@@ -96,6 +96,7 @@ function drawSmall(draw: Stream, given: StoreKind | undefined): Profile {
     conflictMutationsMax: 1 + draw.below(6),
     conflictsOpenMax: 1 + draw.below(8),
     quarantinePerDeviceMax: 1 + draw.below(20),
+    quarantineCharsPerDeviceMax: 8 * recordCharsMax,
     touchedFieldsMax: draw.chance(0.3) ? 1 + draw.below(4) : 1_000,
     groupPushesMax: 1 + draw.below(4),
     waitingMsMax: draw.pick([5_000, 20_000, 3_600_000]),

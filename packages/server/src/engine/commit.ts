@@ -7,6 +7,7 @@ import {
   holdersCut,
   holdersMaxOf,
   type ItemOutcome,
+  type KeptPayloads,
   needsAnything,
   type PlanContext,
   type PlanItem,
@@ -153,7 +154,7 @@ async function loadCut(
 /** A device's quarantine is one for all scopes: what the plan of one scope keeps, the others of the group must count. */
 class Kept {
   readonly #sets: ReadonlyMap<string, WorkingSet>;
-  readonly #byDevice = new Map<string, number>();
+  readonly #byDevice = new Map<string, KeptPayloads>();
 
   constructor(sets: ReadonlyMap<string, WorkingSet>) {
     this.#sets = sets;
@@ -162,22 +163,29 @@ class Kept {
   /** Counts that were loaded just now know nothing of this group. */
   addTo(loaded: ReadonlyMap<string, { quarantine: ReadonlySet<string> }>): void {
     for (const [scope, { quarantine }] of loaded)
-      for (const device of quarantine) this.#add(scope, device, this.#byDevice.get(device) ?? 0);
+      for (const device of quarantine) this.#add(scope, device, this.#byDevice.get(device) ?? none);
   }
 
   note(planned: string, { quarantine }: Writes): void {
-    for (const { device, payload } of quarantine) {
+    for (const { device, payload, chars } of quarantine) {
       if (payload === null) continue;
-      this.#byDevice.set(device, (this.#byDevice.get(device) ?? 0) + 1);
-      for (const scope of this.#sets.keys()) if (scope !== planned) this.#add(scope, device, 1);
+      const one = { payloads: 1, chars };
+      this.#byDevice.set(device, sumOf(this.#byDevice.get(device) ?? none, one));
+      for (const scope of this.#sets.keys()) if (scope !== planned) this.#add(scope, device, one);
     }
   }
 
-  #add(scope: string, device: string, more: number): void {
-    const counts = this.#sets.get(scope)?.quarantine;
-    const count = counts?.get(device);
-    if (count !== undefined) counts?.set(device, count + more);
+  #add(scope: string, device: string, more: KeptPayloads): void {
+    const kept = this.#sets.get(scope)?.quarantine;
+    const before = kept?.get(device);
+    if (before !== undefined) kept?.set(device, sumOf(before, more));
   }
+}
+
+const none: KeptPayloads = { payloads: 0, chars: 0 };
+
+function sumOf(a: KeptPayloads, b: KeptPayloads): KeptPayloads {
+  return { payloads: a.payloads + b.payloads, chars: a.chars + b.chars };
 }
 
 function stateOf(sets: ReadonlyMap<string, WorkingSet>, scope: string): ScopeState {

@@ -53,7 +53,7 @@ function testStanding(open: OpenStore): void {
     expect(set.held).toEqual(new Map([['m', null]]));
     expect(set.conflictsOpen).toEqual(new Map([['items/a', []]]));
     expect(set.conflicts).toEqual(new Map([[1, null]]));
-    expect(set.quarantine).toEqual(new Map([['d', 0]]));
+    expect(set.quarantine).toEqual(new Map([['d', { payloads: 0, chars: 0 }]]));
   });
 
   test('replicas, mutations and records come back as they were written, the latest write of each', async () => {
@@ -349,21 +349,23 @@ function testConflicts(open: OpenStore): void {
     ]);
   });
 
-  test('a device’s quarantine counts the payloads that are kept, in whatever scope', async () => {
+  test('of a device’s quarantine the payloads that are kept are counted and measured, in whatever scope', async () => {
     const { store } = await open();
     await write(store, writesOf({ quarantine: [quarantined('m-1'), quarantined('m-2', { payload: null })] }));
     await write(
       store,
-      writesOf({ quarantine: [quarantined('m-3', { inScope: false }), quarantined('m-4', { device: 'x' })] }),
+      writesOf({
+        quarantine: [quarantined('m-3', { inScope: false, chars: 30 }), quarantined('m-4', { device: 'x' })],
+      }),
       'other',
     );
     const set = await loaded(store, (needs) => {
       for (const device of ['device-1', 'x', 'y']) needs.quarantine.add(device);
     });
     expect([...set.quarantine]).toEqual([
-      ['device-1', 2],
-      ['x', 1],
-      ['y', 0],
+      ['device-1', { payloads: 2, chars: 50 }],
+      ['x', { payloads: 1, chars: 20 }],
+      ['y', { payloads: 0, chars: 0 }],
     ]);
   });
 }

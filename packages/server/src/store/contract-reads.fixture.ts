@@ -326,7 +326,7 @@ function testForPeople(open: OpenStore): void {
     // It makes room for another payload; that a device was refused stays counted.
     expect(await settle(second!.place, audit)).toBe(true);
     const set = await loaded(store, (needs) => needs.quarantine.add('device-1'));
-    expect([...set.quarantine]).toEqual([['device-1', 0]]);
+    expect([...set.quarantine]).toEqual([['device-1', { payloads: 0, chars: 0 }]]);
     const refusals = await store.commit((transaction) =>
       transaction.refusals([{ scope: 'shop', device: 'device-1' }]),
     );

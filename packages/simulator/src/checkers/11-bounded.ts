@@ -6,7 +6,7 @@ import type { Checker, Watched } from '../checker.ts';
 export function bounded(limits: Limits): (watched: Watched) => Checker {
   return ({ fail }) => {
     const invariant = '11 bounded';
-    const kept = new Map<string, number>();
+    const kept = new Map<string, { payloads: number; chars: number }>();
     /** `scope device` → its replicas there. */
     const replicas = new Map<string, Set<string>>();
     return {
@@ -39,9 +39,14 @@ export function bounded(limits: Limits): (watched: Watched) => Checker {
             );
         for (const { device, payload } of writes.quarantine) {
           if (payload === null) continue;
-          kept.set(device, (kept.get(device) ?? 0) + 1);
-          if ((kept.get(device) ?? 0) > limits.quarantinePerDeviceMax)
-            fail(invariant, `The quarantine keeps ${kept.get(device)} payloads of ${device}.`);
+          const { payloads, chars } = kept.get(device) ?? { payloads: 0, chars: 0 };
+          const now = { payloads: payloads + 1, chars: chars + JSON.stringify(payload).length };
+          kept.set(device, now);
+          if (now.payloads > limits.quarantinePerDeviceMax || now.chars > limits.quarantineCharsPerDeviceMax)
+            fail(
+              invariant,
+              `The quarantine keeps ${now.payloads} payloads of ${device}, with ${now.chars} characters.`,
+            );
         }
       },
       answered({ device, text, answer, recordsMax }) {

@@ -3,6 +3,7 @@
 import type {
   Commit,
   HeldMutation,
+  KeptPayloads,
   LoggedVerdict,
   Quarantined,
   ReplicaState,
@@ -45,8 +46,8 @@ export interface Database {
   codes: Map<string, EnrolmentCode>;
   reads: Map<string, ReadPosition>;
   quarantine: { place: number; scope: string | null; entry: Quarantined; settled: boolean }[];
-  /** Device → how many of its payloads are kept there. */
-  payloads: Map<string, number>;
+  /** Device → what is kept of it there. */
+  payloads: Map<string, KeptPayloads>;
   audit: AuditEntry[];
   places: number;
   lock: Lock;

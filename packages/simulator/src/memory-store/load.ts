@@ -35,7 +35,8 @@ export function loadScope(
     );
   }
   for (const id of needs.conflicts) set.conflicts.set(id, data.conflicts.get(id) ?? null);
-  for (const device of needs.quarantine) set.quarantine.set(device, database.payloads.get(device) ?? 0);
+  for (const device of needs.quarantine)
+    set.quarantine.set(device, database.payloads.get(device) ?? { payloads: 0, chars: 0 });
 }
 
 function versionAt(data: ScopeData, key: string, base: number): ReturnType<typeof bodyOf> {

@@ -1,6 +1,13 @@
 // Writes what a plan decided into the store in memory. Each write names the whole new state.
 
-import { recordKey, type StoredConflict, type StoredRecord, uniqueKey, type Writes } from '@holdfast/core';
+import {
+  type Quarantined,
+  recordKey,
+  type StoredConflict,
+  type StoredRecord,
+  uniqueKey,
+  type Writes,
+} from '@holdfast/core';
 import { type AuditEntry, type Life, StoreError } from 'holdfast/store';
 import { keptOf } from '../kept.ts';
 import { type Database, type ScopeData, scopeOf } from './database.ts';
@@ -40,19 +47,22 @@ export function writeScope(
       entry: keptOf(entry),
       settled: false,
     });
-    if (entry.payload !== null)
-      database.payloads.set(entry.device, (database.payloads.get(entry.device) ?? 0) + 1);
+    if (entry.payload !== null) countPayload(database, entry, 1);
   }
 }
 
 export function settleQuarantined(database: Database, place: number, audit: AuditEntry): void {
   const row = database.quarantine.find((one) => one.place === place && !one.settled);
   if (!row) return;
-  const { device, payload } = row.entry;
-  if (payload !== null) database.payloads.set(device, (database.payloads.get(device) ?? 0) - 1);
+  if (row.entry.payload !== null) countPayload(database, row.entry, -1);
   row.settled = true;
   row.entry = { ...row.entry, payload: null };
   database.audit.push({ ...audit });
+}
+
+function countPayload({ payloads: all }: Database, { device, chars }: Quarantined, by: 1 | -1): void {
+  const before = all.get(device) ?? { payloads: 0, chars: 0 };
+  all.set(device, { payloads: before.payloads + by, chars: before.chars + by * chars });
 }
 
 function writeConflict(data: ScopeData, conflict: StoredConflict): void {

@@ -191,8 +191,8 @@ export const plantedBugs: readonly PlantedBug[] = [
     name: 'quarantineUnbounded',
     harm: 'a peer fills the quarantine',
     file: 'packages/core/src/draft.ts',
-    find: `const full = before >= this.context.limits.quarantinePerDeviceMax;`,
-    replace: `const full = false;`,
+    find: `const full = after.payloads > quarantinePerDeviceMax ||`,
+    replace: `const full = false &&`,
   },
   {
     name: 'uniqueClaimedTwice',

@@ -1,7 +1,7 @@
 // Fills working sets: for each kind of need one statement, which reads all keys of all scopes through the index of its
 // table. A kind that nobody needs costs no statement.
 
-import type { JsonObject, Needs, StoredRecord, UniqueHolder, WorkingSet } from '@holdfast/core';
+import type { JsonObject, KeptPayloads, Needs, StoredRecord, UniqueHolder, WorkingSet } from '@holdfast/core';
 import {
   type ConflictRow,
   conflictColumns,
@@ -32,10 +32,12 @@ export function loadNeeds(connection: Connection, load: Load): void {
   fill(connection, load, {
     keys: ({ quarantine }) => own(quarantine),
     // Ends at the index entries of one device, of which there are no more than its quarantine holds.
-    sql: `SELECT k.key AS place, (SELECT count(*) FROM hf_quarantine AS t
-            WHERE t.device = k.value ->> 1 AND t.payload IS NOT NULL) AS count
-          FROM jsonb_each(?1) AS k`,
-    put: (set, device, rows: readonly { count: number }[]) => set.quarantine.set(device, rows[0]?.count ?? 0),
+    sql: `SELECT k.key AS place, count(t.place) AS payloads, coalesce(sum(t.chars), 0) AS chars
+          FROM jsonb_each(?1) AS k LEFT JOIN hf_quarantine AS t
+            ON t.device = k.value ->> 1 AND t.payload IS NOT NULL
+          GROUP BY k.key`,
+    put: (set, device, [row]: readonly KeptPayloads[]) =>
+      set.quarantine.set(device, { payloads: row?.payloads ?? 0, chars: row?.chars ?? 0 }),
   });
 }
 

@@ -199,6 +199,7 @@ async function exercise(store: Store): Promise<void> {
     await transaction.putDevices([device]);
     await transaction.deviceCounts(['k']);
     await transaction.refusals([{ scope: 's', device: 'd' }]);
+    await transaction.settleQuarantined(1, { at: 1, actor: '', action: '', subject: '' });
     await transaction.putReads([{ scope: 's', device: 'd', collection: '*', sent: 1, confirmed: 1 }]);
   });
   const audit = { at: 1, actor: '', action: '', subject: '' };
@@ -226,6 +227,8 @@ async function exercise(store: Store): Promise<void> {
     await snapshot.conflicts('s', { ids: [1], state: 'open', max: 9 });
     await snapshot.conflicts('s', { state: 'open', max: 9 });
     await snapshot.conflicts('s', { max: 9 });
+    await snapshot.conflicts('s', { device: 'd', max: 9 });
+    await snapshot.conflicts('s', { device: 'd', state: 'open', after: 1, max: 9 });
     await snapshot.history('s', 'items', 'a', 9);
     for (const filter of [{}, { scope: 's' }, { device: 'd' }, { scope: 's', device: 'd' }]) {
       await snapshot.quarantine({ ...filter, max: 9, after: 1 });

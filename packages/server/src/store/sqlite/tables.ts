@@ -280,4 +280,9 @@ CREATE INDEX hf_quarantine_scope ON hf_quarantine (scope) WHERE settled_at IS NU
 CREATE INDEX hf_quarantine_device ON hf_quarantine (device) WHERE settled_at IS NULL;
 CREATE INDEX hf_conflicts_device ON hf_conflicts (scope, device, id);
 `,
+  `
+-- The payloads that are kept of a device are counted, and their lengths added, from the index alone.
+DROP INDEX hf_quarantine_payload;
+CREATE INDEX hf_quarantine_payload ON hf_quarantine (device, chars) WHERE payload IS NOT NULL;
+`,
 ];
