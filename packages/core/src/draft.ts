@@ -8,6 +8,7 @@ import { HeldBook } from './held-book.ts';
 import type { JsonObject } from './json.ts';
 import type { Limits } from './limits.ts';
 import type { Sha256 } from './ports.ts';
+import { QuarantineBook } from './quarantine-book.ts';
 import type { Schema } from './schema.ts';
 import {
   bodyOf,
@@ -24,15 +25,7 @@ import {
 } from './stored.ts';
 import type { UniqueEntry } from './unique.ts';
 import type { Verdict } from './verdict.ts';
-import {
-  type KeptPayloads,
-  type Needs,
-  noNeeds,
-  uniqueKey,
-  versionKey,
-  type WorkingSet,
-  type Writes,
-} from './working-set.ts';
+import { type Needs, noNeeds, uniqueKey, versionKey, type WorkingSet, type Writes } from './working-set.ts';
 
 /** What a plan is told besides the working set. Nothing else decides. */
 export interface PlanContext {
@@ -73,8 +66,7 @@ export class Draft {
   readonly #verdicts: Writes['verdicts'] = [];
   readonly #history: Writes['history'] = [];
   readonly #commits: Commit[] = [];
-  readonly #quarantine: Quarantined[] = [];
-  readonly #kept = new Map<string, KeptPayloads>();
+  readonly #quarantine: QuarantineBook;
 
   constructor(set: WorkingSet, context: PlanContext) {
     this.#set = set;
@@ -82,6 +74,7 @@ export class Draft {
     this.scope = { ...set.scope };
     this.#held = new HeldBook(set, this.needs);
     this.#conflicts = new ConflictBook(set, this.needs);
+    this.#quarantine = new QuarantineBook(set, this.needs);
   }
 
   record(collection: string, id: string): Live | null | undefined {
@@ -219,17 +212,7 @@ export class Draft {
 
   /** Keeps the payload of a mutation that will not be applied, within the device's bounds. */
   quarantine(entry: Quarantined): void {
-    const before = this.#kept.get(entry.device) ?? this.#set.quarantine.get(entry.device);
-    if (before === undefined) {
-      this.needs.quarantine.add(entry.device);
-      return;
-    }
-    const { quarantinePerDeviceMax, quarantineCharsPerDeviceMax } = this.context.limits;
-    const after = { payloads: before.payloads + 1, chars: before.chars + entry.chars };
-    const full = after.payloads > quarantinePerDeviceMax || after.chars > quarantineCharsPerDeviceMax;
-    const kept = full ? { ...entry, payload: null } : entry;
-    if (kept.payload !== null) this.#kept.set(entry.device, after);
-    this.#quarantine.push(kept);
+    this.#quarantine.put(entry, this.context.limits);
   }
 
   /** Makes the records of one mutation the scope's next commit. Their seq is `head + 1`; the rest is given here. */
@@ -266,7 +249,7 @@ export class Draft {
       unique: this.#uniqueWrites(),
       held: this.#held.writes(),
       conflicts: this.#conflicts.writes(),
-      quarantine: this.#quarantine,
+      quarantine: this.#quarantine.writes(),
     };
   }
 

@@ -190,7 +190,7 @@ export const plantedBugs: readonly PlantedBug[] = [
   {
     name: 'quarantineUnbounded',
     harm: 'a peer fills the quarantine',
-    file: 'packages/core/src/draft.ts',
+    file: 'packages/core/src/quarantine-book.ts',
     find: `const full = after.payloads > quarantinePerDeviceMax ||`,
     replace: `const full = false &&`,
   },
