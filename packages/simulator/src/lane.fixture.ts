@@ -1,4 +1,4 @@
-// A worker that dies as its seeds say: 2 throws, 4 runs for ever, 6 says half a word and is gone.
+// A worker that dies as its seeds say: 2 throws, 4 says half a word and is gone, 6 never comes back.
 
 import { noSeries, type Series } from './series.ts';
 import type { WorkerMessage } from './worker.ts';
@@ -8,11 +8,11 @@ for (let n = 0; n < count; n += 1) {
   const seed = first + n * step;
   say({ type: 'begun', seed });
   if (seed === 2) throw new Error('Planted.');
-  while (seed === 4);
-  if (seed === 6) {
+  if (seed === 4) {
     process.stdout.write('{"type":"en');
     process.exit(3);
   }
+  if (seed === 6) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0);
   say({ type: 'ended', result: { ...noSeries(), seeds: 1 }, cpuMs: 10 });
 }
 

@@ -4,6 +4,7 @@
 import { spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
+import type { Timer } from '@holdfast/core';
 import { realTimer } from './clock.ts';
 import { noSeries, type Series, type SeriesResult } from './series.ts';
 import type { WorkerMessage, WorkerTask } from './worker.ts';
@@ -13,11 +14,11 @@ export interface LaneOptions {
   stop: AbortSignal;
   /** The program that runs tasks. */
   worker?: URL;
-  /** A seed that takes longer never ends. */
-  silenceMsMax?: number;
+  /** Measures how long a process has said nothing. */
+  timer?: Timer;
 }
 
-/** A seed takes a second or two; a slow machine under load a hundred times as long. */
+/** What takes longer never ends: a seed takes a second or two; a slow machine under load a hundred times as long. */
 const silenceMsMax = 300_000;
 
 /** Room for what lives as long as one event: less of it is copied about. */
@@ -61,11 +62,7 @@ export interface WorkerEnd {
 
 export function runWorker(
   task: WorkerTask,
-  {
-    stop,
-    worker = new URL('./worker.ts', import.meta.url),
-    silenceMsMax: silence = silenceMsMax,
-  }: LaneOptions,
+  { stop, worker = new URL('./worker.ts', import.meta.url), timer = realTimer }: LaneOptions,
   heard: (message: WorkerMessage) => void,
 ): Promise<WorkerEnd> {
   return new Promise((resolve, reject) => {
@@ -78,7 +75,7 @@ export function runWorker(
     let isSilent = false;
     let said = '';
     const listen = () =>
-      realTimer.after(silence, () => {
+      timer.after(silenceMsMax, () => {
         isSilent = true;
         child.kill('SIGKILL');
       });
@@ -102,7 +99,7 @@ export function runWorker(
     child.on('close', (code, signal) => {
       silenceTimer.cancel();
       stop.removeEventListener('abort', onStop);
-      if (isSilent) resolve({ seed, end: { invariant: 'ends', message: silentText(silence) } });
+      if (isSilent) resolve({ seed, end: { invariant: 'ends', message: silentText() } });
       // Asked to end before it could listen.
       else if (code === 0 || (stop.aborted && signal === 'SIGTERM')) resolve({ seed, end: undefined });
       else
@@ -123,8 +120,8 @@ function messageOf(line: string): WorkerMessage | undefined {
   }
 }
 
-function silentText(ms: number): string {
-  return `It was still at work after ${Math.round(ms / 1_000)} s of real time.`;
+function silentText(): string {
+  return `It was still at work after ${silenceMsMax / 1_000} s of real time.`;
 }
 
 /** A runtime that runs out of memory tells it before a long list of addresses. */
