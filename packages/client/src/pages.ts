@@ -19,7 +19,7 @@ import {
 } from './recompute.ts';
 import { clearOpenStage, readOpenStage, writeOpenStage } from './stages.ts';
 import type { StorageKey, StorageTransaction } from './storage/port.ts';
-import { liftVeil } from './veil.ts';
+import { liftVeil, touchedRecords } from './veil.ts';
 
 /**
  * `open`: the first sync goes on, and a stage of it is visible. `known`: all that it holds is visible here already, by a page that was quicker. `dropped`: the page does not continue what this
@@ -67,6 +67,8 @@ export async function takePage(
   progress.staged = null;
   if (run.collections) {
     await writeOpenStage(tx, deps.scope, { collections: run.collections, seq: page.head });
+    // The veil is off what touches nothing else.
+    for (const record of await touchedRecords(tx, deps.scope)) dirty.add(record);
     return 'open';
   }
   if (open) await clearOpenStage(tx, deps.scope);

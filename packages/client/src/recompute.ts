@@ -7,8 +7,8 @@
 
 import { type ChangedRecord, type Json, type JsonObject, recordKey, type Schema } from '@holdfast/core';
 import { indexChanges } from './index-key.ts';
-import { isInView, isSettled, placesTouching, readEntries, recordOfKey, writesOf } from './outbox.ts';
-import { type OpenStage, readOpenStage, showsUpTo } from './stages.ts';
+import { isInView, placesTouching, readEntries, recordOfKey, writesOf } from './outbox.ts';
+import { isOnTop, type OpenStage, readOpenStage } from './stages.ts';
 import type { StorageEntry, StorageKey, StorageTransaction } from './storage/port.ts';
 import { readVeil } from './veil.ts';
 import { foldChanges, type Written } from './view.ts';
@@ -202,12 +202,8 @@ async function recomputeChunk(
     if (!shadow) continue;
     const record = keys[at] ?? '';
     const places = isTouched ? await placesTouching(tx, deps.scope, record) : [];
-    const seen = veil === undefined ? places : places.filter((place) => place > veil);
-    const body = foldChanges(
-      deps.schema,
-      shadow.body,
-      await viewWrites(tx, deps, { key: record, open }, seen),
-    );
+    const writes = await viewWrites(tx, deps, { key: record, veil, open }, places);
+    const body = foldChanges(deps.schema, shadow.body, writes);
     const before = asVisible(visible[at]);
     const after = body === null ? undefined : { version: shadow.version, body };
     if (after) puts.push({ key, value: after });
@@ -224,15 +220,14 @@ async function recomputeChunk(
 async function viewWrites(
   tx: StorageTransaction,
   deps: ScopeDeps,
-  { key, open }: { key: string; open: OpenStage | undefined },
+  { key, ...covers }: { key: string; veil: string | undefined; open: OpenStage | undefined },
   places: readonly string[],
 ): Promise<Written[]> {
-  const { collection } = recordOfKey(key);
   const writes: Written[] = [];
   for (let at = 0; at < places.length; at += chunk) {
     for (const entry of await readEntries(tx, deps.scope, places.slice(at, at + chunk))) {
       if (!isInView(entry)) continue;
-      if (isSettled(entry) && showsUpTo(open, collection, entry.asOf ?? 0)) continue;
+      if (!isOnTop(entry, key, covers)) continue;
       for (const change of writesOf(entry, key)) writes.push({ change, schema: entry.mutation.schema });
     }
   }

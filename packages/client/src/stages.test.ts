@@ -210,6 +210,40 @@ test('a grant that ends in the middle takes what is open, and the stages begin a
   expect((await shop.status()).bootstrapping).toBe(false);
 });
 
+test('what waited over a grant that ended is seen with the stage that opens all that it touches', async () => {
+  const server = filledServer();
+  const bench = await openBench({ server, stages: [['items']] });
+  const { shop } = bench;
+  await shop.sync();
+  await shop.mutate(async (tx) => {
+    await tx.items.delete('i1');
+    await tx.items.put({ id: 'own', name: 'own' });
+  });
+  await shop.mutate(async (tx) => {
+    await tx.items.patch('i2', { name: 'sold' });
+    await tx.sales.put({ id: 'own', item: 'i2', total: 1 });
+  });
+  // It may have reached the server, so it stays in the outbox while the grant is away.
+  server.hooks = [
+    () => {
+      throw new Error('lost on its way');
+    },
+    (_, serve) => ok({ ...serve(), grants: [] }),
+  ];
+  server.judge = () => ({ verdict: 'waiting' });
+  await shop.sync();
+  await shop.sync();
+  const seen = new Set<string>();
+  await watchSync(bench, async () => {
+    const items = (await shop.items.list()).map(({ id, name }) => `${id}:${name}`);
+    seen.add([...items, (await shop.sales.list()).length].join(' '));
+    expect(await checkStorage(bench.storage, shopSchema, 'shop-1')).toEqual([]);
+  });
+  expect([...seen]).toEqual(['0', 'i2:i2 i3:i3 own:own 0']);
+  expect((await shop.items.list()).map(({ name }) => name)).toEqual(['sold', 'i3', 'own']);
+  expect(await shop.sales.list()).toHaveLength(4);
+});
+
 test('a stage of a collection that there is not is refused', async () => {
   await expect(openBench({ stages: [['itmes']] })).rejects.toMatchObject({ code: 'collection_unknown' });
 });

@@ -7,6 +7,8 @@
 
 import { collectionsMax, type Json, type Schema } from '@holdfast/core';
 import { unknownCollection } from './errors.ts';
+import { placeKey } from './index-key.ts';
+import { isSettled, keysOf, type OutboxEntry, recordOfKey } from './outbox.ts';
 import type { Progress } from './progress.ts';
 import type { StorageTransaction } from './storage/port.ts';
 
@@ -50,9 +52,26 @@ export function collectionsToRead(
   return checkpoint === null ? nextStage(schema, stages, open) : undefined;
 }
 
-/** Whether the state that is visible of a collection holds what was committed up to `asOf`. */
-export function showsUpTo(open: OpenStage | undefined, collection: string, asOf: number): boolean {
-  return open?.collections.includes(collection) === true && asOf <= open.seq;
+/** Whether all that an entry touches is open. */
+export function isAllOpen(open: OpenStage | undefined, { mutation }: OutboxEntry): boolean {
+  return open !== undefined && keysOf(mutation).every((key) => isOpen(open, key));
+}
+
+export function isOpen({ collections }: OpenStage, key: string): boolean {
+  return collections.includes(recordOfKey(key).collection);
+}
+
+/**
+ * Whether what an entry writes to a record is to be shown on top of its server's state. Not, when that holds it already; nor under
+ * the veil, until all that the entry touches is open.
+ */
+export function isOnTop(
+  entry: OutboxEntry,
+  key: string,
+  { open, veil }: { open: OpenStage | undefined; veil: string | undefined },
+): boolean {
+  if (open && isSettled(entry) && isOpen(open, key) && (entry.asOf ?? 0) <= open.seq) return false;
+  return veil === undefined || placeKey(entry.place) > veil || isAllOpen(open, entry);
 }
 
 function nextStage(

@@ -5,7 +5,7 @@ import { indexEntriesOf, placeKey } from './index-key.ts';
 import { isInView, isSettled, keysOf, type OutboxEntry, recordOfKey, sendList, writesOf } from './outbox.ts';
 import type { Progress } from './progress.ts';
 import type { Shadow, VisibleRecord } from './recompute.ts';
-import { type OpenStage, readOpenStage, showsUpTo } from './stages.ts';
+import { isOnTop, type OpenStage, readOpenStage } from './stages.ts';
 import type { Storage, StorageEntry, StorageTable } from './storage/port.ts';
 import { readVeil } from './veil.ts';
 import { foldChanges } from './view.ts';
@@ -25,7 +25,7 @@ export async function checkStorage(storage: Storage, schema: Schema, scope: stri
         value as unknown as VisibleRecord,
       ]),
     );
-    const veil = (await readVeil(tx, scope)) ?? '';
+    const veil = await readVeil(tx, scope);
     const open = await readOpenStage(tx, scope);
     return [
       ...checkView(schema, { entries, veil, open, shadows, records, ended: progress.ended }),
@@ -60,7 +60,7 @@ function checkView(
     ended,
   }: {
     entries: OutboxEntry[];
-    veil: string;
+    veil: string | undefined;
     open: OpenStage | undefined;
     shadows: Map<string, Shadow>;
     records: Map<string, VisibleRecord>;
@@ -79,8 +79,7 @@ function checkView(
       continue;
     }
     const writes = entries
-      .filter((entry) => isInView(entry) && placeKey(entry.place) > veil)
-      .filter((entry) => !isSettled(entry) || !showsUpTo(open, recordOfKey(key).collection, entry.asOf ?? 0))
+      .filter((entry) => isInView(entry) && isOnTop(entry, key, { open, veil }))
       .flatMap((entry) => writesOf(entry, key).map((change) => ({ change, schema: entry.mutation.schema })));
     const fresh = foldChanges(schema, shadow.body, writes);
     const kept = records.get(key)?.body ?? null;

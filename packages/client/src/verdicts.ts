@@ -11,13 +11,12 @@ import {
   keysOf,
   type OutboxEntry,
   readEntries,
-  recordOfKey,
   removeEntry,
   writeEntry,
 } from './outbox.ts';
 import { type QuarantineState, quarantineEntry, type Reason } from './quarantine-entry.ts';
 import type { ScopeDeps } from './recompute.ts';
-import { type OpenStage, readOpenStage } from './stages.ts';
+import { isAllOpen, readOpenStage } from './stages.ts';
 import type { StorageKey, StorageTransaction } from './storage/port.ts';
 
 /**
@@ -113,18 +112,13 @@ export async function releaseSettled(
     );
     for (const entry of entries) {
       // A part of it may be in a collection that is not open yet, and stays in the view until it is.
-      const shown = open ? keysOf(entry.mutation).filter((key) => isOpen(open, key)) : [];
-      const whole = !open || shown.length === keysOf(entry.mutation).length;
-      const keys = whole ? await removeEntry(tx, deps.scope, entry) : shown;
+      const gone = !open || isAllOpen(open, entry);
+      const keys = gone ? await removeEntry(tx, deps.scope, entry) : keysOf(entry.mutation);
       for (const key of keys) state.dirty.add(key);
     }
     after = found.at(-1)?.key;
     if (found.length < chunk) return;
   }
-}
-
-function isOpen({ collections }: OpenStage, key: string): boolean {
-  return collections.includes(recordOfKey(key).collection);
 }
 
 const chunk = 500;
