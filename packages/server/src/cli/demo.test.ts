@@ -1,11 +1,12 @@
 // The demo as its users run it, with a server and three devices as processes.
 
+import { spawn } from 'node:child_process';
 import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { createWorkplace, type Workplace } from './commands.fixture.ts';
+import { collect, createWorkplace, type Workplace } from './commands.fixture.ts';
 import { noColours } from './demo/narrate.ts';
 import { runDemo } from './demo/run-demo.ts';
 
@@ -64,6 +65,20 @@ test('a record that was changed behind a device’s back is found', slow, async 
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
+});
+
+test('Ctrl-C ends all its processes and leaves nothing', slow, async () => {
+  const env = { ...process.env, TMPDIR: at.folder };
+  const child = spawn(process.execPath, [at.bin, 'demo', '--fast'], { env, stdio: 'pipe' });
+  await new Promise<void>((cut) => {
+    child.stdout.on('data', (text: Buffer) => {
+      if (text.includes('The network is cut')) cut();
+    });
+  });
+  child.kill('SIGINT');
+  const { exit, err } = await collect(child);
+  expect([exit, err]).toEqual([130, expect.stringContaining('It was interrupted.')]);
+  expect((await readdir(at.folder)).filter((name) => name.startsWith('holdfast-demo-'))).toEqual([]);
 });
 
 async function demoFolders(): Promise<string[]> {
