@@ -30,10 +30,14 @@ export async function fileSink(file: string): Promise<Sink> {
   // Everybody's records are in it.
   const handle = await open(partial, 'wx', 0o600);
   let isOpen = true;
+  // What fails on an open file does not say which one it is.
+  const named = (error: unknown): never => {
+    throw Object.assign(error as Error, { path: file });
+  };
   return {
-    write: (text) => handle.writeFile(text),
+    write: (text) => handle.writeFile(text).catch(named),
     async finish() {
-      await handle.sync();
+      await handle.sync().catch(named);
       isOpen = false;
       await handle.close();
       await rename(partial, file);
