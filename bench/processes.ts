@@ -41,7 +41,12 @@ export class Processes {
   /** Starts a file of this folder that calls `performTasks`. */
   start(file: string): Child {
     const path = fileURLToPath(new URL(file, import.meta.url));
-    const child = fork(path, { execArgv: [...this.#flags], stdio: ['ignore', 'ignore', 'inherit', 'ipc'] });
+    const child = fork(path, {
+      execArgv: [...this.#flags],
+      stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
+      // There are many of them, and each would compile the same files.
+      env: { ...process.env, NODE_COMPILE_CACHE: join(this.#folder, 'compiled') },
+    });
     this.#running.add(child);
     return {
       ask: (task, given) => ask(child, task, given),
