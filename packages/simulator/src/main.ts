@@ -5,6 +5,7 @@ import { realTimer } from './clock.ts';
 import { type Completeness, completenessOf } from './completeness.ts';
 import { type Coverage, coverageOf } from './coverage.ts';
 import { checkExcerpt, ExcerptError, type ExcerptFlags, readExcerpt } from './excerpt-flags.ts';
+import { jsonLine } from './json-line.ts';
 import { runLane, runWorker, type WorkerEnd } from './lane.ts';
 import type { StoreKind } from './profile.ts';
 import { profileOf } from './run.ts';
@@ -146,5 +147,5 @@ function sayProgress({ seeds, operations, failures }: SeriesResult, shortening: 
 }
 
 function say(message: MainMessage): void {
-  process.stdout.write(`${JSON.stringify(message)}\n`);
+  process.stdout.write(jsonLine(message));
 }

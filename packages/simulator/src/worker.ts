@@ -3,6 +3,7 @@
 
 import { realMs } from './clock.ts';
 import { type ExcerptFlags, readExcerpt } from './excerpt-flags.ts';
+import { jsonLine } from './json-line.ts';
 import type { StoreKind } from './profile.ts';
 import { runSeed } from './run.ts';
 import { runSeries, type Series, type SeriesResult } from './series.ts';
@@ -78,5 +79,5 @@ function cpuMs(): number {
 
 /** Written before the next step, also when that never ends: pipes are synchronous on all but Windows. */
 function say(message: WorkerMessage): void {
-  process.stdout.write(`${JSON.stringify(message)}\n`);
+  process.stdout.write(jsonLine(message));
 }
