@@ -24,8 +24,9 @@ export const noneWithOneself: MakeChecker = ({ history, fail }) => {
     for (const { collection, id, touched } of recordsIn(writes))
       if (touched.includes('null]')) folded.add(`${scope} ${collection}/${id}`);
     for (const { mutation, device } of writes.commits) devices.set(mutation, device);
-    for (const { verdict, logged: places } of writes.mutations) {
-      logged.set(verdict.mutation, new Set(Object.keys(places)));
+    for (const { id, verdict, logged: places } of writes.mutations) {
+      // What was refused for lack of a right is remembered beside it, under another key, and tells nothing of it.
+      if (id === verdict.mutation) logged.set(id, new Set(Object.keys(places)));
       if (verdict.verdict === 'conflict') asked.add(verdict.mutation);
     }
   };
