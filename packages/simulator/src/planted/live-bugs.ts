@@ -20,13 +20,6 @@ export const liveBugs: readonly PlantedBug[] = [
     replace: `{ ...page, from: progress.checkpoint, more: false }`,
   },
   {
-    name: 'feedAsksNoGrants',
-    harm: 'what comes in a scope goes to every socket that asks for it',
-    file: 'packages/server/src/realtime/feeds.ts',
-    find: `if (!page || !standing || expired) {`,
-    replace: `if (!page) {`,
-  },
-  {
     name: 'feedAsksOnce',
     harm: 'a device goes on hearing of a scope after its grant was taken back',
     file: 'packages/server/src/engine/follow.ts',
