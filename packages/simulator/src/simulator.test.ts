@@ -12,7 +12,7 @@ import { shrink } from './shrink.ts';
 import { commandOf, storyOf } from './story.ts';
 import { Timeline } from './timeline.ts';
 
-const freshCount = 16;
+const freshCount = 32;
 const sqliteCount = 2;
 const kept = readFileSync(join(import.meta.dirname, 'seeds.txt'), 'utf8')
   .split('\n')
