@@ -32,10 +32,11 @@ export const noneWithOneself: MakeChecker = ({ history, fail }) => {
   };
   /** Whether this write is another's, for who sent the mutation that came into the conflict. */
   const isForeign = (made: Made, { device, writer }: Conflict, mutation: string): boolean => {
-    const knew = made.known.has(mutation) && (history.made.get(mutation)?.order ?? made.order) < made.order;
-    return (
-      !knew || asked.has(mutation) || (devices.get(mutation) !== device && !logged.get(mutation)?.has(writer))
-    );
+    const other = history.made.get(mutation);
+    const knew = made.known.has(mutation) && (other?.order ?? made.order) < made.order;
+    // A copy that comes under the same name may have given up what the first one then sent.
+    const isOfOneStorage = devices.get(mutation) === device && other?.device === made.device;
+    return !knew || asked.has(mutation) || (!isOfOneStorage && !logged.get(mutation)?.has(writer));
   };
   return {
     invariant,
