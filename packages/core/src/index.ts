@@ -78,6 +78,7 @@ export type {
 } from './plan-item.ts';
 export type { ResolveOutcome } from './plan-resolve.ts';
 export type { Clock, Random, Sha256, Timer, TimerHandle } from './ports.ts';
+export { whyNotReplica } from './replica-use.ts';
 export type {
   AnyCollections,
   Collection,

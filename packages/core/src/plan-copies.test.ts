@@ -41,10 +41,11 @@ describe('what the other copy wrote is in conflict with what this one writes', (
     expect(scope.body('shelves', 's1')).toEqual({ name: 'Other' });
   });
 
-  test('for the one that goes on under the old id, too', () => {
+  test('for the one that goes on under the old id, too, once it has taken a new one', () => {
     const scope = copied();
     scope.replica('a2', { device, former: { a: 1 } }).send(named('Mine'));
-    expect(scope.replica('a', { device, seqSeen: 1 }).send(named('Other')).verdict).toBe('conflict');
+    const other = scope.replica('a3', { device, former: { a: 1 } });
+    expect(other.send(named('Other')).verdict).toBe('conflict');
   });
 });
 
@@ -86,7 +87,9 @@ describe('what a replica wrote itself is its own', () => {
       const scope = copied();
       const made = [named('One'), renamed('One')];
       scope.replica('a2', { device: owner, former: { a: 1 }, seqSeen: 0 }).batch(made);
-      const left = scope.replica('a', { device, seqSeen: 1 });
+      const renewed = { device, former: { a: 1 }, seqSeen: 0 };
+      const left =
+        owner === device ? scope.replica('a3', renewed) : scope.replica('a', { device, seqSeen: 1 });
       expect(left.batch([...made, named('Two')]).verdicts).toMatchObject([
         { seq: 2 },
         { seq: 3 },
@@ -115,6 +118,30 @@ describe('what a replica wrote itself is its own', () => {
     renewed.send(made);
     scope.replica('b').push(put('shelves', 's1', { name: 'Top' }));
     expect(renewed.push(patch('shelves', 's2', { name: 'Lower' })).verdict).toBe('applied');
+  });
+});
+
+describe('an id that was given up', () => {
+  test('is taken from nobody any more, be it with something new or with what is known', () => {
+    const scope = copied();
+    const made = named('Mine');
+    scope.replica('a', { device, seqSeen: 1 }).batch([made], { n: 2 });
+    scope.replica('a2', { device, former: { a: 1 } }).send(made);
+    const before = structuredClone(scope.stored);
+    const old = scope.replica('a', { device, seqSeen: 1 });
+    for (const sent of [[made], [renamed('Mine')]])
+      expect(old.tryBatch(sent, { n: 2 })).toMatchObject({
+        type: 'refused',
+        code: 'forbidden',
+        field: 'replica',
+      });
+    expect(scope.stored).toEqual(before);
+  });
+
+  test('goes on where only another device says that it had it', () => {
+    const scope = copied();
+    scope.replica('b', { device: 'tablet', former: { a: 1 } }).send(renamed('Other'));
+    expect(scope.replica('a', { device, seqSeen: 1 }).send(named('Mine')).verdict).toBe('applied');
   });
 });
 

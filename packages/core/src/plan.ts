@@ -13,6 +13,7 @@ import { foreseeWaiting, hiddenReplica, refusedAs } from './foresee.ts';
 import type { VerdictEntry } from './messages.ts';
 import type { Arrived, ExpireItem, PlanItem, PushItem } from './plan-item.ts';
 import { answerConflict, type ResolveOutcome, resolveConflict } from './plan-resolve.ts';
+import { whyNotReplica } from './replica-use.ts';
 import { noteRepeated, reject, type Sender, senderOf, settle, settleWoken } from './settle.ts';
 import type { ReplicaState, StoredMutation } from './stored.ts';
 import type { Former, Own } from './touched.ts';
@@ -65,14 +66,8 @@ function takePush(draft: Draft, given: PushItem): PushOutcome | undefined {
   if (!item) return undefined;
   const before = draft.replica(item.replica);
   if (before === undefined) return undefined;
-  if (before && before.device !== item.device) {
-    return {
-      type: 'refused',
-      code: 'forbidden',
-      field: 'replica',
-      message: 'This replica belongs to another device.',
-    };
-  }
+  const message = before ? whyNotReplica(before, item.device) : undefined;
+  if (message !== undefined) return { type: 'refused', code: 'forbidden', field: 'replica', message };
   const former = formerOf(draft, item);
   if (!former) return undefined;
   const ids = [item.replica, ...former.map(({ id }) => id)];
@@ -90,6 +85,7 @@ function takePush(draft: Draft, given: PushItem): PushOutcome | undefined {
     verdicts: 0,
     verdictsSeen: 0,
     waiting: 0,
+    renewed: false,
   };
   const stale = fresh > 0 ? staleOf(item, state) : undefined;
   if (stale) return stale;
@@ -98,6 +94,7 @@ function takePush(draft: Draft, given: PushItem): PushOutcome | undefined {
     batch: Math.max(state.batch, item.n ?? 0),
     verdictsSeen: Math.max(state.verdictsSeen, Math.min(item.verdictsSeen, state.verdicts)),
   });
+  for (const { id } of former) giveUp(draft, id);
   const own = ownIn(draft, item, former, known);
   const errors: { mutation: string; code: MutationErrorCode; message: string }[] = [];
   const answered: string[] = [];
@@ -146,6 +143,11 @@ function formerOf(draft: Draft, item: PushItem): readonly Former[] | undefined {
   const states = item.former.map(({ id }) => draft.replica(id));
   if (states.includes(undefined)) return undefined;
   return item.former.filter(({ id }, place) => states[place]?.device === item.device && id !== item.replica);
+}
+
+function giveUp(draft: Draft, id: string): void {
+  const state = draft.replica(id);
+  if (state && !state.renewed) draft.setReplica({ ...state, renewed: true });
 }
 
 /** Which writes are the sender's own. Notes for later what it repeats that came under other ids. `known`: by place in the push. */

@@ -57,6 +57,8 @@ export interface ReplicaState {
   verdictsSeen: number;
   /** How many of its mutations wait for a parent. */
   waiting: number;
+  /** A later id has named it as its former one: whoever still goes by it is a copy, or was set back. */
+  renewed: boolean;
 }
 
 export interface StoredMutation {

@@ -4,22 +4,11 @@
 import { copyFileSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import {
-  createLoopbackTransport,
-  createMemoryStorage,
-  createReplica,
-  type LoopbackAnswer,
-  type Replica,
-  type ReplicaScope,
-  type Storage,
-  type StorageTable,
-  storageTables,
-} from '@holdfast/client';
+import { createMemoryStorage, type Storage, type StorageTable, storageTables } from '@holdfast/client';
 import { openSqliteStorage } from '@holdfast/client/node';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { createTestServer, schema, type TestServer } from './protocols/native/native.fixture.ts';
-
-type Shop = typeof schema;
+import { openTill, type Till } from './till.fixture.ts';
 
 let server: TestServer;
 beforeEach(async () => {
@@ -27,41 +16,8 @@ beforeEach(async () => {
 });
 afterEach(() => server.close());
 
-interface Till {
-  replica: Replica<Shop>;
-  shop: ReplicaScope<Shop>;
-  storage: Storage;
-  /** What becomes of its next exchanges; beyond them all are answered. */
-  losses: ('request' | 'reply')[];
-}
-
-let opened = 0;
-
-async function open(storage: Storage): Promise<Till> {
-  opened += 1;
-  let drawn = opened * 7_919;
-  const fraction = (): number => {
-    drawn = (Math.imul(drawn, 1_664_525) + 1_013_904_223) >>> 0;
-    return drawn / 2 ** 32;
-  };
-  const losses: Till['losses'] = [];
-  const handler = async (body: string): Promise<LoopbackAnswer> => {
-    const loss = losses.shift();
-    if (loss === 'request') throw new Error('The request is lost.');
-    const { status, text } = await server.post('/v1/exchange', body);
-    if (loss === 'reply') throw new Error('The reply is lost.');
-    return { status, body: text };
-  };
-  const replica = await createReplica<Shop>({
-    schema,
-    storage,
-    device: 'till',
-    transport: createLoopbackTransport({ handler }),
-    clock: { wallMs: () => server.clock.wall, monoMs: () => server.clock.mono },
-    timer: { after: () => ({ cancel: () => {} }) },
-    random: { fraction, bytes: (length) => Uint8Array.from({ length }, () => Math.floor(fraction() * 256)) },
-  });
-  return { replica, shop: replica.scope('shop-1'), storage, losses };
+function open(storage: Storage, limits: { batchMutationsMax?: number } = {}): Promise<Till> {
+  return openTill(server, { device: 'till', storage, ...limits });
 }
 
 async function copyOf(storage: Storage): Promise<Storage> {
@@ -212,6 +168,28 @@ test('a storage that was set back writes over nothing that it no longer knows of
   expect(await conflicts('open')).toMatchObject([{ collection: 'shelves', server: { label: 'first' } }]);
   expect(await conflicts('settled')).toMatchObject([{ collection: 'items', server: { name: 'first' } }]);
   expect(await old.shop.items.get('i1')).toMatchObject({ quantity: 12 });
+});
+
+test('a storage that is set back to before it took a new id shows nothing twice', async () => {
+  const first = await open(createMemoryStorage(), { batchMutationsMax: 1 });
+  await first.shop.items.put({ id: 'i1', name: 'Tea', quantity: 10 });
+  await syncAll(first);
+  await first.shop.items.put({ id: 'i2', name: 'Oil' });
+  await first.shop.items.add('i1', { quantity: 1 });
+  const second = await open(await copyOf(first.storage));
+  const third = await open(await copyOf(first.storage), { batchMutationsMax: 1 });
+  // Of the two mutations the first life sends one. The second, which sends both at once, takes a new id.
+  first.losses.push('reply');
+  expect(await first.shop.sync()).toMatchObject({ ok: false });
+  await syncAll(second);
+  expect(await second.replica.id()).not.toBe(await third.replica.id());
+  // The third repeats the first batch under the old id, and hears no more for now.
+  third.losses.push('nothing', 'request');
+  await third.shop.sync();
+  expect(await third.shop.items.get('i1')).toMatchObject({ quantity: 11 });
+  await syncAll(third, first, second);
+  for (const { shop } of [first, second, third])
+    expect(await shop.items.get('i1')).toMatchObject({ quantity: 11 });
 });
 
 describe('there is no conflict with oneself', () => {

@@ -1,18 +1,9 @@
 // People decide conflicts on real replicas, offline, against the real engine: each answer is stored, sent once, and gets a verdict.
 
-import {
-  createLoopbackTransport,
-  createMemoryStorage,
-  createReplica,
-  type LoopbackAnswer,
-  type Replica,
-  type ReplicaScope,
-  type Storage,
-} from '@holdfast/client';
+import type { Storage } from '@holdfast/client';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { createTestServer, schema, type TestServer } from './protocols/native/native.fixture.ts';
-
-type Shop = typeof schema;
+import { createTestServer, type TestServer } from './protocols/native/native.fixture.ts';
+import { openTill, type Till } from './till.fixture.ts';
 
 let server: TestServer;
 beforeEach(async () => {
@@ -20,43 +11,8 @@ beforeEach(async () => {
 });
 afterEach(() => server.close());
 
-interface Till {
-  replica: Replica<Shop>;
-  shop: ReplicaScope<Shop>;
-  /** What becomes of its next exchanges; beyond them all are answered. */
-  losses: ('request' | 'reply')[];
-  /** Another process on the same storage. */
-  reopen(): Promise<Till>;
-}
-
-let opened = 0;
-
-async function open(device: string, storage: Storage = createMemoryStorage()): Promise<Till> {
-  opened += 1;
-  let drawn = opened * 7_919;
-  const fraction = (): number => {
-    drawn = (Math.imul(drawn, 1_664_525) + 1_013_904_223) >>> 0;
-    return drawn / 2 ** 32;
-  };
-  const losses: Till['losses'] = [];
-  const handler = async (body: string): Promise<LoopbackAnswer> => {
-    const loss = losses.shift();
-    if (loss === 'request') throw new Error('The request is lost.');
-    const { status, text } = await server.post('/v1/exchange', body);
-    if (loss === 'reply') throw new Error('The reply is lost.');
-    return { status, body: text };
-  };
-  const replica = await createReplica<Shop>({
-    schema,
-    storage,
-    device,
-    actor: `ann at ${device}`,
-    transport: createLoopbackTransport({ handler }),
-    clock: { wallMs: () => server.clock.wall, monoMs: () => server.clock.mono },
-    timer: { after: () => ({ cancel: () => {} }) },
-    random: { fraction, bytes: (length) => Uint8Array.from({ length }, () => Math.floor(fraction() * 256)) },
-  });
-  return { replica, shop: replica.scope('shop-1'), losses, reopen: () => open(device, storage) };
+function open(device: string, storage?: Storage): Promise<Till> {
+  return openTill(server, { device, actor: `ann at ${device}`, ...(storage ? { storage } : {}) });
 }
 
 async function syncAll(...tills: readonly Till[]): Promise<void> {
@@ -87,7 +43,7 @@ describe('a person on a device decides', () => {
     expect(await kitchen.shop.conflicts.list()).toMatchObject([{ id, decision: { answer: 'device' } }]);
     expect(await kitchen.shop.status()).toMatchObject({ pending: 2, conflicts: 1 });
 
-    const again = await kitchen.reopen();
+    const again = await open('kitchen', kitchen.storage);
     again.losses.push('request', 'reply');
     for (const _ of again.losses.slice()) expect(await again.shop.sync()).toMatchObject({ ok: false });
     expect(await label(again)).toBe('Kitchen');

@@ -8,6 +8,7 @@ import {
   RequestError,
   type StoredConflict,
   type VerdictEntry,
+  whyNotReplica,
 } from '@holdfast/core';
 import type { Store, StoreSnapshot } from '../store/port.ts';
 import { grantsOf, isEnrolled, type Right, rightIn } from './access.ts';
@@ -83,12 +84,8 @@ async function readVerdicts(
     : request.verdictsOf.replica;
   const state = hidden ? await snapshot.replica(scope, replica) : named;
   if (!state) return { entries: [], leftOutAsOf: null };
-  if (state.device !== reader.device) {
-    throw new RequestError('forbidden', {
-      field: 'replica',
-      message: 'This replica belongs to another device.',
-    });
-  }
+  const message = whyNotReplica(state, reader.device);
+  if (message !== undefined) throw new RequestError('forbidden', { field: 'replica', message });
   const { verdicts, leftOutAsOf } = await snapshot.verdicts(
     scope,
     replica,

@@ -98,6 +98,7 @@ export function replicaState(replica: string, more: Partial<ReplicaState> = {}):
     verdicts: 1,
     verdictsSeen: 0,
     waiting: 0,
+    renewed: false,
     ...more,
   };
 }

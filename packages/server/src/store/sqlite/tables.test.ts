@@ -10,11 +10,18 @@ import { verifyBackup } from './verify.ts';
 
 test('a migration is never changed: a change of the tables is a new one, whose hash is added here', () => {
   const hashes = migrations.map((text) => createHash('sha256').update(text).digest('hex').slice(0, 16));
-  expect(hashes).toEqual(['438df83b4537808c', '0ab431a0120cf06e', '0de9ec1364323c40', '4f399c0c49fc384e']);
+  expect(hashes).toEqual([
+    '438df83b4537808c',
+    '0ab431a0120cf06e',
+    '0de9ec1364323c40',
+    '4f399c0c49fc384e',
+    '8ac56352de030f78',
+  ]);
 });
 
 /** Takes back what the later migrations did. */
 const later = `
+  ALTER TABLE hf_replicas DROP COLUMN renewed;
   DROP INDEX hf_conflicts_device;
   DROP INDEX hf_quarantine_scope;
   DROP INDEX hf_quarantine_device;

@@ -285,4 +285,8 @@ CREATE INDEX hf_conflicts_device ON hf_conflicts (scope, device, id);
 DROP INDEX hf_quarantine_payload;
 CREATE INDEX hf_quarantine_payload ON hf_quarantine (device, chars) WHERE payload IS NOT NULL;
 `,
+  `
+-- A replica that has taken another id is not served under the one before.
+ALTER TABLE hf_replicas ADD COLUMN renewed INTEGER NOT NULL DEFAULT 0;
+`,
 ];

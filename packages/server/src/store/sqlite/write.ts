@@ -115,7 +115,7 @@ function writeAnswers(connection: Connection, writes: ScopeWrites): void {
       ({ replicas }) => replicas,
       (state) => [
         ...[state.replica, state.device, JSON.stringify(state.repeated), state.batch],
-        ...[state.verdicts, state.verdictsSeen, state.waiting],
+        ...[state.verdicts, state.verdictsSeen, state.waiting, Number(state.renewed)],
       ],
     ),
   );
