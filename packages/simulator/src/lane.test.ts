@@ -29,6 +29,21 @@ test('seeds that throw or end their process are told, and the others run', slow,
   ]);
 });
 
+test(
+  'a failure is told whole, also when its words hold characters that end a line for some readers',
+  slow,
+  async () => {
+    const total = noSeries();
+    await runLane(
+      { first: 8, step: 1, count: 1, stopAtFailure: false },
+      { worker, stop: new AbortController().signal, ended: (result) => addSeries(total, result) },
+    );
+    expect(total.failures).toEqual([
+      { seed: 8, atMs: 1, invariant: 'planted', message: 'a\u2028b\u2029c\nd' },
+    ]);
+  },
+);
+
 test('a seed that says nothing for long is ended', slow, async () => {
   let expire: () => void = () => undefined;
   const timer = {
