@@ -105,6 +105,11 @@ export const requestErrors = {
     'The Expect header asks for something else than 100-continue.',
     'Leave the header out.',
   ),
+  upgrade_needed: entry(
+    426,
+    'The path takes WebSockets and nothing else.',
+    'Open a WebSocket. If one was opened, a proxy on the way took that out of the request: let it pass upgrades.',
+  ),
   headers_too_large: entry(
     431,
     'The path and headers are larger than the server accepts.',

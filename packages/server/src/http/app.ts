@@ -123,6 +123,7 @@ export function createApp(deps: AppDeps): FastifyInstance {
   boundAnswers(app, { answersBytesMax: bounds.answersBytesMax, restBytesMax: 8 * deps.limits.bodyBytesMax });
   void app.register(healthRoutes(deps));
   for (const routes of deps.routes) void app.register(routes);
+  for (const path of sockets?.paths ?? []) app.get(path, refuseWithoutUpgrade);
   return app;
 }
 
@@ -154,6 +155,10 @@ function receiveCaller(
   // Before its body is read: nobody would look at it.
   if (request.is404) throw unknownRoute(request);
   return undefined;
+}
+
+async function refuseWithoutUpgrade(): Promise<never> {
+  throw new RequestError('upgrade_needed', { field: 'upgrade', details: { upgrade: 'websocket' } });
 }
 
 function unknownRoute({ server, url }: FastifyRequest): RequestError {

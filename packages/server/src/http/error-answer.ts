@@ -40,13 +40,15 @@ const retryAfter: Partial<Record<RequestErrorCode, number>> = {
 export function errorReply(error: RequestError, facts: { request: string; nowMs: number }): ErrorReply {
   const { status, help } = requestErrors[error.code];
   // Details that also have a header of their own; the time, when who threw it knows better than the table.
-  const { retryAfter: known, allow } = error.details;
+  const { retryAfter: known, allow, upgrade } = error.details;
   const seconds = typeof known === 'number' ? known : retryAfter[error.code];
   return {
     status,
     headers: {
       ...(seconds === undefined ? {} : { 'retry-after': String(seconds) }),
       ...(allow === undefined ? {} : { allow: String(allow) }),
+      // With `upgrade` alone Node keeps the connection, even for a request that asked to have it closed.
+      ...(upgrade === undefined ? {} : { upgrade: String(upgrade), connection: 'upgrade, close' }),
       ...(status === 401 ? { 'www-authenticate': 'Bearer' } : {}),
     },
     body: {

@@ -29,7 +29,7 @@ export function serveSockets(
   server: Server,
   { timer, bounds, routes }: Sockets,
   deps: SocketDeps,
-): { stop(): void } {
+): { paths: readonly string[]; stop(): void } {
   const incoming = createBudget(bounds.incomingBytesMax);
   const byPath = new Map(
     routes({
@@ -71,6 +71,7 @@ export function serveSockets(
     }
   });
   return {
+    paths: [...byPath.keys()],
     stop() {
       stopping = true;
       for (const route of byPath.values()) route.stop();

@@ -389,8 +389,8 @@ test.each([
   [
     'no socket at all',
     'GET /v1/live HTTP/1.1\r\nHost: localhost\r\nconnection: upgrade, close\r\nupgrade: h2c\r\n',
-    404,
-    'not_found',
+    426,
+    'upgrade_needed',
   ],
 ])('an upgrade with %s is refused in the common shape', async (_, head, status, code) => {
   server = await createLiveServer();
@@ -400,6 +400,19 @@ test.each([
     protocol: 'holdfast/1',
     error: { code },
   });
+});
+
+test('a request that asks for no socket is told that this is a place for sockets', async () => {
+  server = await createLiveServer();
+  const url = server.url.replace('ws:', 'http:');
+  const get = await fetch(url);
+  expect(get.status).toBe(426);
+  expect(get.headers.get('upgrade')).toBe('websocket');
+  expect(get.headers.get('connection')).toBe('upgrade, close');
+  expect(await get.json()).toMatchObject({ protocol: 'holdfast/1', error: { code: 'upgrade_needed' } });
+  const post = await fetch(url, { method: 'POST', body: '{}' });
+  expect(post.status).toBe(405);
+  expect(post.headers.get('allow')).toBe('GET');
 });
 
 /** Everything that the server says until it closes the connection. */
