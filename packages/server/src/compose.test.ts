@@ -74,6 +74,20 @@ test('what a server has taken, the next life of it still has', async () => {
   await second.stop();
 });
 
+test('the bounds of live sockets are those of the config', async () => {
+  const server = composeServer(defineConfig({ ...config, live: { socketsMax: 1 } }));
+  const { url } = await server.start();
+  const open = (): Promise<unknown> => {
+    const socket = new WebSocket(`${url.replace('http:', 'ws:')}/v1/live`);
+    return new Promise((resolve) => {
+      socket.onopen = () => resolve('let in');
+      socket.onerror = () => resolve('refused');
+    });
+  };
+  expect([await open(), await open()]).toEqual(['let in', 'refused']);
+  await server.stop();
+});
+
 test('two servers do not share a folder; the second leaves the first alone', async () => {
   const first = composeServer(config);
   const { url } = await first.start();

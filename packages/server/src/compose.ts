@@ -20,7 +20,7 @@ import { createEngine } from './engine/create-engine.ts';
 import type { Engine } from './engine/engine.ts';
 import { storeFault } from './engine/faults.ts';
 import { adminRoutes } from './http/admin-routes.ts';
-import { createApp } from './http/app.ts';
+import { createApp, type HttpBounds, httpBounds } from './http/app.ts';
 import { thisMachine } from './http/callers.ts';
 import { createIdentity } from './identity/identity.ts';
 import { createLog, type Log } from './log.ts';
@@ -195,7 +195,7 @@ function appDeps(
 ): Parameters<typeof createApp>[0] {
   const { clock, random, timer, log } = opened.parts;
   const { store, engine } = opened.folder;
-  const { schema, limits, auth, hosts, corsOrigins } = config;
+  const { schema, limits, live, auth, hosts, corsOrigins } = config;
   const identity = createIdentity({ store, clock, random, sha256, auth });
   const native = { engine, identity, schema, limits, clock, sha256 };
   const admin = createAdmin({ store, engine, schema, limits, clock, random, sha256, version });
@@ -212,11 +212,19 @@ function appDeps(
     requestErrorOf: (error) => answerOf(opened.parts, error),
     sockets: {
       timer,
-      bounds: liveBounds,
-      routes: (tools) => [nativeLive({ ...native, ...tools, bounds: liveBounds })],
+      bounds: live,
+      routes: (tools) => [nativeLive({ ...native, ...tools, bounds: live })],
     },
+    bounds: boundsBeside(live),
     routes: [nativeRoutes(native), adminRoutes({ admin, token: opened.token, clock })],
   };
+}
+
+/** However many sockets stay open, there is room for requests. */
+function boundsBeside({ socketsMax }: Config['live']): HttpBounds {
+  const { connectionsMax } = httpBounds;
+  const requestsMax = connectionsMax - liveBounds.socketsMax;
+  return { ...httpBounds, connectionsMax: Math.max(connectionsMax, socketsMax + requestsMax) };
 }
 
 /** Nothing more is taken; what is in flight is answered; then every socket is closed. */

@@ -6,7 +6,9 @@ import { join } from 'node:path';
 import { defaultLimits, defineSchema } from '@holdfast/core';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { z } from 'zod';
-import { type ConfigError, type ConfigOptions, defineConfig, loadConfig, withFlags } from './config.ts';
+import { type ConfigOptions, defineConfig, loadConfig, withFlags } from './config.ts';
+import type { ConfigError } from './config-error.ts';
+import { liveBounds } from './realtime/bounds.ts';
 
 const schema = defineSchema({
   version: 1,
@@ -24,6 +26,7 @@ test('defaults: this machine alone, no authentication, the data folder beside th
     hosts: [],
     corsOrigins: [],
     limits: defaultLimits,
+    live: liveBounds,
     logLevel: 'info',
   });
   expect(defineConfig(config)).toEqual(config);
@@ -55,6 +58,18 @@ test('a limit that only has to stay within another follows it', () => {
   );
 });
 
+test('bounds of live sockets are given one by one; what has to hold a whole message follows the limits', () => {
+  const given = { socketsPerDeviceMax: 2, page: { recordsMax: 10 } };
+  expect(defineConfig({ schema, live: given }).live).toEqual({
+    ...liveBounds,
+    socketsPerDeviceMax: 2,
+    page: { ...liveBounds.page, recordsMax: 10 },
+  });
+  const limits = { bodyBytesMax: 100_000_000, bodyInflatedBytesMax: 100_000_000, pageCharsMax: 100_000_000 };
+  const { live } = defineConfig({ schema, limits });
+  expect([live.incomingBytesMax, live.outgoingBytesMax]).toEqual([100_000_000, 400_000_000]);
+});
+
 test.each<[string, object, string]>([
   ['no schema', { schema: undefined }, 'schema'],
   ['a schema of one’s own', { schema: { version: 1 } }, 'schema'],
@@ -74,6 +89,18 @@ test.each<[string, object, string]>([
   ['an unknown limit', { limits: { recordsMax: 1 } }, 'limits.recordsMax'],
   ['a limit of nothing', { limits: { idCharsMax: 0 } }, 'limits.idCharsMax'],
   ['limits that contradict each other', { limits: { recordCharsMax: 100_000_000 } }, 'limits'],
+  ['limits that are no object', { limits: 7 }, 'limits'],
+  ['an unknown bound of sockets', { live: { socketMax: 1 } }, 'live.socketMax'],
+  ['half a socket', { live: { socketsMax: 0.5 } }, 'live.socketsMax'],
+  ['an unknown bound of live pages', { live: { page: { bytesMax: 1 } } }, 'live.page.bytesMax'],
+  ['live pages that are no object', { live: { page: 7 } }, 'live.page'],
+  ['a silence shorter than two pings', { live: { silentMsMax: 30_000 } }, 'live'],
+  ['a live page that no socket takes', { live: { unsentBytesMax: 65_535 } }, 'live'],
+  ['a hello without room for a key', { live: { helloBytesMax: 100 } }, 'live'],
+  ['no room for the messages of a return', { live: { subscriptionsMax: 500 } }, 'live'],
+  ['a ping that no timer holds', { live: { pingMs: 3e9, silentMsMax: 9e9 } }, 'live'],
+  ['no room for one batch', { live: { incomingBytesMax: 1_000 } }, 'live'],
+  ['no room for one answer', { live: { outgoingBytesMax: 1_000 } }, 'live'],
   ['a tiny database', { sizeBytesMax: 10 }, 'sizeBytesMax'],
   ['an unknown log level', { logLevel: 'loud' }, 'logLevel'],
 ])('%s is refused, by name', (_, options, field) => {

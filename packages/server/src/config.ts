@@ -3,8 +3,11 @@
 import { stat } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { assertLimits, defaultLimits, type Limits, type Schema } from '@holdfast/core';
+import type { Limits, Schema } from '@holdfast/core';
+import { ConfigError, fail } from './config-error.ts';
+import { type LiveOptions, readLimits, readLive } from './config-limits.ts';
 import { type LogLevel, logLevels } from './log.ts';
+import type { LiveBounds } from './realtime/bounds.ts';
 
 export interface ConfigOptions {
   /** What `defineSchema` returned. */
@@ -21,7 +24,10 @@ export interface ConfigOptions {
   hosts?: readonly string[];
   /** Web origins whose pages may call this server, such as `https://app.example.com`. Default none. */
   corsOrigins?: readonly string[];
+  /** Of what peers send and get. */
   limits?: Partial<Limits>;
+  /** Of live sockets. */
+  live?: LiveOptions;
   /** The database grows no larger than this; then writes are answered with `storage_full`. */
   sizeBytesMax?: number;
   /** How far a device's clock may be ahead: short for `limits.clockDriftMsMax`. */
@@ -39,6 +45,7 @@ export interface Config {
   readonly hosts: readonly string[];
   readonly corsOrigins: readonly string[];
   readonly limits: Limits;
+  readonly live: LiveBounds;
   readonly sizeBytesMax?: number;
   readonly logLevel: LogLevel;
 }
@@ -50,30 +57,14 @@ export interface ConfigFlags {
   data?: string;
 }
 
-export type ConfigErrorCode = 'config_missing' | 'config_broken' | 'config_invalid';
-
-/** A mistake in the configuration, said in one line. */
-export class ConfigError extends Error {
-  override readonly name = 'ConfigError';
-  readonly code: ConfigErrorCode;
-  /** The option, such as `port` or `limits.idCharsMax`. */
-  readonly field: string | undefined;
-  readonly help: string;
-
-  constructor(code: ConfigErrorCode, options: { message: string; help: string; field?: string | undefined }) {
-    super(options.message);
-    this.code = code;
-    this.field = options.field;
-    this.help = options.help;
-  }
-}
-
 /** Checks the options and fills in the defaults. Throws a ConfigError that names the field. What it returned passes again. */
 export function defineConfig(options: ConfigOptions | Config): Config {
   const given = readObject(options);
   for (const name of Object.keys(given))
     if (!optionNames.has(name))
       fail(name, 'there is no such option.', `Known are ${[...optionNames].join(', ')}.`);
+  const maxClockDriftMs = readNumber(given, 'maxClockDriftMs', { min: 1, max: Number.MAX_SAFE_INTEGER });
+  const limits = readLimits(given.limits, { maxClockDriftMs });
   const sizeBytesMax = readNumber(given, 'sizeBytesMax', { min: 1_048_576, max: Number.MAX_SAFE_INTEGER });
   return Object.freeze({
     schema: readSchema(given.schema),
@@ -83,7 +74,8 @@ export function defineConfig(options: ConfigOptions | Config): Config {
     auth: readChoice(given, 'auth', ['none', 'keys']) ?? 'none',
     hosts: readList(given, 'hosts', readHost),
     corsOrigins: readList(given, 'corsOrigins', readOrigin),
-    limits: readLimits(given),
+    limits,
+    live: readLive(given.live, limits),
     ...(sizeBytesMax === undefined ? {} : { sizeBytesMax }),
     logLevel: readChoice(given, 'logLevel', logLevels) ?? 'info',
   });
@@ -133,16 +125,13 @@ const optionNames: ReadonlySet<string> = new Set<keyof ConfigOptions>([
   'hosts',
   'corsOrigins',
   'limits',
+  'live',
   'sizeBytesMax',
   'maxClockDriftMs',
   'logLevel',
 ]);
 
 type Given = Readonly<Record<string, unknown>>;
-
-function fail(field: string, what: string, help = 'Mend it in the config file.'): never {
-  throw new ConfigError('config_invalid', { field, message: `Config, ${field}: ${what}`, help });
-}
 
 function readObject(options: unknown): Given {
   if (typeof options === 'object' && options !== null && !Array.isArray(options)) return options as Given;
@@ -219,36 +208,6 @@ function readOrigin(text: string, field: string): string {
     'it is an origin: scheme, host and port, nothing behind.',
     'Such as `https://app.example.com`; there is no wildcard.',
   );
-}
-
-function readLimits(given: Given): Limits {
-  const drift = readNumber(given, 'maxClockDriftMs', { min: 1, max: Number.MAX_SAFE_INTEGER });
-  const partial = given.limits === undefined ? {} : readObject(given.limits);
-  for (const [name, value] of Object.entries(partial)) {
-    if (!Object.hasOwn(defaultLimits, name)) fail(`limits.${name}`, 'there is no such limit.');
-    if (!Number.isSafeInteger(value) || Number(value) < 1)
-      fail(`limits.${name}`, 'it is a whole number above 0.');
-  }
-  const limits = {
-    ...fitting(partial as Partial<Limits>),
-    ...(partial as Partial<Limits>),
-    ...(drift === undefined ? {} : { clockDriftMsMax: drift }),
-  };
-  try {
-    return Object.freeze(assertLimits(limits));
-  } catch (error) {
-    return fail('limits', error instanceof Error ? error.message : 'they contradict each other.');
-  }
-}
-
-/** The defaults; where one is only there to stay within another, it follows that one. */
-function fitting(given: Partial<Limits>): Limits {
-  const { devicesPerKeyMax, refusalsPerDeviceMax } = defaultLimits;
-  return {
-    ...defaultLimits,
-    devicesPerKeyMax: Math.min(devicesPerKeyMax, given.devicesMax ?? devicesPerKeyMax),
-    refusalsPerDeviceMax: Math.max(refusalsPerDeviceMax, given.batchMutationsMax ?? refusalsPerDeviceMax),
-  };
 }
 
 /** Whatever importing the file threw, in one line. A ConfigError keeps its field; it may come from another copy of this module. */

@@ -11,5 +11,6 @@ export type {
 } from '@holdfast/core';
 export { defineSchema } from '@holdfast/core';
 export { z } from 'zod';
-export { type Config, ConfigError, type ConfigOptions, defineConfig } from './config.ts';
+export { type Config, type ConfigOptions, defineConfig } from './config.ts';
+export { ConfigError } from './config-error.ts';
 export type { LogLevel } from './log.ts';

@@ -1,7 +1,8 @@
 // `holdfast doctor`: looks at everything that the server stands on, and says what is wrong and what to do.
 
 import { systemClock } from '../clock.ts';
-import { type Config, ConfigError } from '../config.ts';
+import type { Config } from '../config.ts';
+import { ConfigError } from '../config-error.ts';
 import { version } from '../version.ts';
 import {
   type AddCommand,

@@ -3,7 +3,7 @@
 import { RequestError } from '@holdfast/core';
 import { CommanderError } from 'commander';
 import { expect, test } from 'vitest';
-import { ConfigError } from '../config.ts';
+import { ConfigError } from '../config-error.ts';
 import { StoreError } from '../store/port.ts';
 import { CommandError, failureOf } from './failure.ts';
 

@@ -3,7 +3,7 @@
 
 import { RequestError, requestErrors } from '@holdfast/core';
 import { CommanderError } from 'commander';
-import { ConfigError } from '../config.ts';
+import { ConfigError } from '../config-error.ts';
 import { StartError } from '../start-error.ts';
 import { StoreError } from '../store/port.ts';
 import { exitCodes } from './terminal.ts';

@@ -1,5 +1,7 @@
-// Every bound of live sockets. (Those of HTTP stand in http/app.ts, those of content in core's limits.)
+// Every bound of live sockets, with the relations that must hold between them. An operator may set others in the config. (Those of
+// HTTP stand in http/app.ts, those of content in core's limits.)
 
+import type { Limits } from '@holdfast/core';
 import type { FollowBounds } from '../engine/engine.ts';
 
 export interface LiveBounds {
@@ -59,3 +61,39 @@ export const liveBounds: LiveBounds = {
   tickMs: 500,
   page: { recordsMax: 500, charsMax: 65_536, mutationsMax: 500 },
 };
+
+/** Throws a RangeError that names the two bounds that contradict each other. */
+export function assertLiveBounds(bounds: LiveBounds, limits: Limits): LiveBounds {
+  const require = (holds: boolean, relation: string): void => {
+    if (!holds) throw new RangeError(`These bounds contradict each other: ${relation}.`);
+  };
+  const { pingMs, page } = bounds;
+  require(bounds.tickMs <= pingMs, 'tickMs ≤ pingMs');
+  // Longer ones are no delays that a timer of JavaScript holds.
+  require(pingMs <= pingMsMax, `pingMs ≤ ${pingMsMax}`);
+  require(2 * pingMs < bounds.silentMsMax, '2 × pingMs < silentMsMax');
+  require(helloBytesMin <= bounds.helloBytesMax, `${helloBytesMin} ≤ helloBytesMax`);
+  // Else one page would put its socket behind.
+  require(page.charsMax <= bounds.unsentBytesMax, 'page.charsMax ≤ unsentBytesMax');
+  // A device that comes back subscribes to all its scopes at once, and pulls each of them.
+  require(2 * bounds.subscriptionsMax < bounds.messagesAtOnce, '2 × subscriptionsMax < messagesAtOnce');
+  require(limits.bodyBytesMax <= bounds.incomingBytesMax, 'limits.bodyBytesMax ≤ incomingBytesMax');
+  require(bytesPerChar * limits.pageCharsMax <=
+    bounds.outgoingBytesMax, `${bytesPerChar} × limits.pageCharsMax ≤ outgoingBytesMax`);
+  return bounds;
+}
+
+/** The defaults; where one is there to hold what the limits of content allow, it follows them. */
+export function fittingLiveBounds({ bodyBytesMax, pageCharsMax }: Limits): LiveBounds {
+  const { incomingBytesMax, outgoingBytesMax } = liveBounds;
+  return {
+    ...liveBounds,
+    incomingBytesMax: Math.max(incomingBytesMax, bodyBytesMax),
+    outgoingBytesMax: Math.max(outgoingBytesMax, bytesPerChar * pageCharsMax),
+  };
+}
+
+const pingMsMax = 3_600_000;
+const helloBytesMin = 1_024;
+/** A page's text in UTF-8, with what stands around it. */
+const bytesPerChar = 4;
