@@ -4,16 +4,15 @@ import { randomUUID } from 'node:crypto';
 import { WebSocket } from 'ws';
 import { performTasks } from '../child.ts';
 import { machineMs } from '../item.ts';
+import { Receipts } from '../receipts.ts';
 
 interface Frame {
   type: string;
   body: { records?: { id: string; body: { updatedAt: number } }[]; checkpoint?: string };
 }
 
-const sockets: WebSocket[] = [];
-let latencies: number[] = [];
-let expected = 0;
-let complete: (() => void) | undefined;
+const receipts = new Receipts();
+let sockets = 0;
 
 performTasks({
   /** Opens so many sockets; resolves when each is subscribed and in step. */
@@ -27,23 +26,7 @@ performTasks({
   },
 
   /** Resolves, with how late each was, when each socket has got so many records. */
-  async received({ records }: { records: number }) {
-    expected = records * sockets.length;
-    if (latencies.length < expected)
-      await new Promise<void>((resolve) => {
-        complete = resolve;
-      });
-    return latencies;
-  },
-
-  async leave() {
-    const gone = sockets.map((socket) => new Promise((resolve) => socket.once('close', resolve)));
-    for (const socket of sockets) socket.close();
-    await Promise.all(gone);
-    sockets.length = 0;
-    latencies = [];
-    expected = 0;
-  },
+  received: ({ records }: { records: number }) => receipts.all(records * sockets),
 });
 
 function listen(url: string, scope: string, device: string): Promise<void> {
@@ -51,7 +34,7 @@ function listen(url: string, scope: string, device: string): Promise<void> {
   const replica = randomUUID();
   const seen = new Set<string>();
   let checkpoint: string | null = null;
-  sockets.push(socket);
+  sockets += 1;
   const say = (head: object, body?: object): void =>
     socket.send(body ? `${JSON.stringify(head)}\n${JSON.stringify(body)}` : JSON.stringify(head));
   const pull = (): void =>
@@ -97,7 +80,6 @@ function note(seen: Set<string>, records: { id: string; body: { updatedAt: numbe
   for (const { id, body } of records) {
     if (seen.has(id)) continue;
     seen.add(id);
-    latencies.push(atMs - body.updatedAt);
+    receipts.note(atMs - body.updatedAt);
   }
-  if (expected > 0 && latencies.length >= expected) complete?.();
 }

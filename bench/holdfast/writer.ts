@@ -1,11 +1,18 @@
 // A bare client of the native protocol that only writes: it fills a server, and makes the load of many devices.
 
-import { randomUUID } from 'node:crypto';
+import { randomUUID, randomUUIDv7 } from 'node:crypto';
 import { type Item, itemOf } from '../item.ts';
 
 export interface Verdict {
   n: number;
   verdict: string;
+}
+
+/** How what a writer asks travels. */
+export interface Connection {
+  /** Answers the body of the answer. One at a time. */
+  exchange(body: string): Promise<string>;
+  end(): void;
 }
 
 export class Writer {
@@ -38,7 +45,12 @@ export class Writer {
       batch: {
         n: this.#n,
         mutations: [
-          { id: randomUUID(), schema: 1, made: { wall, mono: 0, session: 's', offset: 0, seen: 0 }, changes },
+          {
+            id: randomUUIDv7(),
+            schema: 1,
+            made: { wall, mono: 0, session: 's', offset: 0, seen: 0 },
+            changes,
+          },
         ],
       },
     });

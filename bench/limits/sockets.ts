@@ -3,42 +3,19 @@
 import { WebSocket } from 'ws';
 import { performTasks } from '../child.ts';
 import { type Item, itemOf, machineMs, warmUpMs } from '../item.ts';
+import { Receipts } from '../receipts.ts';
 
-let sockets: WebSocket[] = [];
-let latencies: number[] = [];
-let expected = 0;
-let complete: (() => void) | undefined;
+const receipts = new Receipts();
+let sockets = 0;
 
 performTasks({
   async subscribe({ url, count }: { url: string; count: number }) {
     for (let at = 0; at < count; at += 50)
-      sockets.push(
-        ...(await Promise.all(Array.from({ length: Math.min(50, count - at) }, () => open(url, 'listen')))),
-      );
-    for (const socket of sockets)
-      socket.on('message', (data: Buffer) => {
-        latencies.push(machineMs() - (JSON.parse(data.toString()) as Item).updatedAt);
-        if (latencies.length === expected) complete?.();
-      });
+      await Promise.all(Array.from({ length: Math.min(50, count - at) }, () => listen(url)));
   },
 
-  async received({ records }: { records: number }) {
-    expected = records * sockets.length;
-    if (latencies.length < expected)
-      await new Promise<void>((resolve) => {
-        complete = resolve;
-      });
-    return latencies;
-  },
-
-  async leave() {
-    const gone = sockets.map((socket) => new Promise((resolve) => socket.once('close', resolve)));
-    for (const socket of sockets) socket.close();
-    await Promise.all(gone);
-    sockets = [];
-    latencies = [];
-    expected = 0;
-  },
+  /** Resolves, with how late each was, when each socket has got so many records. */
+  received: ({ records }: { records: number }) => receipts.all(records * sockets),
 
   async write({ url, connections, forMs }: { url: string; connections: number; forMs: number }) {
     const writers = await Promise.all(Array.from({ length: connections }, () => open(url)));
@@ -60,6 +37,14 @@ performTasks({
     return { ms, latencies: took };
   },
 });
+
+async function listen(url: string): Promise<void> {
+  const socket = await open(url, 'listen');
+  sockets += 1;
+  socket.on('message', (data: Buffer) => {
+    receipts.note(machineMs() - (JSON.parse(data.toString()) as Item).updatedAt);
+  });
+}
 
 async function open(url: string, protocol?: string): Promise<WebSocket> {
   const socket = new WebSocket(url.replace('http', 'ws'), protocol);
