@@ -212,6 +212,7 @@ function appDeps(
     requestErrorOf: (error) => answerOf(opened.parts, error),
     sockets: {
       timer,
+      turn: systemTurn,
       bounds: live,
       routes: (tools) => [nativeLive({ ...native, ...tools, bounds: live })],
     },

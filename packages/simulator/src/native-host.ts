@@ -21,6 +21,7 @@ export const socketBounds = {
   silentMsMax: 8_000,
   unsentBytesMax: 600,
   behindMsMax: 3_000,
+  followersPerTurn: 1,
   page: { recordsMax: 4, charsMax: 1_500, mutationsMax: 4 },
 };
 

@@ -79,17 +79,24 @@ export class ServerProcess {
       limits,
       schema: serverSchemas[this.schemaVersion],
     };
+    const turn = (): Promise<void> => new Promise((resolve) => void this.#after(1, resolve, generation));
     const engine = createEngine({
       ...deps,
       timer,
-      turn: () => new Promise((resolve) => void this.#after(1, resolve, generation)),
+      turn,
       log: (_, message, { error }) => this.#logged(message, error, generation),
       fatal: (error) => this.#endBy(error, generation),
     });
     const identity = createIdentity({ ...deps, auth: profile.authenticated ? 'keys' : 'none' });
     const native = { ...deps, engine, identity };
     const exchange = await registerExchange(native);
-    const live = nativeLive({ ...native, ...this.#socketTools(generation), timer, bounds: socketBounds });
+    const live = nativeLive({
+      ...native,
+      ...this.#socketTools(generation),
+      timer,
+      turn,
+      bounds: socketBounds,
+    });
     if (generation === this.#generation) this.#life = { engine, exchange, live };
   }
 
@@ -104,7 +111,7 @@ export class ServerProcess {
     return open;
   }
 
-  #socketTools(generation: number): Omit<SocketTools, 'timer'> {
+  #socketTools(generation: number): Omit<SocketTools, 'timer' | 'turn'> {
     const room = { take: () => true, give: () => undefined };
     return {
       incoming: room,

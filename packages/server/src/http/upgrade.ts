@@ -15,6 +15,7 @@ import { type FaultTelling, rawAnswer, tellError } from './error-answer.ts';
 
 export interface Sockets {
   timer: Timer;
+  turn: SocketTools['turn'];
   bounds: { incomingBytesMax: number; outgoingBytesMax: number };
   routes: (tools: SocketTools) => readonly SocketRoute[];
 }
@@ -27,13 +28,14 @@ export interface SocketDeps extends CallerRules, FaultTelling {
 
 export function serveSockets(
   server: Server,
-  { timer, bounds, routes }: Sockets,
+  { timer, turn, bounds, routes }: Sockets,
   deps: SocketDeps,
 ): { paths: readonly string[]; stop(): void } {
   const incoming = createBudget(bounds.incomingBytesMax);
   const byPath = new Map(
     routes({
       timer,
+      turn,
       parse: (body) => parseBody(body, deps.limits),
       errorReply: (error) => replyOf(deps, error),
       failed: (error) => deps.log.error({ error }, 'Work for live sockets failed.'),

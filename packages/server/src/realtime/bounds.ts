@@ -33,6 +33,8 @@ export interface LiveBounds {
   /** Of all sockets: messages that are not answered, and large answers that are not sent. */
   incomingBytesMax: number;
   outgoingBytesMax: number;
+  /** After so many whom a page of news concerns, whatever else waits in the process gets its turn. */
+  followersPerTurn: number;
   /** Sockets and credentials are looked at so often. */
   tickMs: number;
   page: FollowBounds;
@@ -58,6 +60,7 @@ export const liveBounds: LiveBounds = {
   exchangesMax: 8,
   incomingBytesMax: 64 * 1_048_576,
   outgoingBytesMax: 128 * 1_048_576,
+  followersPerTurn: 200,
   tickMs: 500,
   page: { recordsMax: 500, charsMax: 65_536, mutationsMax: 500 },
 };

@@ -48,6 +48,8 @@ class FakeEngine {
     return { to, mark, page };
   };
 
+  identityMark = async (): Promise<number> => this.mark;
+
   standings = async (callers: readonly Caller[]): Promise<(Standing | RequestError)[]> => {
     this.asked.push(callers);
     return callers.map((caller) => this.standing(caller));
@@ -95,12 +97,28 @@ const settle = (): Promise<void> => new Promise((resolve) => setImmediate(resolv
 let engine: FakeEngine;
 let feeds: Feeds;
 let failures: unknown[];
+let turns: (() => void)[];
 beforeEach(() => {
   encoded = 0;
   failures = [];
+  turns = [];
   engine = new FakeEngine();
-  feeds = createFeeds({ engine, bounds, nowMs: () => 1_000, failed: (error) => failures.push(error) });
+  feeds = createFeeds({
+    engine,
+    bounds,
+    followersPerTurn: 10,
+    turn: () => new Promise((resolve) => turns.push(resolve)),
+    nowMs: () => 1_000,
+    failed: (error) => failures.push(error),
+  });
 });
+
+/** The turn of others is over. */
+async function goOn(): Promise<void> {
+  expect(turns).toHaveLength(1);
+  turns.pop()?.();
+  await settle();
+}
 
 async function followers(...devices: string[]): Promise<FakeFollower[]> {
   const all = devices.map((device) => new FakeFollower(device));
@@ -201,4 +219,52 @@ test('a scope that nobody follows costs nothing', async () => {
   await settle();
   expect([engine.listeners, engine.reads - before]).toEqual([0, 0]);
   expect(all.flatMap(({ heard }) => heard)).toEqual([]);
+});
+
+test('between so many followers others get their turn; each is told all in order, and whoever left is not told', async () => {
+  const all = await followers(...Array.from({ length: 25 }, (_, n) => `d${n}`));
+  const told = (): number => all.filter(({ heard }) => heard.length > 0).length;
+  engine.commit();
+  await settle();
+  expect(told()).toBe(10);
+  engine.commit();
+  feeds.unfollow('shop', all[15]!);
+  const late = new FakeFollower('late');
+  await feeds.follow('shop', late);
+  await settle();
+  expect([told(), turns.length]).toEqual([10, 1]);
+  await goOn();
+  expect(told()).toBe(19);
+  await goOn();
+  expect([told(), late.heard]).toEqual([24, ['at c2']]);
+  // The last few of the first page and the first of the second share no turn: nobody is told of both in one.
+  for (let n = 0; n < 2; n += 1) await goOn();
+  for (const { heard } of all.filter((_, n) => n !== 15)) expect(heard).toEqual(['c0-c1', 'c1-c2']);
+  expect(all[15]!.heard).toEqual([]);
+  expect(late.heard).toEqual(['at c2', 'c1-c2']);
+  expect([encoded, turns.length]).toEqual([2, 0]);
+});
+
+test('who is told after a turn of others is asked about again when anybody’s right has changed in it', async () => {
+  const all = await followers(...Array.from({ length: 20 }, (_, n) => `d${n}`));
+  engine.commit();
+  await settle();
+  engine.mark = 2;
+  engine.standing = ({ device }) =>
+    device === 'd19' ? new RequestError('device_revoked') : { grants: 'all', expiresAt: null };
+  await goOn();
+  expect(all.map(({ heard }) => heard.join())).toEqual([
+    ...Array(19).fill('c0-c1'),
+    'device_revoked,stale 1',
+  ]);
+});
+
+test('when what came cannot be read, others get their turn between those who are told, too', async () => {
+  const all = await followers(...Array.from({ length: 15 }, (_, n) => `d${n}`));
+  engine.fails = true;
+  engine.commit();
+  await settle();
+  expect(all.filter(({ heard }) => heard.length > 0)).toHaveLength(10);
+  await goOn();
+  for (const { heard } of all) expect(heard).toEqual([`stale ${Number.MAX_SAFE_INTEGER}`]);
 });

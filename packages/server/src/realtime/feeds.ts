@@ -1,6 +1,6 @@
 // Follows scopes for those who are subscribed to them. Each scope with a subscriber has a feed, which reads what came as one page,
 // once, and hands it to all of them; each protocol's text of it is made once. What a commit costs grows with the subscribers of
-// its scope alone.
+// its scope alone. Between so many of them, whatever else waits in the process gets its turn.
 
 import type { RequestError } from '@holdfast/core';
 import type { Caller, Engine, FollowBounds, FollowPage, FollowPosition, Standing } from '../engine/engine.ts';
@@ -19,8 +19,11 @@ export interface Follower {
 }
 
 export interface FeedDeps {
-  engine: Pick<Engine, 'subscribe' | 'follow' | 'standings'>;
+  engine: Pick<Engine, 'subscribe' | 'follow' | 'standings' | 'identityMark'>;
   bounds: FollowBounds;
+  followersPerTurn: number;
+  /** Resolves when whatever else waits in the process had its turn. */
+  turn: () => Promise<void>;
   nowMs: () => number;
   /** What came was not read; followers were poked. */
   failed: (error: unknown) => void;
@@ -108,7 +111,8 @@ class Feed {
       } catch (error) {
         // Where they are is not certain any more: whoever pulls finds out.
         this.#position = undefined;
-        for (const follower of this.#followers.keys()) follower.stale(Number.MAX_SAFE_INTEGER);
+        for await (const some of this.#inTurns())
+          for (const follower of some) follower.stale(Number.MAX_SAFE_INTEGER);
         this.#deps.failed(error);
       }
     }
@@ -118,30 +122,44 @@ class Feed {
   async #step(): Promise<void> {
     const after = this.#position ?? null;
     const step = await this.#deps.engine.follow(this.#scope, { after, bounds: this.#deps.bounds });
-    await this.#check(step.mark);
-    // From here on nothing is waited for: what was checked holds for all that is sent.
     this.#position = step.to;
-    if (after === null) {
-      for (const follower of [...this.#followers.keys()]) follower.begin(step.to);
-      return;
-    }
-    if (after.seq === step.to.seq) return;
     const texts = new Map<Follower['encode'], Uint8Array>();
-    for (const [follower, checked] of [...this.#followers])
-      this.#tell(follower, { checked, mark: step.mark, to: step.to, page: step.page, texts });
+    let { mark } = step;
+    let isFirst = true;
+    for await (const some of this.#inTurns()) {
+      if (!isFirst) mark = await this.#deps.engine.identityMark();
+      isFirst = false;
+      await this.#check(some, mark);
+      // From here on nothing is waited for: what was checked holds for all that is sent.
+      for (const follower of some.filter((one) => this.#followers.has(one))) {
+        if (after === null) follower.begin(step.to);
+        else if (after.seq !== step.to.seq)
+          this.#tell(follower, { mark, to: step.to, page: step.page, texts });
+      }
+    }
+  }
+
+  /** All who follow now, a few at a time. Who joins meanwhile hears by itself where the scope is. */
+  async *#inTurns(): AsyncGenerator<readonly Follower[]> {
+    const { followersPerTurn, turn } = this.#deps;
+    const all = [...this.#followers.keys()];
+    for (let at = 0; at < all.length; at += followersPerTurn) {
+      if (at > 0) await turn();
+      yield all.slice(at, at + followersPerTurn);
+    }
   }
 
   #tell(
     follower: Follower,
     told: {
-      checked: Checked | undefined;
       mark: number;
       to: FollowPosition;
       page: FollowPage | undefined;
       texts: Map<Follower['encode'], Uint8Array>;
     },
   ): void {
-    const { checked, mark, page, texts } = told;
+    const { mark, page, texts } = told;
+    const checked = this.#followers.get(follower);
     const { standing } = checked?.mark === mark ? checked : { standing: undefined };
     const expired = standing?.expiresAt != null && standing.expiresAt <= this.#deps.nowMs();
     // Without a right, or without knowing of one, it is for the pull to say what there is.
@@ -157,9 +175,9 @@ class Feed {
     });
   }
 
-  /** Reads again what followers may do whose standing is older than the mark. */
-  async #check(mark: number): Promise<void> {
-    const unsure = [...this.#followers].filter(([, checked]) => checked?.mark !== mark).map(([one]) => one);
+  /** Reads again what those may do whose standing is older than the mark. */
+  async #check(some: readonly Follower[], mark: number): Promise<void> {
+    const unsure = some.filter((one) => this.#followers.get(one)?.mark !== mark);
     if (unsure.length === 0) return;
     const standings = await this.#deps.engine.standings(unsure.map(({ caller }) => caller));
     for (const [place, follower] of unsure.entries()) {

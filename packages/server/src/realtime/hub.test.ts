@@ -31,6 +31,7 @@ function open(bounds: Partial<LiveBounds> = {}): Hub {
         return { cancel: () => ticks.splice(ticks.indexOf(run), 1) };
       },
     },
+    turn: async () => undefined,
     bounds: { ...liveBounds, ...bounds },
     failed: (error) => {
       throw error;

@@ -11,6 +11,8 @@ export interface HubDeps {
   engine: Pick<Engine, 'standings' | 'identityMark'>;
   clock: Clock;
   timer: Timer;
+  /** Resolves when whatever else waits in the process had its turn. */
+  turn: () => Promise<void>;
   bounds: LiveBounds;
   /** A look at credentials failed; it is taken again. */
   failed: (error: unknown) => void;
@@ -165,6 +167,7 @@ class LiveHub implements Hub {
       identified ? [{ member, caller: identified.caller }] : [],
     );
     for (let at = 0; at < known.length; at += standingsChunk) {
+      if (at > 0) await this.#deps.turn();
       const chunk = known.slice(at, at + standingsChunk);
       const standings = await this.#deps.engine.standings(chunk.map(({ caller }) => caller));
       for (const [place, { member }] of chunk.entries()) {

@@ -56,6 +56,8 @@ export interface Room {
 /** What a protocol needs of the layer that has the sockets. */
 export interface SocketTools {
   timer: Timer;
+  /** Resolves when whatever else waits in the process had its turn. */
+  turn(): Promise<void>;
   /** Reads a body within the bounds of content. Throws RequestError. */
   parse(body: Uint8Array): Json;
   /** An error as HTTP answers it; what nobody expected goes to the log. */

@@ -30,9 +30,11 @@ export interface NativeLiveDeps extends ExchangeDeps, SocketTools {
 }
 
 export function nativeLive(deps: NativeLiveDeps): SocketRoute {
-  const { engine, clock, timer, bounds, failed } = deps;
-  const hub = createHub({ engine, clock, timer, bounds, failed });
-  const feeds = createFeeds({ engine, bounds: bounds.page, nowMs: () => clock.wallMs(), failed });
+  const { engine, clock, timer, turn, bounds, failed } = deps;
+  const hub = createHub({ engine, clock, timer, turn, bounds, failed });
+  const { page, followersPerTurn } = bounds;
+  const nowMs = (): number => clock.wallMs();
+  const feeds = createFeeds({ engine, bounds: page, followersPerTurn, turn, nowMs, failed });
   const parts = { ...deps, hub, feeds };
   return {
     path: '/v1/live',

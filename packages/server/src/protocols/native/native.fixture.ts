@@ -111,6 +111,7 @@ export async function createTestServer(
       ? {
           sockets: {
             timer: live.timer,
+            turn: () => new Promise((resolve) => setImmediate(resolve)),
             bounds: live.bounds,
             routes: (tools) => [nativeLive({ ...native, ...tools, bounds: live.bounds })],
           },
