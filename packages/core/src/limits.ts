@@ -23,7 +23,10 @@ export interface Limits {
   /** Records of one page, and what a page gets when the peer names no limit. */
   pageRecordsMax: number;
   pageRecordsDefault: number;
-  /** JSON text of the records of one page; a page holds at least one record. */
+  /**
+   * JSON text of the records of one page; a page holds at least one record. And of the conflicts that an answer tells beside them; it
+   * tells those of one verdict at least.
+   */
   pageCharsMax: number;
   /** Verdicts in one answer. */
   answerVerdictsMax: number;

@@ -80,6 +80,44 @@ describe('push and pull', () => {
     ]);
   });
 
+  test('conflicts fill an answer up to the bound of a page; the next answer goes on with the next verdict', async () => {
+    await t.close();
+    t = await startEngine({ limits: { recordCharsMax: 1_000, pageCharsMax: 3_500 } });
+    const shelves = ['s1', 's2', 's3', 's4', 's5'];
+    const named = (name: string) => shelves.map((id) => t.mutation([put('shelves', id, { name })]));
+    await t.push('b', 1, named('Top'));
+    await t.push('a', 1, [...named('x'.repeat(600)), t.mutation([put('items', 'i1', {})])]);
+    const answers = [];
+    let read: { seen: number; after: { checkpoint: string } | null } = { seen: 0, after: null };
+    for (let more = true; more; ) {
+      const page = await t.pull('a', { after: read.after, verdictsOf: { replica: 'a', seen: read.seen } });
+      answers.push([page.verdicts.map(({ n }) => n), page.conflicts.map(({ record }) => record)]);
+      read = { seen: page.verdicts.at(-1)?.n ?? 0, after: { checkpoint: page.checkpoint ?? '' } };
+      more = page.more;
+    }
+    expect(answers).toEqual([
+      [
+        [1, 2, 3],
+        ['s1', 's2', 's3'],
+      ],
+      [
+        [4, 5, 6],
+        ['s4', 's5'],
+      ],
+    ]);
+  });
+
+  test('conflicts of one verdict are told together, however large', async () => {
+    await t.close();
+    t = await startEngine({ limits: { recordCharsMax: 100, pageCharsMax: 100 } });
+    const named = (name: string) => ['s1', 's2'].map((id) => put('shelves', id, { name }));
+    await t.push('b', 1, [t.mutation(named('Top'))]);
+    await t.push('a', 1, [t.mutation(named('x'.repeat(60))), t.mutation([put('items', 'i1', {})])]);
+    const page = await t.pull('a', { verdictsOf: { replica: 'a', seen: 0 } });
+    expect(page.verdicts.map(({ n }) => n)).toEqual([1, 2]);
+    expect(page.conflicts.map(({ record }) => record)).toEqual(['s1', 's2']);
+  });
+
   test('a replica of another device gets no verdicts and pushes nothing', async () => {
     await t.push('a', 1, [t.mutation([put('items', 'i1', {})])]);
     await expect(t.pull('b', { verdictsOf: { replica: 'a', seen: 0 } })).rejects.toMatchObject({

@@ -31,7 +31,7 @@ export function pull(
   return deps.store.read(async (snapshot) => {
     const grants = await readGrants(snapshot, reader, deps.nowMs());
     const right = rightIn(grants, scope);
-    const verdicts = await readVerdicts(deps, { snapshot, reader, scope, right }, request);
+    const logged = await readVerdicts(deps, { snapshot, reader, scope, right }, request);
     if (right === 'none') {
       const checkpoint = request.after && 'checkpoint' in request.after ? request.after.checkpoint : null;
       return {
@@ -40,19 +40,19 @@ export function pull(
         stamp: 0,
         head: 0,
         // No page, but perhaps more verdicts than this answer holds.
-        more: verdicts.leftOutAsOf !== null,
+        more: logged.leftOutAsOf !== null,
         grants,
-        verdicts: verdicts.entries,
+        verdicts: logged.entries,
         conflicts: [],
       };
     }
-    const page = await readPage(deps, snapshot, scope, request, verdicts.leftOutAsOf);
-    const conflicts = await readConflicts(snapshot, scope, verdicts.entries);
+    const { entries: verdicts, conflicts, leftOutAsOf } = await addConflicts(deps, snapshot, scope, logged);
+    const page = await readPage(deps, snapshot, scope, request, leftOutAsOf);
     // A page of some collections says nothing of how far the device has read the others.
     if (reader.device !== '' && !request.collections)
       deps.noteRead(scope, reader.device, { sent: page.sent, confirmed: page.confirmed });
     const { records, checkpoint, stamp, head, more } = page;
-    return { records, checkpoint, stamp, head, more, grants, verdicts: verdicts.entries, conflicts };
+    return { records, checkpoint, stamp, head, more, grants, verdicts, conflicts };
   });
 }
 
@@ -69,11 +69,17 @@ export async function readGrants(
   return grantsOf(reader, { credential, device, enrolled: isEnrolled(device, last), nowMs });
 }
 
+interface Verdicts {
+  entries: readonly VerdictEntry[];
+  /** The lowest asOf of those that this answer does not hold. */
+  leftOutAsOf: number | null;
+}
+
 async function readVerdicts(
   deps: PullDeps,
   by: { snapshot: StoreSnapshot; reader: Caller; scope: string; right: Right },
   request: PullRequest,
-): Promise<{ entries: readonly VerdictEntry[]; leftOutAsOf: number | null }> {
+): Promise<Verdicts> {
   if (!request.verdictsOf) return { entries: [], leftOutAsOf: null };
   const { snapshot, reader, scope, right } = by;
   const { seen } = request.verdictsOf;
@@ -163,20 +169,33 @@ async function readFrom(
   return position;
 }
 
-async function readConflicts(
+/** The conflicts that the verdicts name. From the first verdict on whose conflicts do not fit any more, verdicts are left out. */
+async function addConflicts(
+  { limits }: PullDeps,
   snapshot: StoreSnapshot,
   scope: string,
-  verdicts: readonly VerdictEntry[],
-): Promise<ConflictEntry[]> {
-  const ids = new Set(
-    verdicts.flatMap((verdict) => [
-      ...(verdict.conflicts ?? []),
-      ...(verdict.exceptions ?? []).flatMap(({ conflict }) => conflict ?? []),
-    ]),
-  );
-  if (ids.size === 0) return [];
-  const conflicts = await snapshot.conflicts(scope, { ids: [...ids], max: ids.size });
-  return conflicts.map(conflictEntry);
+  { entries, leftOutAsOf }: Verdicts,
+): Promise<Verdicts & { conflicts: readonly ConflictEntry[] }> {
+  const told = new Map<number, ConflictEntry>();
+  let chars = 0;
+  for (const [place, entry] of entries.entries()) {
+    const ids = conflictsIn(entry).filter((id) => !told.has(id));
+    if (ids.length === 0) continue;
+    // One verdict at a time, because one conflict may hold as much as many pages.
+    const found = (await snapshot.conflicts(scope, { ids, max: ids.length })).map(conflictEntry);
+    chars += JSON.stringify(found).length;
+    if (told.size > 0 && chars > limits.pageCharsMax) {
+      const asOfs = entries.slice(place).map(({ asOf }) => asOf);
+      const asOf = Math.min(...asOfs, leftOutAsOf ?? Number.POSITIVE_INFINITY);
+      return { entries: entries.slice(0, place), conflicts: [...told.values()], leftOutAsOf: asOf };
+    }
+    for (const conflict of found) told.set(conflict.id, conflict);
+  }
+  return { entries, conflicts: [...told.values()], leftOutAsOf };
+}
+
+function conflictsIn({ conflicts = [], exceptions = [] }: VerdictEntry): number[] {
+  return [...new Set([...conflicts, ...exceptions.flatMap(({ conflict }) => conflict ?? [])])];
 }
 
 /** A conflict as it leaves the engine. */

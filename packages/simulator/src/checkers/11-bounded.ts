@@ -1,6 +1,6 @@
 // 11. Memory on server and replica is bounded by configuration, not by what peers send.
 
-import type { Limits } from '@holdfast/core';
+import type { ConflictEntry, Limits, VerdictEntry } from '@holdfast/core';
 import type { Checker, Watched } from '../checker.ts';
 
 export function bounded(limits: Limits): (watched: Watched) => Checker {
@@ -51,7 +51,7 @@ export function bounded(limits: Limits): (watched: Watched) => Checker {
       },
       answered({ device, text, answer, recordsMax }) {
         if (!answer) return;
-        const { records, verdicts } = answer;
+        const { records, verdicts, conflicts } = answer;
         if (records.length > Math.min(recordsMax || limits.pageRecordsDefault, limits.pageRecordsMax))
           fail(invariant, `${device} got a page of ${records.length} records.`);
         if (text.length > limits.pageCharsMax && records.length > 1) {
@@ -66,7 +66,21 @@ export function bounded(limits: Limits): (watched: Watched) => Checker {
         }
         if (verdicts.length > limits.answerVerdictsMax + limits.batchMutationsMax)
           fail(invariant, `${device} got ${verdicts.length} verdicts in one answer.`);
+        const chars = JSON.stringify(conflicts).length;
+        if (chars > limits.pageCharsMax && !conflictsOfOne(verdicts, conflicts))
+          fail(invariant, `${device} got ${conflicts.length} conflicts in ${chars} characters.`);
       },
     };
   };
+}
+
+/** What one verdict names is told together. */
+function conflictsOfOne(
+  verdicts: readonly VerdictEntry[],
+  conflicts: readonly Pick<ConflictEntry, 'id'>[],
+): boolean {
+  return verdicts.some(({ conflicts: asked = [], exceptions = [] }) => {
+    const named = new Set([...asked, ...exceptions.map(({ conflict }) => conflict)]);
+    return conflicts.every(({ id }) => named.has(id));
+  });
 }
