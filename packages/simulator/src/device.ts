@@ -12,6 +12,7 @@ import type { Clock, ExchangeAnswer, ExchangeRequest, Mutation, Timer } from '@h
 import type { DeviceView } from './checker.ts';
 import { openStorage, type StorageMode, type StoragePoint } from './device-storage.ts';
 import { Disk, type DiskOp } from './disk.ts';
+import { FirstSync } from './first-sync.ts';
 import type { Network } from './network.ts';
 import { Person } from './person.ts';
 import { createProcessFaults, type ProcessFaults } from './process-faults.ts';
@@ -53,6 +54,7 @@ export class Device implements DeviceView {
   schemaVersion: SchemaVersion = 2;
   readonly stillness: Stillness;
   readonly reach: Reach;
+  readonly firstSync: FirstSync;
   readonly #faults: ProcessFaults;
   readonly #deps: DeviceDeps;
   readonly #person: Person;
@@ -71,6 +73,7 @@ export class Device implements DeviceView {
     const { world, network, name: device } = deps;
     const { timeline } = world;
     const tell = (online: boolean): void => this.#replica?.setOnline(online);
+    this.firstSync = new FirstSync(world, device);
     this.stillness = new Stillness(timeline);
     this.reach = new Reach({ timeline, network, device, tell });
     this.#faults = createProcessFaults(world.faults.on(device));
@@ -114,13 +117,14 @@ export class Device implements DeviceView {
         delayMsMin: 200,
         delayMsMax: 5_000,
         limits: world.profile.deviceLimits,
+        stages: this.firstSync.stagesOf(this.schemaVersion),
       });
       if (generation !== this.#generation) return;
       this.#replica = replica;
       this.reach.tell();
       for (const scope of this.#deps.scopes) replica.scope(scope);
       world.tell.restarted(this);
-      this.#person.begin({ replica, isAlive: hooks.isAlive, fresh: this.#fresh });
+      this.#person.sitDown({ replica, isAlive: hooks.isAlive, fresh: this.#fresh });
     } catch (error) {
       if (generation !== this.#generation) return;
       // It could not open its storage; the person tries again.

@@ -9,7 +9,8 @@ test('a shortened run is told in words that give it again', () => {
     devices: 'd0,d2',
     servers: 1,
     acts: 'd0:3,d0:5-9,d2:0',
-    faults: 'clock_wrong,crash_device:d0.reading:0-1,crash_server:s0:2,lose_reply:d0,lose_reply:d2:9-10',
+    faults:
+      'clock_wrong,crash_device:d0.reading@0@17.204+3,crash_server:s0@4711.2,lose_reply:d0,lose_reply:d2@9@10.05',
   };
   const words = Object.entries(flags).flatMap(([name, value]) => [`--${name}`, String(value)]);
   expect(flagsOf(readExcerpt(flags))).toEqual(words);
@@ -31,6 +32,7 @@ test.each<[ExcerptFlags, string]>([
   [{ faults: 'rain' }, 'no fault “rain”. There are: lose_request, '],
   [{ faults: 'delay:x1' }, 'strikes a device (d0), a server (s0) or all servers'],
   [{ faults: 'delay:d0:' }, '“delay:d0:” is no fault'],
+  [{ faults: 'delay:d0@1.2345' }, '“delay:d0@1.2345” is no fault'],
 ])('%o is refused', (flags, message) => {
   expect(() => readExcerpt(flags)).toThrow(ExcerptError);
   expect(() => readExcerpt(flags)).toThrow(message);

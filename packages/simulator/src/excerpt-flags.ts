@@ -1,6 +1,6 @@
 // An excerpt of a seed as it is typed, and as a shortened run tells how to see it again:
 //
-//   --until 7163  --devices d0,d2  --servers 1  --acts d0:3,d2:5-9  --faults delay,lose_reply:d0,crash_server:s0:2
+//   --until 7163  --devices d0,d2  --servers 1  --acts d0:3,d2:5-9  --faults delay,lose_reply:d0,crash_server:s0@4711.204
 
 import type { Excerpt } from './excerpt.ts';
 import { faultKinds } from './faults.ts';
@@ -76,10 +76,11 @@ function readAct(item: string): string[] {
 }
 
 function readFault(item: string): string[] {
-  const [, kind, who, from, to] = /^(\w+)(?::([\w.]+)(?::(\d{1,7})(?:-(\d{1,7}))?)?)?$/.exec(item) ?? [];
+  const [, kind, who, times = ''] =
+    /^(\w+)(?::([\w.]+)((?:@\d+(?:\.\d{1,3})?(?:\+\d+)?)*))?$/.exec(item) ?? [];
   if (kind === undefined)
     throw new ExcerptError(
-      `${quoted(item)} is no fault: faults are delay, delay:d0, delay:d0:3 or delay:d0:3-9.`,
+      `${quoted(item)} is no fault: faults are delay, delay:d0, delay:d0@17.204 or, for several times, delay:d0@17.204@30.`,
     );
   if (!faultKinds.some((known) => known === kind))
     throw new ExcerptError(`There is no fault ${quoted(kind)}. There are: ${faultKinds.join(', ')}.`);
@@ -88,9 +89,8 @@ function readFault(item: string): string[] {
     throw new ExcerptError(
       `${quoted(item)}: a fault strikes a device (d0), a server (s0) or all servers (servers).`,
     );
-  return from === undefined
-    ? [`${kind}:${who}`]
-    : numbersOf(item, from, to).map((n) => `${kind}:${who}:${n}`);
+  const [, ...each] = times.split('@');
+  return each.length === 0 ? [`${kind}:${who}`] : each.map((time) => `${kind}:${who}@${time}`);
 }
 
 function numbersOf(item: string, from: string, to = from): number[] {
@@ -104,17 +104,20 @@ function quoted(text: string): string {
   return `“${text.slice(0, 40)}”`;
 }
 
-/** In order, with ranges where numbers follow one another; `none` for nothing. */
+/** In order; acts as ranges where their numbers follow one another, the times of a fault behind one another; `none` for nothing. */
 function listOf(names: ReadonlySet<string>): string {
   if (names.size === 0) return 'none';
   const items: string[] = [];
   const numbers = new Map<string, number[]>();
+  const times = new Map<string, string>();
   for (const name of names) {
-    const [, group, n] = /^(.*):(\d+)$/.exec(name) ?? [];
-    if (group === undefined) items.push(name);
-    else numbers.set(group, [...(numbers.get(group) ?? []), Number(n)]);
+    const [, group = name, n, time] = /^([^@]*?)(?::(\d+)|(@.+))?$/.exec(name) ?? [];
+    if (n !== undefined) numbers.set(group, [...(numbers.get(group) ?? []), Number(n)]);
+    else if (time !== undefined) times.set(group, `${times.get(group) ?? ''}${time}`);
+    else items.push(name);
   }
   for (const [group, all] of numbers) items.push(...rangesOf(all).map((range) => `${group}:${range}`));
+  for (const [group, all] of times) items.push(`${group}${all}`);
   return items.sort((a, b) => a.localeCompare(b, 'en', { numeric: true })).join(',');
 }
 

@@ -5,8 +5,8 @@ import type { Excerpt } from './excerpt.ts';
 import { createFaults, faultKinds, type Gate } from './faults.ts';
 import { labelled } from './world.ts';
 
-function faultsOf(seed: number, excerpt: Excerpt = {}) {
-  return createFaults({ stream: labelled(seed), excerpt, faultiness: 1, told: () => undefined });
+function faultsOf(seed: number, excerpt: Excerpt = {}, nowMs: () => number = () => 0) {
+  return createFaults({ stream: labelled(seed), excerpt, nowMs, faultiness: 1, told: () => undefined });
 }
 
 function count(times: number, strikes: () => boolean): number {
@@ -31,26 +31,48 @@ test('over many worlds, a fault that is on strikes about as often as its rate sa
 
 const seed = Array.from({ length: 100 }, (_, n) => n).find((n) => faultsOf(n).isOn('delay')) ?? 0;
 
-/** Which of 300 opportunities of `delay` on d0 are taken, while others are met besides. */
-function delays(excerpt: Excerpt): number[] {
-  const faults = faultsOf(seed, excerpt);
+/** Which of 300 opportunities of `delay` on d0 are taken, one each two milliseconds, while others are met besides. */
+function delays(excerpt: Excerpt): { taken: number[]; names: readonly string[] } {
+  let nowMs = 0;
+  const faults = faultsOf(seed, excerpt, () => nowMs);
   const [aim, other] = [faults.on('d0'), faults.on('d1')];
-  return Array.from({ length: 300 }, (_, at) => at).filter(() => {
+  const taken = Array.from({ length: 300 }, (_, at) => at).filter((at) => {
+    nowMs = at * 2;
     aim.strikes('portal', 'pull');
     if (excerpt.devices?.has('d1') !== false) other.strikes('delay', 'pull');
     return aim.strikes('delay', 'pull');
   });
+  return { taken, names: faults.strikes.filter((name) => name.startsWith('delay:d0')) };
 }
 
 test('what is left out moves nothing else: a fault, a device, a single strike', () => {
-  const all = delays({});
-  expect(all.length).toBeGreaterThan(9);
-  expect(delays({ faults: new Set(['delay']) })).toEqual(all);
-  expect(delays({ devices: new Set(['d0']) })).toEqual(all);
-  expect(delays({ faults: new Set(['delay:d0']) })).toEqual(all);
-  expect(delays({ faults: new Set(['delay:d0:2', 'delay:d0:5', 'delay:d1:0']) })).toEqual([all[2], all[5]]);
-  expect(delays({ faults: new Set(['delay:d1', 'portal']) })).toEqual([]);
-  expect(delays({ faults: new Set() })).toEqual([]);
+  const { taken, names } = delays({});
+  expect(taken.length).toBeGreaterThan(9);
+  expect(names).toEqual(taken.map((at) => `delay:d0@${at * 2}`));
+  const takenOf = (...faults: string[]) => delays({ faults: new Set(faults) }).taken;
+  expect(takenOf('delay')).toEqual(taken);
+  expect(delays({ devices: new Set(['d0']) }).taken).toEqual(taken);
+  expect(takenOf('delay:d0')).toEqual(taken);
+  expect(takenOf(names[2] ?? '', names[5] ?? '', 'delay:d1@4')).toEqual([taken[2], taken[5]]);
+  expect(takenOf('delay:d1', 'portal')).toEqual([]);
+  expect(takenOf()).toEqual([]);
+});
+
+test('a strike of a time comes at the first opportunity from then on, and several of one moment in their turn', () => {
+  const strikes = (...names: string[]) => {
+    let nowMs = 0;
+    const faults = faultsOf(seed, { faults: new Set(names) }, () => nowMs);
+    const gate = faults.on('d0').gate('here', ['delay', 'portal']);
+    return [0, 1, 1.0005, 1.5, 1.5, 1.5, 5, 5].map((atMs) => {
+      nowMs = atMs;
+      return gate(() => 'pull') ?? '';
+    });
+  };
+  const [d, p] = ['delay:d0.here', 'portal:d0.here'];
+  expect(strikes(`${d}@1`)).toEqual(['', 'delay', '', '', '', '', '', '']);
+  expect(strikes(`${d}@1+1`, `${p}@1.5+2`)).toEqual(['', '', 'delay', '', '', 'portal', '', '']);
+  expect(strikes(`${d}@2`, `${p}@2`)).toEqual(['', '', '', '', '', '', 'delay', 'portal']);
+  expect(strikes(`${d}@1.5+7`, `${d}@0`)).toEqual(['delay', '', '', '', '', '', 'delay', '']);
 });
 
 test('each of the kinds behind a gate strikes as it would alone, at this call or at the next', () => {
@@ -76,8 +98,8 @@ test('after the end none strikes', () => {
 });
 
 test('what struck is told by its name', () => {
-  const faults = faultsOf(seed, { faults: new Set(['delay:d0:1']) });
+  const faults = faultsOf(seed, { faults: new Set(['delay:d0@0+1']) });
   for (let n = 0; n < 300; n += 1) faults.on('d0').strikes('delay', 'pull');
-  expect(faults.strikes).toEqual(['delay:d0:1']);
+  expect(faults.strikes).toEqual(['delay:d0@0+1']);
   expect(faults.struck).toEqual(new Map([['delay pull', 1]]));
 });

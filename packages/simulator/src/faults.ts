@@ -1,6 +1,6 @@
 // The faults there are, which of them a seed switches on, and how often each then strikes.
 
-import { type Excerpt, hasStrike, nameOf, type Strike } from './excerpt.ts';
+import { type Excerpt, hasAll, nameOf, type Strike, strikesOf } from './excerpt.ts';
 import type { Stream } from './random.ts';
 
 /** Kind → the probability with which it strikes where it could, when it is on. */
@@ -104,13 +104,15 @@ export type Gate = (state: (kind: FaultKind) => string) => FaultKind | undefined
 export function createFaults(options: {
   stream: (label: string) => Stream;
   excerpt: Excerpt;
+  /** Virtual time in milliseconds. */
+  nowMs: () => number;
   /** How much of their usual rate those have that may strike at any call of a port. */
   faultiness: number;
   told: (strike: Strike, state: string) => void;
 }): Faults {
-  const { stream, excerpt, faultiness, told } = options;
-  const profile = stream('faults');
+  const { stream, excerpt, nowMs, faultiness, told } = options;
   const drawn = faultKinds.map((kind) => {
+    const profile = stream(`fault ${kind}`);
     const on = profile.chance(0.65);
     const factor = 0.3 + profile.fraction() * 1.4;
     const rate = rates[kind] * factor * (perCall.has(kind) ? faultiness : 1);
@@ -121,35 +123,36 @@ export function createFaults(options: {
   const strikes: string[] = [];
   const struck = new Map<string, number>();
   let healed = false;
-  const passOf = (kind: FaultKind, who: string): (() => number) =>
-    createPass(rateOf[kind], stream(`fault ${kind} ${who}`));
-  const strikesNow = (strike: Strike, stateOf: () => string): boolean => {
-    if (healed || !hasStrike(excerpt, strike)) return false;
-    const state = stateOf();
-    const cell = `${strike.kind} ${state}`;
-    struck.set(cell, (struck.get(cell) ?? 0) + 1);
-    strikes.push(nameOf(strike));
-    told(strike, state);
-    return true;
+  const turnsOf = (who: string, kinds: readonly FaultKind[]): Turn[] =>
+    kinds.flatMap((kind) => {
+      const strike = { kind, who };
+      if (hasAll(excerpt, strike))
+        return drawnTurn(kind, createPass(rateOf[kind], stream(`fault ${kind} ${who}`)));
+      return timedTurn(kind, strikesOf(excerpt, strike));
+    });
+  const gateOf = (who: string, kinds: readonly FaultKind[]): Gate => {
+    const next = createGate(turnsOf(who, kinds), nowMs);
+    return (state) => {
+      const due = next();
+      if (due === undefined || healed) return undefined;
+      const { kind } = due;
+      const at = state(kind);
+      const strike = { ...due, who };
+      const cell = `${kind} ${at}`;
+      struck.set(cell, (struck.get(cell) ?? 0) + 1);
+      strikes.push(nameOf(strike));
+      told(strike, at);
+      return kind;
+    };
   };
   const createAim = (who: string): Aim => {
-    const gates: Partial<Record<FaultKind, () => Due | undefined>> = {};
+    const gates: Partial<Record<FaultKind, Gate>> = {};
     return {
       strikes(kind, state) {
-        gates[kind] ??= createGate([{ kind, pass: passOf(kind, who) }]);
-        const due = gates[kind]();
-        return due !== undefined && strikesNow({ kind, who, n: due.n }, () => state);
+        gates[kind] ??= gateOf(who, [kind]);
+        return gates[kind](() => state) !== undefined;
       },
-      gate(place, kinds) {
-        const name = `${who}.${place}`;
-        const next = createGate(kinds.map((kind) => ({ kind, pass: passOf(kind, name) })));
-        return (state) => {
-          const due = next();
-          if (due === undefined) return undefined;
-          const { kind, n } = due;
-          return strikesNow({ kind, who: name, n }, () => state(kind)) ? kind : undefined;
-        };
-      },
+      gate: (place, kinds) => gateOf(`${who}.${place}`, kinds),
     };
   };
   return {
@@ -176,25 +179,71 @@ function createPass(rate: number, stream: Stream): () => number {
   return () => Math.floor(Math.log(1 - stream.fraction()) / Math.log(1 - rate));
 }
 
-/** A kind whose turn it is, and how often it was before. */
-interface Due {
+/** A kind that strikes now, and which opportunity of the moment it takes. */
+type Due = Pick<Strike, 'atUs' | 'nth'> & { kind: FaultKind };
+
+/** When a kind is next to strike: at an opportunity by its number, or at a time. */
+interface Turn {
   kind: FaultKind;
-  n: number;
+  /** The number of its next opportunity, as drawn; infinite: it goes by time. */
+  at: number;
+  /** The time of its next strike in microseconds, as given; infinite: it goes by numbers. */
+  atUs: number;
+  nth: number;
+  took(): void;
 }
 
-function createGate(gated: readonly { kind: FaultKind; pass: () => number }[]): () => Due | undefined {
-  const turns = gated.map(({ kind, pass }) => ({ kind, pass, at: pass(), taken: 0 }));
-  const soonestOf = (): number => Math.min(...turns.map(({ at }) => at));
-  let soonest = soonestOf();
+function drawnTurn(kind: FaultKind, pass: () => number): Turn {
+  const turn: Turn = {
+    kind,
+    at: pass(),
+    atUs: Number.POSITIVE_INFINITY,
+    nth: 0,
+    took() {
+      turn.at += 1 + pass();
+    },
+  };
+  return turn;
+}
+
+function timedTurn(kind: FaultKind, strikes: Strike[]): Turn {
+  const none = { atUs: Number.POSITIVE_INFINITY, nth: 0 };
+  const turn: Turn = {
+    kind,
+    at: Number.POSITIVE_INFINITY,
+    ...none,
+    took() {
+      const { atUs, nth } = strikes.shift() ?? none;
+      Object.assign(turn, { atUs, nth });
+    },
+  };
+  turn.took();
+  return turn;
+}
+
+function createGate(turns: readonly Turn[], nowMs: () => number): () => Due | undefined {
+  let soonest = 0;
+  let soonestUs = 0;
+  const look = (): void => {
+    soonest = Math.min(...turns.map(({ at }) => at));
+    soonestUs = Math.min(...turns.map(({ atUs }) => atUs));
+  };
+  look();
   let now = -1;
+  let lastUs = -1;
+  let nth = 0;
   return () => {
     now += 1;
-    if (now < soonest) return undefined;
-    const turn = turns.find(({ at }) => at <= now);
+    const atUs = Math.floor(nowMs() * 1_000);
+    nth = atUs === lastUs ? nth + 1 : 0;
+    lastUs = atUs;
+    if (now < soonest && atUs < soonestUs) return undefined;
+    const turn = turns.find(
+      (one) => one.at <= now || one.atUs < atUs || (one.atUs === atUs && one.nth <= nth),
+    );
     if (!turn) return undefined;
-    turn.at += 1 + turn.pass();
-    turn.taken += 1;
-    soonest = soonestOf();
-    return { kind: turn.kind, n: turn.taken - 1 };
+    turn.took();
+    look();
+    return { kind: turn.kind, atUs, nth };
   };
 }

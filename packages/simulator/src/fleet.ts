@@ -48,7 +48,7 @@ export function createFleet(world: World): Fleet {
         setClock(world, device);
         if (world.faults.on(device.name).strikes('old_device', 'start')) device.schemaVersion = 1;
         await operator.give(device, profile.scopes);
-        await device.start();
+        await comes(world, device);
       }
       startNemesis(world, { devices, servers, network, operator });
     },
@@ -68,6 +68,15 @@ export function createFleet(world: World): Fleet {
     },
     close: opener.close,
   };
+}
+
+/** At once; or later by itself, unless something has made it start before. */
+async function comes({ timeline }: World, device: Device): Promise<void> {
+  const { comesMs } = device.firstSync;
+  if (comesMs === 0) return device.start();
+  timeline.after(comesMs, () => {
+    if (!device.isUp) void device.start();
+  });
 }
 
 const yearMs = 365 * 24 * 3_600_000;

@@ -4,6 +4,7 @@
 import type { Limits, VerdictCode } from '@holdfast/core';
 import type { Answered, Committed, Observer, Sent, Stored } from './checker.ts';
 import type { History } from './history.ts';
+import { onStages, stageMarks } from './stage-marks.ts';
 
 const rejections = [
   'no_grant',
@@ -64,6 +65,7 @@ const events = [
 
 export const marks: readonly string[] = [
   ...events,
+  ...stageMarks,
   ...rejections.map((code) => `rejected: ${code}`),
   ...flags.map((code) => `flagged: ${code}`),
 ];
@@ -84,11 +86,20 @@ export function createMarks(history: History, limits: Limits): Marks {
   };
   const server = onServer(history, note);
   const device = onDevices(noteEvent);
+  const stages = onStages((mark, when = true) => {
+    if (when) note(mark);
+  });
   return {
     met,
     committed: server,
-    stored: device.stored,
-    restarted: device.restarted,
+    stored(event) {
+      device.stored(event);
+      stages.stored(event);
+    },
+    restarted(event) {
+      device.restarted(event);
+      stages.restarted(event);
+    },
     sent: onSent(noteEvent),
     answered: (event) => onAnswer(event, limits, noteEvent),
   };

@@ -83,7 +83,7 @@ function strikeDisk(
   { stream, faults }: World,
   { device, copies, devices }: { device: Device; copies: Map<Device, Disk>; devices: readonly Device[] },
 ): void {
-  const draw = stream(`nemesis ${device.name}`);
+  const draw = stream(`copies ${device.name}`);
   const aim = faults.on(device.name);
   const [keep, poses, other] = [draw.chance(0.2), draw.chance(0.5), draw.pick(devices)];
   if (keep && device.isUp && !copies.has(device)) copies.set(device, device.disk.copy());

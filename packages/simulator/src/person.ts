@@ -4,7 +4,7 @@ import { type Replica, ReplicaError, type ReplicaScope, StorageError } from '@ho
 import type { Hands } from './acts/act.ts';
 import type { Disk } from './disk.ts';
 import { hasAct } from './excerpt.ts';
-import type { Stream } from './random.ts';
+import { createStream, type Stream } from './random.ts';
 import type { Reach } from './reach.ts';
 import type { Business } from './schema.ts';
 import type { Stillness } from './stillness.ts';
@@ -32,43 +32,56 @@ export interface Process {
   fresh: string[];
 }
 
+/**
+ * When somebody means to do what, and what that is, hangs on nothing that happens: each act draws from a stream of its own, and comes at its
+ * time whatever became of the ones before. One that finds no running process is not done.
+ */
 export class Person {
   readonly #world: World;
   readonly #desk: Desk;
   readonly #scopes: readonly string[];
-  readonly #draw: Stream;
-  #acts = 0;
+  #process: Process | undefined;
+  /** The process stands still, and something is to be done as soon as it does not. */
+  #waits = false;
 
   constructor(world: World, desk: Desk, scopes: readonly string[]) {
     this.#world = world;
     this.#desk = desk;
     this.#scopes = scopes;
-    this.#draw = world.stream(`workload ${desk.name}`);
+    this.#plan(0);
   }
 
   /** Works with this process until it ends. */
-  begin(process: Process): void {
-    const { timeline, profile } = this.#world;
-    timeline.after(this.#draw.around(profile.thinkMs), () =>
-      this.#desk.stillness.whenAwake(() => {
-        if (!process.isAlive() || !this.#desk.working) return;
-        this.begin(process);
-        void this.#act(process);
-      }),
-    );
+  sitDown(process: Process): void {
+    this.#process = process;
+    this.#waits = false;
   }
 
-  async #act(process: Process): Promise<void> {
+  #plan(n: number): void {
+    const { seed, timeline, profile } = this.#world;
+    const draw = createStream(seed, `act ${this.#desk.name}:${n}`);
+    timeline.after(draw.around(profile.thinkMs), () => {
+      if (!this.#desk.working) return;
+      this.#plan(n + 1);
+      const process = this.#process;
+      if (!process?.isAlive() || this.#waits) return;
+      this.#waits = true;
+      this.#desk.stillness.whenAwake(() => {
+        this.#waits = false;
+        if (process.isAlive() && this.#desk.working) void this.#act(process, n, draw);
+      });
+    });
+  }
+
+  async #act(process: Process, n: number, draw: Stream): Promise<void> {
     const { timeline, trace, profile } = this.#world;
     const { name, accepted } = this.#desk;
-    const scope = this.#draw.pick(this.#scopes);
-    const { records, serverLimits } = profile;
-    const { pageRecordsMax, recordCharsMax } = serverLimits;
-    const act = drawAct({ draw: this.#draw, records, pageRecordsMax, recordCharsMax });
-    const n = this.#acts;
-    this.#acts += 1;
     const number = `${name}:${n}`;
     if (!hasAct(this.#world.excerpt, number)) return;
+    const scope = draw.pick(this.#scopes);
+    const { records, serverLimits } = profile;
+    const { pageRecordsMax, recordCharsMax } = serverLimits;
+    const act = drawAct({ draw, records, pageRecordsMax, recordCharsMax });
     this.#world.acts.push(number);
     trace.note(
       timeline.nowMs,

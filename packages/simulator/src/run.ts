@@ -85,7 +85,7 @@ export async function runSeed(options: RunOptions): Promise<RunResult> {
 
 /** What the world of a seed is like. */
 export function profileOf({ seed, store, excerpt = {} }: RunOptions): Profile {
-  return drawProfile(labelled(seed)('profile'), { store, excerpt });
+  return drawProfile(labelled(seed), { store, excerpt });
 }
 
 function createWorld(options: RunOptions): World {
@@ -98,11 +98,12 @@ function createWorld(options: RunOptions): World {
   const faults = createFaults({
     stream,
     excerpt,
+    nowMs: () => timeline.nowMs,
     faultiness: profile.faultiness,
     told: (strike, state) =>
       trace.note(
         timeline.nowMs,
-        [6, numberOf(strike.kind), numberOf(strike.who), strike.n],
+        [6, numberOf(strike.kind), numberOf(strike.who), strike.nth],
         () => `${machineOf(strike)} meets ${strike.kind} (${state})  [fault ${nameOf(strike)}]`,
       ),
   });
@@ -120,7 +121,7 @@ function createWorld(options: RunOptions): World {
     acts: [],
     failure: undefined,
     stream,
-    random: (label) => randomOf(stream(label)),
+    random: (label) => randomOf(stream, label),
     marks,
     fail(invariant, message) {
       world.failure ??= { invariant, message, atMs: timeline.nowMs };

@@ -84,7 +84,7 @@ describe('a failing seed', () => {
     expect(result.events).toBeLessThan(whole.events);
     const { command, hash, steps, text } = storyOf(shrunk);
     expect(steps.join('\n')).toMatch(/\[act d\d:\d+\]/);
-    expect(steps.join('\n')).toMatch(/\[fault \w+:[\w.]+:\d+\]/);
+    expect(steps.join('\n')).toMatch(/\[fault \w+:[\w.]+@[\d.+]+\]/);
     expect(text).toContain('BROKEN: artificial: A note was written after a refusal.');
     expect(text).toContain(command);
     const again = await runSeed({

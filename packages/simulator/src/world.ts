@@ -75,12 +75,14 @@ export function tellAll(checkers: readonly Observer[]): Telling {
   };
 }
 
-export function randomOf(stream: Stream): Random {
+/** Ids come from another stream than delays: one id less moves no delay. */
+export function randomOf(stream: (label: string) => Stream, label: string): Random {
+  const [delays, ids] = [stream(label), stream(`${label} ids`)];
   return {
-    fraction: () => stream.fraction(),
+    fraction: () => delays.fraction(),
     bytes: (length) => {
       const bytes = new Uint8Array(length);
-      for (let at = 0; at < length; at += 1) bytes[at] = stream.below(256);
+      for (let at = 0; at < length; at += 1) bytes[at] = ids.below(256);
       return bytes;
     },
   };

@@ -45,7 +45,7 @@ export const addSimulate: AddCommand = (program, context) => {
     examples: [
       'holdfast simulate --minutes 1',
       'holdfast simulate --seed 42 --seeds 1  # one seed',
-      'holdfast simulate --seed 42 --until 7163 --devices d0,d2 --acts d0:3,d2:5-9 --faults delay,lose_reply:d0:2  # a part of it',
+      'holdfast simulate --seed 42 --until 7163 --devices d0,d2 --acts d0:3,d2:5-9 --faults delay,lose_reply:d0@4711.204  # a part of it',
       'holdfast simulate --minutes 10 --store sqlite --json',
     ],
   })
@@ -68,7 +68,7 @@ export const addSimulate: AddCommand = (program, context) => {
     .option('--acts <names>', 'of one seed: these acts of people alone, such as d0:3,d2:5-9, or none')
     .option(
       '--faults <names>',
-      'of one seed: these faults alone, such as delay,lose_reply:d0,crash_server:s0:2, or none',
+      'of one seed: these faults alone, such as delay,lose_reply:d0,crash_server:s0@4711.204, or none',
     )
     .option('--json', 'answer with one JSON value on standard output')
     .action((flags: Flags) => simulate(context, flags));

@@ -2,6 +2,7 @@
 // compared when the disk has not changed meanwhile.
 
 import { sorted } from '../history.ts';
+import { stageOf } from '../shown.ts';
 import type { Act, Choice, Hands } from './act.ts';
 
 interface Shown {
@@ -121,8 +122,8 @@ export function status(): Act {
     run: (hands) =>
       compare(hands, 'status()', {
         ask: async () => {
-          const { pending, waiting, held, conflicts, quarantined, seq } = await hands.scope.status();
-          return { pending, waiting, held, conflicts, quarantined, seq };
+          const { pending, waiting, held, conflicts, quarantined, seq, open } = await hands.scope.status();
+          return { pending, waiting, held, conflicts, quarantined, seq, open };
         },
         expected: () => countsOf(hands),
       }),
@@ -142,5 +143,6 @@ function countsOf({ disk, scope: { name } }: Hands): object {
       .filter(({ value }) => value.state === 'open').length,
     quarantined: disk.entries('quarantine', [name]).length,
     seq: progress?.seq ?? 0,
+    open: stageOf(disk, name)?.collections ?? [],
   };
 }

@@ -1,11 +1,13 @@
 // 4. No reader ever misses a change: at each run that becomes visible, what a device holds of the server is exactly what was
-// committed up to that seq. Also: what it has read never goes back, unless it begins anew.
+// committed up to that seq, or of a stage in what that opens, and nothing in the rest. Also: what it has read never goes back, unless
+// it begins anew.
 //
 // What was found right stays right until the device writes it again or the server commits a newer version of it, so only these are
 // looked at, and everything after a restart and at the end.
 
 import type { Checker, DeviceView, MakeChecker } from '../checker.ts';
 import { canonicalBody, type Version } from '../history.ts';
+import { isOpen, type Stage } from '../shown.ts';
 
 interface Read {
   seq: number;
@@ -26,6 +28,8 @@ interface Known {
   rightTo: number | undefined;
   /** Record keys that the device wrote since. */
   written: Set<string>;
+  /** Of the stage that is open; 0: none is. */
+  stageSeq: number;
 }
 
 export const nothingMissed: MakeChecker = ({ history, fail }): Checker => {
@@ -35,7 +39,8 @@ export const nothingMissed: MakeChecker = ({ history, fail }): Checker => {
   const knownOf = (device: string, scope: string): Known => {
     const scopes = devices.get(device) ?? new Map<string, Known>();
     devices.set(device, scopes);
-    const known = scopes.get(scope) ?? { read: undefined, rightTo: undefined, written: new Set<string>() };
+    const nothing = { read: undefined, rightTo: undefined, written: new Set<string>(), stageSeq: 0 };
+    const known = scopes.get(scope) ?? nothing;
     scopes.set(scope, known);
     return known;
   };
@@ -43,11 +48,25 @@ export const nothingMissed: MakeChecker = ({ history, fail }): Checker => {
     const wrong = difference(device, history.at(scope, key, seq), { scope, key });
     if (wrong !== undefined) fail(invariant, `${device.name} at ${scope} ${seq} ${wrong}.`);
   };
-  const compareAll = (device: DeviceView, scope: string, seq: number): void => {
+  const keysIn = (device: DeviceView, scope: string): Set<string> => {
     const keys = new Set(history.scope(scope).versions.keys());
     for (const table of ['records', 'shadows'] as const)
       for (const { key } of device.disk.entries(table, [scope])) keys.add(`${key[1]}/${key[2]}`);
-    for (const key of keys) compareOne(device, scope, seq, key);
+    return keys;
+  };
+  const compareAll = (device: DeviceView, scope: string, seq: number): void => {
+    for (const key of keysIn(device, scope)) compareOne(device, scope, seq, key);
+  };
+  const takeStage = (device: DeviceView, scope: string, stage: Stage): void => {
+    const known = knownOf(device.name, scope);
+    if (stage.seq < known.stageSeq)
+      fail(
+        invariant,
+        `${device.name} went back from ${known.stageSeq} to ${stage.seq} in a stage of ${scope}.`,
+      );
+    known.stageSeq = stage.seq;
+    for (const key of keysIn(device, scope))
+      compareOne(device, scope, isOpen(stage, [key.slice(0, key.indexOf('/'))]) ? stage.seq : 0, key);
   };
   const compare = (device: DeviceView, scope: string, { written, rightTo }: Known, seq: number): void => {
     if (rightTo === undefined || rightTo > seq) compareAll(device, scope, seq);
@@ -60,6 +79,7 @@ export const nothingMissed: MakeChecker = ({ history, fail }): Checker => {
     const before = known.read;
     known.read = now;
     if (before?.checkpoint === now.checkpoint && before?.ended === now.ended) return;
+    if (now.ended || now.opened) known.stageSeq = 0;
     if (now.ended || !now.opened) {
       known.rightTo = undefined;
       return;
@@ -84,6 +104,8 @@ export const nothingMissed: MakeChecker = ({ history, fail }): Checker => {
       for (const { table, key, value } of ops)
         if (table === 'scopes' && key[1] === 'progress' && value !== undefined)
           take(device, key[0] ?? '', value as unknown as Read);
+        else if (table === 'scopes' && key[1] === 'stage' && value !== undefined)
+          takeStage(device, key[0] ?? '', value as unknown as Stage);
     },
     ended(devices) {
       for (const device of devices)

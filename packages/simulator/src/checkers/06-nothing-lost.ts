@@ -4,6 +4,7 @@
 // or moved to the quarantine in the same transaction. Every mutation that a device made is pending, applied or kept.
 
 import type { DeviceView, MakeChecker } from '../checker.ts';
+import { seqShown } from '../shown.ts';
 
 interface Entry {
   mutation: { id: string };
@@ -34,11 +35,12 @@ export const nothingLost: MakeChecker = ({ history, fail }) => {
       return `while it is ${verdict.verdict}`;
     if (verdict.verdict === 'rejected') return 'rejected, and not kept in the quarantine';
     if (inConflict.has(`${device.name} ${id}`)) return undefined;
-    const progress = device.disk.get<{ seq: number; ended: boolean }>('scopes', [scope, 'progress']);
+    const touched = history.made.get(id)?.mutation.changes.map(({ collection }) => collection) ?? [];
+    const shown = seqShown(device.disk, scope, touched);
     const asOf = firstAsOf.get(id) ?? verdict.asOf;
-    if (progress && !progress.ended && progress.seq < asOf)
-      return `settled as of ${asOf}, while ${progress.seq} is visible`;
-    return undefined;
+    return shown !== undefined && shown < asOf
+      ? `settled as of ${asOf}, while ${shown} is visible`
+      : undefined;
   };
   return {
     invariant,

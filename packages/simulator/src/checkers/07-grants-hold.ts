@@ -1,6 +1,7 @@
 // 7. No device reads or writes outside its grants, and what it had of a scope goes with the grant.
 
 import type { Committed, MakeChecker } from '../checker.ts';
+import { stageOf } from '../shown.ts';
 
 type MayWrite = (serverMs: number) => boolean;
 
@@ -16,6 +17,11 @@ export const grantsHold: MakeChecker = ({ history, fail }) => {
         if (!(value as { ended?: boolean }).ended) continue;
         for (const { key: record } of device.disk.entries('records', [key[0] ?? '']))
           fail(invariant, `${device.name} still shows ${record.join('/')}, and its grant has ended.`);
+        if (stageOf(device.disk, key[0] ?? ''))
+          fail(
+            invariant,
+            `${device.name} believes that a stage of ${key[0]} is open, and its grant has ended.`,
+          );
       }
     },
     sent({ mutations, mayWrite }) {
