@@ -84,10 +84,6 @@ export class Device implements DeviceView {
     return this.#replica !== undefined;
   }
 
-  get replica(): Replica<Business> | undefined {
-    return this.#replica;
-  }
-
   async start(): Promise<void> {
     this.#generation += 1;
     const generation = this.#generation;
@@ -271,11 +267,9 @@ export class Device implements DeviceView {
 
   #stateOf({ batch, checkpoint, replica, scope }: ExchangeRequest): string {
     if (!batch) return checkpoint === null ? 'first' : 'pull';
-    const first = batch.mutations[0]?.id ?? '';
-    const name = `${replica} ${scope} ${first}`;
-    if (this.#seenBatches.has(name)) return 'repeat';
-    this.#seenBatches.add(name);
-    return 'push';
+    const known = this.#seenBatches.size;
+    this.#seenBatches.add(`${replica} ${scope} ${batch.mutations[0]?.id}`);
+    return this.#seenBatches.size > known ? 'push' : 'repeat';
   }
 
   #point(point: StoragePoint, mode: StorageMode, generation: number): void {
