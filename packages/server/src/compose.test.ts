@@ -150,7 +150,8 @@ test('a batch that was taken is not called refused when its answer cannot be rea
   const server = composeServer(config, { openStore });
   const { url, engine } = await server.start();
   set(new StoreError('busy', 'injected'));
-  const lost = await push(url, 1);
+  // The commit does not know it.
+  const lost = await push(url, 1, { collections: ['items'] });
   expect(lost.status).toBe(503);
   expect(Number(lost.headers.get('retry-after'))).toBeGreaterThan(0);
   expect(await lost.json()).toMatchObject({ error: { code: 'unanswered' } });

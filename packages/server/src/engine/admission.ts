@@ -1,7 +1,7 @@
 // Who is let in to a commit: credentials, devices and rights, as they stand in its transaction. A device becomes known by speaking
 // to a scope to which it has a right; of who has none a bounded number of refusals is kept, and nothing else.
 
-import { type Limits, RequestError } from '@holdfast/core';
+import { type Grants, type Limits, RequestError } from '@holdfast/core';
 import type { Credential, Device, StoreTransaction } from '../store/port.ts';
 import { grantsOf, isEnrolled, type Right, rightIn } from './access.ts';
 import type { Caller } from './engine.ts';
@@ -14,6 +14,7 @@ export interface Applicant {
 }
 
 export interface Admitted {
+  grants: Grants;
   right: Right;
   room: Room;
 }
@@ -37,26 +38,26 @@ export async function admitAll(
 ): Promise<readonly (Admitted | RequestError)[]> {
   const known = await readKnown(transaction, applicants);
   const register = await openRegister(transaction, { applicants, known, bounds });
-  const rights = applicants.map(({ caller, scope }) => {
+  const standings = applicants.map(({ caller, scope }) => {
     try {
       const device = register.put.get(caller.device) ?? known.devices.get(caller.device);
       const credential = known.credentials.get(caller.key ?? '');
       const enrolled = isEnrolled(device, known.credentials.get(device?.key ?? ''));
       const grants = grantsOf(caller, { credential, device, enrolled, nowMs: bounds.nowMs });
       const right = rightIn(grants, scope);
-      if (caller.device === '') return right;
+      if (caller.device === '') return { grants, right };
       if (!device && right === 'none') throw new RequestError('forbidden', { field: 'scope' });
       register.see(caller, device);
-      return right;
+      return { grants, right };
     } catch (error) {
       if (error instanceof RequestError) return error;
       throw error;
     }
   });
   if (register.put.size > 0) await transaction.putDevices([...register.put.values()]);
-  const rooms = await readRooms(transaction, { applicants, rights, limits: bounds.limits });
-  return rights.map((right, place) =>
-    right instanceof RequestError ? right : { right, room: rooms.get(place) ?? endless },
+  const rooms = await readRooms(transaction, { applicants, standings, limits: bounds.limits });
+  return standings.map((standing, place) =>
+    standing instanceof RequestError ? standing : { ...standing, room: rooms.get(place) ?? endless },
   );
 }
 
@@ -140,12 +141,13 @@ async function readRooms(
   transaction: StoreTransaction,
   given: {
     applicants: readonly Applicant[];
-    rights: readonly (Right | RequestError)[];
+    standings: readonly (Pick<Admitted, 'right'> | RequestError)[];
     limits: Limits;
   },
 ): Promise<ReadonlyMap<number, Room>> {
   const asked = given.applicants.flatMap(({ caller, scope, mutations }, place) => {
-    const right = given.rights[place];
+    const standing = given.standings[place];
+    const right = standing instanceof RequestError ? undefined : standing?.right;
     const bounded = (right === 'read' || right === 'none') && mutations > 0;
     return bounded ? [{ place, scope, device: caller.device, mutations }] : [];
   });

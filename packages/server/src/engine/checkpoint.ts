@@ -16,12 +16,17 @@ export function writeCheckpoint(position: Position): string {
 
 /** Throws RequestError `bad_checkpoint` on text that no server ever wrote. */
 export function readCheckpoint(text: string): Position {
+  const position = positionIn(text);
+  if (!position) throw new RequestError('bad_checkpoint', { field: 'checkpoint' });
+  return position;
+}
+
+/** Undefined: no server ever wrote this text. */
+export function positionIn(text: string): Position | undefined {
   const match = /^([0-9a-z-]{1,64})\.(0|[1-9]\d{0,15})\.(0|[1-9]\d{0,15})$/.exec(text);
   const [, life, seq, stamp] = match ?? [];
   const position = { life: life ?? '', seq: Number(seq), stamp: Number(stamp) };
-  if (!match || position.seq > integerMax || position.stamp > integerMax)
-    throw new RequestError('bad_checkpoint', { field: 'checkpoint' });
-  return position;
+  return match && position.seq <= integerMax && position.stamp <= integerMax ? position : undefined;
 }
 
 /**

@@ -8,6 +8,7 @@ import {
   holdersMaxOf,
   type ItemOutcome,
   type KeptPayloads,
+  type Limits,
   needsAnything,
   type PlanContext,
   type PlanItem,
@@ -17,16 +18,27 @@ import {
   type WorkingSet,
   type Writes,
 } from '@holdfast/core';
-import type { ReadPosition, Store, StoreTransaction } from '../store/port.ts';
+import type { Store, StoreTransaction } from '../store/port.ts';
 import { type Admitted, type Applicant, admitAll } from './admission.ts';
+import type { PullRequest, PullResult } from './engine.ts';
 import type { Job } from './lanes.ts';
+import { pullOfCommit } from './pull-of-commit.ts';
+import type { Reads } from './reads.ts';
+
+/** What a job is answered. */
+export interface Committed {
+  outcome: ItemOutcome;
+  pulled?: PullResult;
+}
 
 export interface CommitJob extends Job, Applicant {
   /** Made when the caller's right is known. A caller without one is told what a missing thing is told. */
   item: (admitted: Admitted) => PlanItem;
   /** What is to become durable with it. What it throws refuses all of it. */
   besides?: (transaction: StoreTransaction, outcome: ItemOutcome) => Promise<void>;
-  resolve: (outcome: ItemOutcome) => void;
+  /** What its sender will pull next. */
+  pull?: PullRequest;
+  resolve: (committed: Committed) => void;
   reject: (error: unknown) => void;
 }
 
@@ -34,8 +46,8 @@ export interface CommitDeps {
   store: Store;
   context: (nowMs: number) => PlanContext;
   nowMs: () => number;
-  /** Reading positions to be written along. */
-  takeReads: () => readonly ReadPosition[];
+  /** Reading positions: those to be written along, and those that come of it. */
+  reads: Pick<Reads, 'take' | 'note'>;
   /** Told the heads that moved, after the commit. */
   committed: (heads: ReadonlyMap<string, number>) => void;
 }
@@ -43,27 +55,24 @@ export interface CommitDeps {
 // Each round loads everything that the last one missed; chains of waiting mutations need a few more.
 const roundsMax = 200;
 
-/** Answers each job: its outcome, or the error that refused it alone. Throws when the whole group failed. */
+/** Answers each job, or gives the error that refused it alone. Throws when the whole group failed. */
 export async function commitGroup(
   deps: CommitDeps,
   group: readonly CommitJob[],
-): Promise<readonly (ItemOutcome | RequestError)[]> {
+): Promise<readonly (Committed | RequestError)[]> {
   const nowMs = deps.nowMs();
   const context = deps.context(nowMs);
-  const reads = deps.takeReads();
-  const heads = new Map<string, number>();
-  const outcomes = await deps.store.commit(async (transaction) => {
+  const reads = deps.reads.take();
+  const { admissions, sets, plans, outcomes } = await deps.store.commit(async (transaction) => {
     const states = await transaction.scopes([...new Set(group.map((job) => job.scope))]);
     const admissions = await admitAll(transaction, group, { nowMs, limits: context.limits });
-    const refused = new Map<CommitJob, RequestError>();
     const taken = new Map<string, { job: CommitJob; item: PlanItem }[]>();
     for (const [place, job] of group.entries()) {
       const admitted = admissions[place];
-      if (admitted instanceof RequestError) refused.set(job, admitted);
       if (!admitted || admitted instanceof RequestError) continue;
       const list = taken.get(job.scope) ?? [];
-      list.push({ job, item: job.item(admitted) });
       taken.set(job.scope, list);
+      list.push({ job, item: job.item(admitted) });
     }
     const sets = new Map(
       [...taken.keys()].map((scope) => [scope, emptyWorkingSet({ ...(states.get(scope) ?? emptyScope) })]),
@@ -72,31 +81,60 @@ export async function commitGroup(
     const writes = new Map([...plans].map(([scope, { writes }]) => [scope, writes]));
     await transaction.write(writes, deps.store.life);
     if (reads.length > 0) await transaction.putReads(reads);
-    for (const [scope, { head }] of [...writes].map(([name, write]) => [name, write.scope] as const)) {
-      if (head !== (states.get(scope)?.head ?? 0)) heads.set(scope, head);
-    }
-    const outcomes = group.map(
-      (job) =>
-        refused.get(job) ?? outcomeOf(job, taken.get(job.scope) ?? [], plans.get(job.scope)?.outcomes ?? []),
-    );
-    for (const [place, { besides }] of group.entries()) {
-      const outcome = outcomes[place];
-      if (besides && outcome && !(outcome instanceof RequestError)) await besides(transaction, outcome);
-    }
-    return outcomes;
+    const outcomes = outcomesOf(taken, plans);
+    for (const [job, outcome] of outcomes) await job.besides?.(transaction, outcome);
+    return { admissions, sets, plans, outcomes };
   });
+  const heads = new Map(
+    [...plans].flatMap(([scope, { writes }]) =>
+      writes.scope.head === sets.get(scope)?.scope.head ? [] : [[scope, writes.scope.head] as const],
+    ),
+  );
   if (heads.size > 0) deps.committed(heads);
+  const pullIn = pullsOf(deps, { sets, plans, limits: context.limits });
+  return group.map((job, place) => {
+    const admitted = admissions[place];
+    if (admitted instanceof RequestError) return admitted;
+    const outcome = outcomes.get(job);
+    if (!admitted || !outcome) throw new Error('A plan left a job without an outcome.');
+    const pulled = outcome.type === 'pushed' ? pullIn(job, admitted) : undefined;
+    return { outcome, ...(pulled ? { pulled } : {}) };
+  });
+}
+
+function outcomesOf(
+  taken: ReadonlyMap<string, readonly { job: CommitJob }[]>,
+  plans: ReadonlyMap<string, ScopePlan>,
+): ReadonlyMap<CommitJob, ItemOutcome> {
+  const outcomes = new Map<CommitJob, ItemOutcome>();
+  for (const [scope, jobs] of taken)
+    for (const [place, outcome] of (plans.get(scope)?.outcomes ?? []).entries()) {
+      const job = jobs[place]?.job;
+      if (job) outcomes.set(job, outcome);
+    }
   return outcomes;
 }
 
-function outcomeOf(
-  job: CommitJob,
-  taken: readonly { job: CommitJob }[],
-  outcomes: readonly ItemOutcome[],
-): ItemOutcome {
-  const outcome = outcomes[taken.findIndex((other) => other.job === job)];
-  if (!outcome) throw new Error('A plan left a job without an outcome.');
-  return outcome;
+/** Answers what a job's sender pulls next, where the commit, which is durable now, knows it. */
+function pullsOf(
+  deps: CommitDeps,
+  done: {
+    sets: ReadonlyMap<string, WorkingSet>;
+    plans: ReadonlyMap<string, ScopePlan>;
+    limits: Limits;
+  },
+): (job: CommitJob, admitted: Admitted) => PullResult | undefined {
+  const byScope = new Map(
+    [...done.plans].map(([scope, { writes }]) => {
+      const before = done.sets.get(scope) ?? emptyWorkingSet(emptyScope);
+      return [scope, pullOfCommit({ before, writes, life: deps.store.life.id, limits: done.limits })];
+    }),
+  );
+  return ({ scope, caller: { device }, pull }, { right, grants }) => {
+    const known = pull && byScope.get(scope)?.({ device, right, grants }, pull);
+    if (known) deps.reads.note(scope, device, known.read);
+    return known?.pulled;
+  };
 }
 
 interface ScopePlan {

@@ -2,7 +2,6 @@
 
 import type {
   Clock,
-  ItemOutcome,
   Limits,
   PushOutcome,
   Random,
@@ -17,7 +16,7 @@ import { type Store, StoreError } from '../store/port.ts';
 import { rightIn } from './access.ts';
 import type { Admitted } from './admission.ts';
 import { checkPosition, readCheckpoint } from './checkpoint.ts';
-import { type CommitDeps, type CommitJob, commitGroup } from './commit.ts';
+import { type CommitDeps, type CommitJob, type Committed, commitGroup } from './commit.ts';
 import { type Caller, type Engine, operator, type PushRequest } from './engine.ts';
 import { answerOf, type FaultDeps } from './faults.ts';
 import { follow, readIdentityMark, readStandings } from './follow.ts';
@@ -49,10 +48,10 @@ export function createEngine(deps: EngineDeps): Engine {
     store,
     nowMs,
     context: contextOf(deps),
-    takeReads: reads.take,
+    reads,
     committed: listeners.tell,
   });
-  const submit = (job: Omit<CommitJob, 'resolve' | 'reject'>): Promise<ItemOutcome> =>
+  const submit = (job: Omit<CommitJob, 'resolve' | 'reject'>): Promise<Committed> =>
     new Promise((resolve, reject) => lanes.add({ ...job, resolve, reject }));
   const healthy: Healthy = (work) =>
     work.catch((error: unknown) => {
@@ -77,10 +76,9 @@ export function createEngine(deps: EngineDeps): Engine {
   return {
     async push(caller, scope, request) {
       await healthy(checkBatch({ store, nowMs }, { caller, scope }, request));
-      const outcome = (await submit(pushJob(caller, scope, request))) as PushOutcome;
-      if (outcome.type === 'refused')
-        throw new RequestError(outcome.code, { field: outcome.field, message: outcome.message });
-      return outcome;
+      const { outcome, pulled } = await submit(pushJob(caller, scope, request));
+      const { verdicts, errors } = pushed(outcome as PushOutcome);
+      return { verdicts, errors, ...(pulled ? { pulled } : {}) };
     },
     pull: (reader, scope, request) =>
       healthy(pull({ store, limits, nowMs, noteRead: reads.note }, reader, scope, request)),
@@ -96,7 +94,8 @@ export function createEngine(deps: EngineDeps): Engine {
       // A conflict of a scope that the caller may not write is as unknown as one that never was.
       const item = ({ right }: Admitted): Resolution =>
         right === 'write' ? resolution : { ...resolution, conflict: 0 };
-      const outcome = (await submit({ scope, caller, changes: 1, mutations: 0, item })) as ResolveOutcome;
+      const committed = await submit({ scope, caller, changes: 1, mutations: 0, item });
+      const outcome = committed.outcome as ResolveOutcome;
       if (outcome.type === 'unresolved') throw new RequestError(outcome.code, { message: outcome.message });
       return outcome;
     },
@@ -143,11 +142,11 @@ function createCommitLanes(deps: EngineDeps, commit: CommitDeps): Lanes<CommitJo
 /** Runs a group; when it fails other than by the store's health, each job is tried alone, so that one cannot fail others. */
 async function runGroup(deps: EngineDeps, commit: CommitDeps, group: readonly CommitJob[]): Promise<void> {
   try {
-    const outcomes = await commitGroup(commit, group);
+    const answers = await commitGroup(commit, group);
     for (const [place, job] of group.entries()) {
-      const outcome = outcomes[place];
-      if (outcome instanceof RequestError) job.reject(outcome);
-      else if (outcome) job.resolve(outcome);
+      const answer = answers[place];
+      if (answer instanceof RequestError) job.reject(answer);
+      else if (answer) job.resolve(answer);
     }
   } catch (error) {
     if (group.length > 1 && !(error instanceof StoreError)) {
@@ -157,6 +156,12 @@ async function runGroup(deps: EngineDeps, commit: CommitDeps, group: readonly Co
     const answer = answerOf(deps, error);
     for (const job of group) job.reject(answer);
   }
+}
+
+/** Throws RequestError when nothing of the push was taken. */
+function pushed(outcome: PushOutcome): Extract<PushOutcome, { type: 'pushed' }> {
+  if (outcome.type === 'pushed') return outcome;
+  throw new RequestError(outcome.code, { field: outcome.field, message: outcome.message });
 }
 
 function pushJob(caller: Caller, scope: string, request: PushRequest): Omit<CommitJob, 'resolve' | 'reject'> {
@@ -169,6 +174,7 @@ function pushJob(caller: Caller, scope: string, request: PushRequest): Omit<Comm
     caller,
     changes: mutations.reduce((sum, { mutation }) => sum + mutation.changes.length, 0),
     mutations: mutations.length,
+    ...(request.pull ? { pull: request.pull } : {}),
     ...(request.settles ? { besides: settling(request.settles) } : {}),
     item: ({ right, room }) => ({
       type: 'push',

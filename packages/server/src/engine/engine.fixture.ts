@@ -56,7 +56,13 @@ export interface TestEngine {
     who: string,
     n: number,
     mutations: readonly (Mutation & { madeAt: number })[],
-    options?: { scope?: string; caller?: Partial<Caller>; seen?: number; checkpoint?: string | null },
+    options?: {
+      scope?: string;
+      caller?: Partial<Caller>;
+      seen?: number;
+      checkpoint?: string | null;
+      pull?: PullRequest;
+    },
   ): Promise<PushResult>;
   pull(who: string, request?: Partial<PullRequest>, scope?: string): ReturnType<Engine['pull']>;
   close(): Promise<void>;
@@ -105,7 +111,7 @@ export async function startEngine(
       const made = { wall: madeAt, mono: 0, session: 's', offset: 0, seen: 0 };
       return { id, schema: schema.version, made, changes, madeAt };
     },
-    push(who, n, mutations, { scope = 'main', caller = {}, seen = 0, checkpoint = null } = {}) {
+    push(who, n, mutations, { scope = 'main', caller = {}, seen = 0, checkpoint = null, pull } = {}) {
       const arrived = mutations.map(({ madeAt, ...mutation }) => {
         const { problem } = admit(mutation, schema, limits);
         return {
@@ -122,6 +128,7 @@ export async function startEngine(
         verdictsSeen: seen,
         checkpoint,
         mutations: arrived,
+        ...(pull ? { pull } : {}),
       });
     },
     pull: (who, request = {}, scope = 'main') =>

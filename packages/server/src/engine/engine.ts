@@ -46,6 +46,8 @@ export interface PushRequest {
   /** The sender's checkpoint: a batch made on a state that was rolled back is not taken. Null before its first page. */
   checkpoint: string | null;
   mutations: readonly Arrived[];
+  /** What the sender will pull next: its answer comes along where the commit that takes the push knows it. */
+  pull?: PullRequest;
   /** The operator sends what lies in the quarantine: when none of it is rejected, that is settled in the same commit. */
   settles?: { place: number; audit: AuditEntry };
 }
@@ -54,6 +56,8 @@ export interface PushResult {
   /** In the order of the mutations. */
   verdicts: readonly VerdictEntry[];
   errors: readonly { mutation: string; code: string; message: string }[];
+  /** What `pull` would have answered right after the commit. Absent: nobody asked, or it has to be read. */
+  pulled?: PullResult;
 }
 
 export interface PullRequest {

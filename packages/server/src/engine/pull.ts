@@ -101,7 +101,7 @@ async function readVerdicts(
   return { entries: verdicts.map(entryOf), leftOutAsOf };
 }
 
-function entryOf(logged: LoggedVerdict): VerdictEntry {
+export function entryOf(logged: LoggedVerdict): VerdictEntry {
   return { ...(logged.verdict as VerdictEntry), n: logged.n };
 }
 
@@ -194,7 +194,8 @@ async function addConflicts(
   return { entries, conflicts: [...told.values()], leftOutAsOf };
 }
 
-function conflictsIn({ conflicts = [], exceptions = [] }: VerdictEntry): number[] {
+/** In which something that it tells is open, for a person to decide. */
+export function conflictsIn({ conflicts = [], exceptions = [] }: VerdictEntry): number[] {
   return [...new Set([...conflicts, ...exceptions.flatMap(({ conflict }) => conflict ?? [])])];
 }
 

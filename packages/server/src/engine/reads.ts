@@ -18,6 +18,8 @@ export function createReads(readersMax: number): Reads {
   let noted = new Map<string, ReadPosition>();
   return {
     note(scope, device, { sent, confirmed }) {
+      // Who only writes has read nothing.
+      if (sent === 0) return;
       const key = JSON.stringify([scope, device]);
       const before = noted.get(key);
       if (!before && noted.size >= readersMax) return;

@@ -43,13 +43,16 @@ export async function exchange(
 ): Promise<Exchanged> {
   const { engine, schema, limits, sha256, clock } = deps;
   const caller = callerOf(proof, request.device);
+  const pull = pullOf(request);
   const push = pushOf(request, { schema, limits, sha256, atMs: clock.wallMs() });
   // A refused batch answers its error alone: the replica must act on it before it reads on.
-  const pushed = push && (await engine.push(caller, request.scope, push));
-  const pulled = await engine.pull(caller, request.scope, pullOf(request)).catch((cause: unknown) => {
-    // The codes of a refusal say that nothing was taken.
-    throw pushed ? new RequestError('unanswered', { cause }) : cause;
-  });
+  const pushed = push && (await engine.push(caller, request.scope, { ...push, pull }));
+  const pulled =
+    pushed?.pulled ??
+    (await engine.pull(caller, request.scope, pull).catch((cause: unknown) => {
+      // The codes of a refusal say that nothing was taken.
+      throw pushed ? new RequestError('unanswered', { cause }) : cause;
+    }));
   const text = answerText({ request, pushed, pulled, nowMs: clock.wallMs() });
   // Who reads some collections comes again for the others.
   const more = pulled.more || request.collections !== undefined;
