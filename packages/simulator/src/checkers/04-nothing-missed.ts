@@ -6,7 +6,7 @@
 // looked at, and everything after a restart and at the end.
 
 import type { Checker, DeviceView, MakeChecker } from '../checker.ts';
-import { canonicalBody, type Version } from '../history.ts';
+import { canonicalBody, type History, type Version } from '../history.ts';
 import { isOpen, type Stage } from '../shown.ts';
 
 interface Read {
@@ -32,6 +32,8 @@ interface Known {
   stageSeq: number;
 }
 
+const unknown = { read: undefined, rightTo: undefined, stageSeq: 0 };
+
 export const nothingMissed: MakeChecker = ({ history, fail }): Checker => {
   const invariant = '4 nothing missed';
   /** Device → scope. */
@@ -39,8 +41,7 @@ export const nothingMissed: MakeChecker = ({ history, fail }): Checker => {
   const knownOf = (device: string, scope: string): Known => {
     const scopes = devices.get(device) ?? new Map<string, Known>();
     devices.set(device, scopes);
-    const nothing = { read: undefined, rightTo: undefined, written: new Set<string>(), stageSeq: 0 };
-    const known = scopes.get(scope) ?? nothing;
+    const known = scopes.get(scope) ?? { ...unknown, written: new Set<string>() };
     scopes.set(scope, known);
     return known;
   };
@@ -48,31 +49,20 @@ export const nothingMissed: MakeChecker = ({ history, fail }): Checker => {
     const wrong = difference(device, history.at(scope, key, seq), { scope, key });
     if (wrong !== undefined) fail(invariant, `${device.name} at ${scope} ${seq} ${wrong}.`);
   };
-  const keysIn = (device: DeviceView, scope: string): Set<string> => {
-    const keys = new Set(history.scope(scope).versions.keys());
-    for (const table of ['records', 'shadows'] as const)
-      for (const { key } of device.disk.entries(table, [scope])) keys.add(`${key[1]}/${key[2]}`);
-    return keys;
-  };
   const compareAll = (device: DeviceView, scope: string, seq: number): void => {
-    for (const key of keysIn(device, scope)) compareOne(device, scope, seq, key);
+    for (const key of keysIn(history, device, scope)) compareOne(device, scope, seq, key);
   };
   const takeStage = (device: DeviceView, scope: string, stage: Stage): void => {
     const known = knownOf(device.name, scope);
     if (stage.seq < known.stageSeq)
-      fail(
-        invariant,
-        `${device.name} went back from ${known.stageSeq} to ${stage.seq} in a stage of ${scope}.`,
-      );
+      fail(invariant, `${device.name} went back to ${stage.seq} in a stage of ${scope}.`);
     known.stageSeq = stage.seq;
-    for (const key of keysIn(device, scope))
-      compareOne(device, scope, isOpen(stage, [key.slice(0, key.indexOf('/'))]) ? stage.seq : 0, key);
+    for (const key of keysIn(history, device, scope)) compareOne(device, scope, seqIn(stage, key), key);
   };
   const compare = (device: DeviceView, scope: string, { written, rightTo }: Known, seq: number): void => {
-    if (rightTo === undefined || rightTo > seq) compareAll(device, scope, seq);
-    else
-      for (const key of [...written, ...history.changedIn(scope, rightTo, seq)])
-        compareOne(device, scope, seq, key);
+    if (rightTo === undefined || rightTo > seq) return compareAll(device, scope, seq);
+    for (const key of [...written, ...history.changedIn(scope, rightTo, seq)])
+      compareOne(device, scope, seq, key);
   };
   const take = (device: DeviceView, scope: string, now: Read): void => {
     const known = knownOf(device.name, scope);
@@ -101,11 +91,12 @@ export const nothingMissed: MakeChecker = ({ history, fail }): Checker => {
       for (const { table, key } of ops)
         if (table === 'records' || table === 'shadows')
           knownOf(device.name, key[0] ?? '').written.add(`${key[1]}/${key[2]}`);
-      for (const { table, key, value } of ops)
-        if (table === 'scopes' && key[1] === 'progress' && value !== undefined)
-          take(device, key[0] ?? '', value as unknown as Read);
-        else if (table === 'scopes' && key[1] === 'stage' && value !== undefined)
-          takeStage(device, key[0] ?? '', value as unknown as Stage);
+      for (const { table, key, value } of ops) {
+        if (table !== 'scopes' || value === undefined) continue;
+        const [scope = '', part] = key;
+        if (part === 'progress') take(device, scope, value as unknown as Read);
+        else if (part === 'stage') takeStage(device, scope, value as unknown as Stage);
+      }
     },
     ended(devices) {
       for (const device of devices)
@@ -114,6 +105,19 @@ export const nothingMissed: MakeChecker = ({ history, fail }): Checker => {
     },
   };
 };
+
+/** What is not open is as it was before anything. */
+function seqIn(stage: Stage, key: string): number {
+  return isOpen(stage, [key.slice(0, key.indexOf('/'))]) ? stage.seq : 0;
+}
+
+/** Of all records that were ever committed, or that the device holds. */
+function keysIn(history: History, { disk }: DeviceView, scope: string): Set<string> {
+  const keys = new Set(history.scope(scope).versions.keys());
+  for (const table of ['records', 'shadows'] as const)
+    for (const { key } of disk.entries(table, [scope])) keys.add(`${key[1]}/${key[2]}`);
+  return keys;
+}
 
 /** How what a device holds of a record differs from what was committed. */
 function difference(
