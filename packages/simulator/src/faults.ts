@@ -111,14 +111,7 @@ export function createFaults(options: {
   told: (strike: Strike, state: string) => void;
 }): Faults {
   const { stream, excerpt, nowMs, faultiness, told } = options;
-  const drawn = faultKinds.map((kind) => {
-    const profile = stream(`fault ${kind}`);
-    const on = profile.chance(0.65);
-    const factor = 0.3 + profile.fraction() * 1.4;
-    const rate = rates[kind] * factor * (perCall.has(kind) ? faultiness : 1);
-    return [kind, on ? rate : 0] as const;
-  });
-  const rateOf = Object.fromEntries(drawn) as Record<FaultKind, number>;
+  const rateOf = drawRates(stream, faultiness);
   const aims = new Map<string, Aim>();
   const strikes: string[] = [];
   const struck = new Map<string, number>();
@@ -171,6 +164,16 @@ export function createFaults(options: {
     strikes,
     struck,
   };
+}
+
+function drawRates(stream: (label: string) => Stream, faultiness: number): Record<FaultKind, number> {
+  const drawn = faultKinds.map((kind) => {
+    const draw = stream(`fault ${kind}`);
+    const on = draw.chance(0.65);
+    const factor = 0.3 + draw.fraction() * 1.4;
+    return [kind, on ? rates[kind] * factor * (perCall.has(kind) ? faultiness : 1) : 0] as const;
+  });
+  return Object.fromEntries(drawn) as Record<FaultKind, number>;
 }
 
 /** How many opportunities pass before the next that is taken: there are millions, and few are. */

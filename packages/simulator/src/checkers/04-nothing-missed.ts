@@ -32,19 +32,11 @@ interface Known {
   stageSeq: number;
 }
 
-const unknown = { read: undefined, rightTo: undefined, stageSeq: 0 };
-
 export const nothingMissed: MakeChecker = ({ history, fail }): Checker => {
   const invariant = '4 nothing missed';
   /** Device → scope. */
   const devices = new Map<string, Map<string, Known>>();
-  const knownOf = (device: string, scope: string): Known => {
-    const scopes = devices.get(device) ?? new Map<string, Known>();
-    devices.set(device, scopes);
-    const known = scopes.get(scope) ?? { ...unknown, written: new Set<string>() };
-    scopes.set(scope, known);
-    return known;
-  };
+  const knownOf = (device: string, scope: string): Known => knownIn(devices, device, scope);
   const compareOne = (device: DeviceView, scope: string, seq: number, key: string): void => {
     const wrong = difference(device, history.at(scope, key, seq), { scope, key });
     if (wrong !== undefined) fail(invariant, `${device.name} at ${scope} ${seq} ${wrong}.`);
@@ -105,6 +97,15 @@ export const nothingMissed: MakeChecker = ({ history, fail }): Checker => {
     },
   };
 };
+
+function knownIn(devices: Map<string, Map<string, Known>>, device: string, scope: string): Known {
+  const scopes = devices.get(device) ?? new Map<string, Known>();
+  devices.set(device, scopes);
+  const nothing = { read: undefined, rightTo: undefined, stageSeq: 0 };
+  const known = scopes.get(scope) ?? { ...nothing, written: new Set<string>() };
+  scopes.set(scope, known);
+  return known;
+}
 
 /** What is not open is as it was before anything. */
 function seqIn(stage: Stage, key: string): number {
