@@ -7,7 +7,16 @@
 
 import { recordKey, type Schema } from '@holdfast/core';
 import { placeKey } from './index-key.ts';
-import { isSendable, keysOf, type OutboxEntry, readEntries, sendableMarks } from './outbox.ts';
+import {
+  isSendable,
+  keysOf,
+  type OutboxEntry,
+  type OutboxList,
+  placesIn,
+  readEntries,
+  sendableMarks,
+  sendList,
+} from './outbox.ts';
 import type { ScopeDeps, Shadow } from './recompute.ts';
 import type { StorageKey, StorageTransaction } from './storage/port.ts';
 
@@ -34,9 +43,9 @@ export async function cutBatch(
   let after: StorageKey | undefined;
   for (;;) {
     const marks = await sendableMarks(tx, deps.scope, { priorityMin, limit, ...(after ? { after } : {}) });
-    const places = marks.map(([, , place = '']) => place);
-    await cut.read(places);
-    for (const place of places) if ((await cut.take(place)) === 'full') return cut.entries;
+    await cut.read(marks.map(([, , place = '']) => place));
+    for (const [, list = '', place = ''] of marks)
+      if ((await cut.takeFrom(list, place)) === 'full') return cut.entries;
     after = marks.at(-1);
     if (marks.length < limit) return cut.entries;
   }
@@ -47,6 +56,8 @@ type Taken = 'taken' | 'blocked' | 'full';
 const chunk = 200;
 /** Looking back along a record, most often the first entry found decides; if not, so many are read at a time. */
 const lookBack = 8;
+/** Behind so many looks back it is worth asking once whether there can be anything to find. */
+const lookBacksMax = 8;
 
 class Cut {
   readonly #tx: StorageTransaction;
@@ -59,6 +70,11 @@ class Cut {
   /** Record key → a place from which on all that touches the record is blocked. */
   readonly #blockedFrom = new Map<string, string>();
   #bytes = 0;
+  /** The list that is taken from, in order. */
+  #list = '';
+  #lookBacks = 0;
+  /** See #leftBehind. */
+  #left: string | undefined;
 
   constructor(tx: StorageTransaction, deps: ScopeDeps, bounds: CutBounds) {
     this.#tx = tx;
@@ -80,7 +96,14 @@ class Cut {
       this.#read.set(placeKey(entry.place), entry);
   }
 
-  async take(place: string): Promise<Taken> {
+  /** To be called with the lists in their order, and with the places of each in theirs. */
+  takeFrom(list: string, place: string): Promise<Taken> {
+    if (list !== this.#list) this.#left = undefined;
+    this.#list = list;
+    return this.#take(place);
+  }
+
+  async #take(place: string): Promise<Taken> {
     if (this.#chosen.has(place)) return 'taken';
     if (this.#blocked.has(place)) return 'blocked';
     await this.read([place]);
@@ -119,9 +142,31 @@ class Cut {
     // A long outbox behind one entry that waits is passed over without looking at each of its records again.
     const from = this.#blockedFrom.get(key);
     if (from !== undefined && from < place) return 'blocked';
+    if (await this.#hasAllBefore(place)) return 'taken';
     const { taken, earlier } = await this.#takeNearest(key, place, again);
     if (taken === 'blocked' && !this.#bounds.again) this.#blockedFrom.set(key, earlier);
     return taken;
+  }
+
+  /** Most often a batch takes all that there is from the first place on, and then no record needs to be looked back along. */
+  async #hasAllBefore(place: string): Promise<boolean> {
+    this.#lookBacks += 1;
+    if (this.#lookBacks <= lookBacksMax || this.#blocked.size > 0 || this.#bounds.again) return false;
+    this.#left ??= await this.#leftBehind();
+    return place < this.#left;
+  }
+
+  /** The first place of what stays, or comes later than all of this list; behind all places when there is none. */
+  async #leftBehind(): Promise<string> {
+    const lists: OutboxList[] = ['waiting', 'held'];
+    for (let priority = 9; priority >= 1; priority -= 1)
+      if (sendList(priority) > this.#list) lists.push(sendList(priority));
+    let first = behindAll;
+    for (const list of lists) {
+      const [place = behindAll] = await placesIn(this.#tx, this.#deps.scope, list, { limit: 1 });
+      if (place < first) first = place;
+    }
+    return first;
   }
 
   async #takeNearest(key: string, place: string, again: boolean): Promise<{ taken: Taken; earlier: string }> {
@@ -133,7 +178,7 @@ class Cut {
       await this.read(places);
       for (const earlier of places) {
         const entry = this.#read.get(earlier);
-        if (entry && isSendable(entry)) return { taken: await this.take(earlier), earlier };
+        if (entry && isSendable(entry)) return { taken: await this.#take(earlier), earlier };
         // Settled, or held by a conflict: the server has it, and what comes later does not depend on the order any more.
         if (!entry || (!again && (entry.state === 'settled' || entry.state === 'conflict'))) continue;
         return { taken: again && entry.state !== 'held' ? 'taken' : 'blocked', earlier };
@@ -150,6 +195,9 @@ class Cut {
     return shadow !== undefined && (shadow as unknown as Shadow).body === null;
   }
 }
+
+/** Places are digits. */
+const behindAll = ':';
 
 /** Ids of the parents that a mutation's records refer to, as record keys. */
 function parentsOf(schema: Schema, entry: OutboxEntry): string[] {
