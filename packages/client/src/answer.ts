@@ -69,10 +69,11 @@ export async function applyAnswer(
   // What comes for a scope whose grant has ended is not to be kept.
   const { collections } = request;
   const page = state.progress.ended ? 'ignored' : await takePage(tx, deps, { ...answer, collections }, state);
-  await releaseSettled(tx, deps, state);
+  const shown = page === 'visible' || page === 'open';
+  if (!shown) await releaseSettled(tx, deps, state);
   await recompute(tx, deps, state.dirty);
   await writeProgress(tx, deps.scope, state.progress);
-  const taken = page === 'visible' || page === 'open' || page === 'staged';
+  const taken = shown || page === 'staged';
   return {
     page,
     more: page === 'dropped' || page === 'open' || (taken && answer.more),

@@ -18,7 +18,6 @@ import type { QuarantineState } from './quarantine-entry.ts';
 import { recompute, type ScopeDeps } from './recompute.ts';
 import { type Storage, StorageError, type StorageTransaction } from './storage/port.ts';
 import type { LiveWord, Transport } from './transport/port.ts';
-import { releaseSettled } from './verdicts.ts';
 
 export interface FollowDeps extends ScopeDeps {
   storage: Storage;
@@ -128,7 +127,6 @@ export async function takeLivePage(
   if (outcome !== 'visible') return outcome === 'dropped';
   const named = await hideNamed(tx, deps.scope, page.mutations, state.dirty);
   await hideDecided(tx, deps.scope, page.mutations, state.dirty);
-  await releaseSettled(tx, deps, state);
   await recompute(tx, deps, state.dirty);
   await writeProgress(tx, deps.scope, progress);
   // An answer to what was sent is on its way; for what waited on the server, or was sent by a copy of this storage, none is.

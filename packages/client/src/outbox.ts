@@ -141,6 +141,11 @@ export async function removeEntry(
   return keys;
 }
 
+/** Takes all entries out of the outbox at once. */
+export async function clearOutbox(tx: StorageTransaction, scope: string): Promise<void> {
+  for (const table of ['outbox', 'touches', 'marks'] as const) await tx.deleteAll(table, [scope]);
+}
+
 /** Keeps the counts of the scope true when an entry changes. Either side undefined: not in the outbox. */
 export function countEntry(
   progress: Progress,

@@ -2,24 +2,19 @@
 //
 //   page, more ──▶ staged ──▶ page, more ──▶ staged ──▶ page, no more ──▶ all of it visible, in one transaction
 //
-// What that one transaction costs: each staged record is read once and written once, in chunks, so memory stays bounded by
-// a chunk (pages.test.ts), and the storage gives the event loop its turns in between (sync-storage.test.ts). The storage itself
-// holds the whole run until it commits, and no other call gets in meanwhile. 200,000 records of 120 bytes took SQLite 7 seconds on
-// two busy cores and a write-ahead log of 100 MB, once, at the first sync; the event loop waited half a second at most, for the
-// commit. That is the price of invariant 3: a run that became visible in parts would show mutations in halves.
+// What that one transaction costs: each part of a page is read once and each of its records written once, so memory stays bounded
+// by a part (pages.test.ts), and the storage gives the event loop its turns in between (sync-storage.test.ts). The storage itself
+// holds the whole run until it commits, and no other call gets in meanwhile. That is the price of invariant 3: a run that became
+// visible in parts would show mutations in halves.
 
 import { type ChangedRecord, type ExchangeAnswer, equalJson, type Json, recordKey } from '@holdfast/core';
+import { placeKey } from './index-key.ts';
 import type { Progress, StagedRun } from './progress.ts';
-import {
-  type ScopeDeps,
-  type Shadow,
-  takeServerRecords,
-  type VisibleRecord,
-  writeVisible,
-} from './recompute.ts';
+import { type ScopeDeps, type Shadow, takeServerRecords } from './recompute.ts';
 import { clearOpenStage, readOpenStage, writeOpenStage } from './stages.ts';
 import type { StorageKey, StorageTransaction } from './storage/port.ts';
 import { liftVeil, touchedRecords } from './veil.ts';
+import { releaseSettled } from './verdicts.ts';
 
 /**
  * `open`: the first sync goes on, and a stage of it is visible. `known`: all that it holds is visible here already, by a page that was quicker. `dropped`: the page does not continue what this
@@ -37,7 +32,10 @@ export interface Page extends Pick<ExchangeAnswer, 'from' | 'checkpoint' | 'head
   collections?: readonly string[] | undefined;
 }
 
-/** Stages a page or makes its run visible. Changes `progress`; notes in `dirty` the records whose view must be folded afresh. */
+/**
+ * Stages a page or makes its run visible; then settled entries whose effect it holds are released. Changes `progress`; notes in
+ * `dirty` the records whose view must be folded afresh.
+ */
 export async function takePage(
   tx: StorageTransaction,
   deps: ScopeDeps,
@@ -52,31 +50,33 @@ export async function takePage(
   const open = progress.opened ? undefined : await readOpenStage(tx, deps.scope);
   // After the replica took a new id, a verdict that says what of a page is its own work may still be missing.
   const last = !page.more && progress.again === 0;
-  const isFirst = !progress.opened && !open;
-  const sweeps = run.complete && !isFirst;
+  const sweeps = run.complete && (progress.opened || open !== undefined);
   const records = recordsOf(page);
-  if (last && run.records === 0 && !sweeps) {
-    await takeServerRecords(tx, deps, records, { dirty, isFirst });
-  } else {
-    await stage(tx, deps, records);
+  const direct = last && run.records === 0 && !sweeps;
+  if (!direct) {
+    await stage(tx, deps, records, run.records);
     progress.staged = { ...run, checkpoint: page.checkpoint, records: run.records + records.length };
     if (!last) return 'staged';
-    if (sweeps) await removeUndelivered(tx, deps, dirty);
-    await unstage(tx, deps, { dirty, isFirst });
   }
   progress.staged = null;
   if (run.collections) {
     await writeOpenStage(tx, deps.scope, { collections: run.collections, seq: page.head });
-    // The veil is off what touches nothing else.
-    for (const record of await touchedRecords(tx, deps.scope)) dirty.add(record);
-    return 'open';
+  } else {
+    if (open) await clearOpenStage(tx, deps.scope);
+    if (!progress.opened) await liftVeil(tx, deps.scope, dirty);
+    progress.checkpoint = page.checkpoint;
+    progress.seq = page.head;
+    progress.opened = true;
   }
-  if (open) await clearOpenStage(tx, deps.scope);
-  if (!progress.opened) await liftVeil(tx, deps.scope, dirty);
-  progress.checkpoint = page.checkpoint;
-  progress.seq = page.head;
-  progress.opened = true;
-  return 'visible';
+  // First, because most often the outbox is empty then, and covers nothing of what comes.
+  await releaseSettled(tx, deps, state);
+  if (sweeps) await forgetServer(tx, deps, dirty);
+  if (direct) await takeServerRecords(tx, deps, records, dirty);
+  else await unstage(tx, deps, dirty);
+  if (!run.collections) return 'visible';
+  // The veil is off what touches nothing else.
+  for (const record of await touchedRecords(tx, deps.scope)) dirty.add(record);
+  return 'open';
 }
 
 function newRun({ checkpoint }: Progress, collections: readonly string[] | undefined): StagedRun {
@@ -103,88 +103,51 @@ export async function restartRun(tx: StorageTransaction, deps: ScopeDeps, progre
   progress.staged = { checkpoint: null, complete: true, records: 0 };
 }
 
-const chunk = 100;
+/** Records of one entry of `staged`: what lives no longer than it takes to write so many is young garbage, and costs no memory. */
+const partRecords = 100;
+const chunk = 500;
 
+/** `from`: how many records of the run are staged already. */
 async function stage(
   tx: StorageTransaction,
   deps: ScopeDeps,
   records: readonly ChangedRecord[],
+  from: number,
 ): Promise<void> {
-  if (records.length === 0) return;
-  await tx.putMany(
-    'staged',
-    records.map((record) => ({
-      key: [deps.scope, recordKey(record.collection, record.id)],
-      value: record as unknown as Json,
-    })),
-  );
+  for (let at = 0; at < records.length; at += partRecords) {
+    const part = records.slice(at, at + partRecords);
+    await tx.put('staged', [deps.scope, placeKey(from + at)], part as unknown as Json);
+  }
 }
 
-async function unstage(
-  tx: StorageTransaction,
-  deps: ScopeDeps,
-  state: { dirty: Set<string>; isFirst: boolean },
-): Promise<void> {
-  await eachChunk(tx, 'staged', deps.scope, (entries) => {
-    const records = entries.map(({ value }) => value as unknown as ChangedRecord);
-    return takeServerRecords(tx, deps, records, state);
-  });
+/** In the order of the pages: of a record that came twice, what came last counts. */
+async function unstage(tx: StorageTransaction, deps: ScopeDeps, dirty: Set<string>): Promise<void> {
+  let after: StorageKey | undefined;
+  for (;;) {
+    const [part] = await tx.scan('staged', { prefix: [deps.scope], limit: 1, ...(after ? { after } : {}) });
+    if (!part) break;
+    await takeServerRecords(tx, deps, part.value as unknown as ChangedRecord[], dirty);
+    after = part.key;
+  }
   await tx.deleteAll('staged', [deps.scope]);
 }
 
-/** A complete run says what there is; whatever else this replica had of the server is gone. */
-async function removeUndelivered(tx: StorageTransaction, deps: ScopeDeps, dirty: Set<string>): Promise<void> {
-  await eachChunk(tx, 'records', deps.scope, async (entries) => {
-    const gone = await undelivered(tx, deps, entries);
-    const shadows = await tx.getMany(
-      'shadows',
-      gone.map(({ key }) => key),
-    );
-    for (const [at, { key, value }] of gone.entries()) {
-      if (shadows[at] !== undefined) continue;
-      const [, collection = '', id = ''] = key;
-      const before = value as unknown as VisibleRecord;
-      await writeVisible(tx, deps, { collection, id, before, after: undefined });
-    }
-  });
-  await eachChunk(tx, 'shadows', deps.scope, async (entries) => {
-    const none: Shadow = { version: 0, body: null };
-    for (const { key } of await undelivered(tx, deps, entries)) {
-      await tx.put('shadows', key, { ...none });
-      dirty.add(recordKey(key[1] ?? '', key[2] ?? ''));
-    }
-  });
-  await tx.deleteAll('tombstones', [deps.scope]);
-}
-
-interface Found {
-  key: StorageKey;
-  value: Json;
-}
-
-async function undelivered(
-  tx: StorageTransaction,
-  deps: ScopeDeps,
-  entries: readonly Found[],
-): Promise<Found[]> {
-  const staged = await tx.getMany(
-    'staged',
-    entries.map(({ key }) => [deps.scope, recordKey(key[1] ?? '', key[2] ?? '')]),
-  );
-  return entries.filter((_, at) => staged[at] === undefined);
-}
-
-/** Reads a scope's part of a table in chunks; `work` may delete what it was given. */
-async function eachChunk(
-  tx: StorageTransaction,
-  table: 'records' | 'shadows' | 'staged',
-  scope: string,
-  work: (entries: readonly Found[]) => Promise<void>,
-): Promise<void> {
+/** A complete run says what there is: whatever else this replica had of the server is gone. */
+async function forgetServer(tx: StorageTransaction, deps: ScopeDeps, dirty: Set<string>): Promise<void> {
+  for (const table of ['records', 'indexes', 'tombstones'] as const) await tx.deleteAll(table, [deps.scope]);
+  const none: Shadow = { version: 0, body: null };
   let after: StorageKey | undefined;
   for (;;) {
-    const found = await tx.scan(table, { prefix: [scope], limit: chunk, ...(after ? { after } : {}) });
-    if (found.length > 0) await work(found);
+    const found = await tx.scan('shadows', {
+      prefix: [deps.scope],
+      limit: chunk,
+      ...(after ? { after } : {}),
+    });
+    await tx.putMany(
+      'shadows',
+      found.map(({ key }) => ({ key, value: { ...none } })),
+    );
+    for (const { key } of found) dirty.add(recordKey(key[1] ?? '', key[2] ?? ''));
     after = found.at(-1)?.key;
     if (found.length < chunk) return;
   }

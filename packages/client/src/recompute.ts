@@ -9,7 +9,7 @@ import { type ChangedRecord, type Json, type JsonObject, recordKey, type Schema 
 import { indexChanges } from './index-key.ts';
 import { isInView, placesTouching, readEntries, recordOfKey, writesOf } from './outbox.ts';
 import { isOnTop, type OpenStage, readOpenStage } from './stages.ts';
-import type { StorageEntry, StorageKey, StorageTransaction } from './storage/port.ts';
+import type { StorageEntry, StorageKey, StorageTable, StorageTransaction } from './storage/port.ts';
 import { readVeil } from './veil.ts';
 import { foldChanges, type Written } from './view.ts';
 
@@ -89,52 +89,56 @@ export async function ensureShadow(
 
 /**
  * Takes over the server's state of some records. Those that the outbox touches are only noted in `dirty`; the caller folds
- * them afresh with `recompute` when all else of its transaction is done. `isFirst`: nothing of the server was visible before, so
- * where there is no shadow there is nothing to be replaced.
+ * them afresh with `recompute` when all else of its transaction is done. What the outbox touched before this transaction is
+ * in `dirty` already.
  */
 export async function takeServerRecords(
   tx: StorageTransaction,
   deps: ScopeDeps,
   changed: readonly ChangedRecord[],
-  { dirty, isFirst }: { dirty: Set<string>; isFirst: boolean },
+  dirty: Set<string>,
 ): Promise<void> {
   // A record that stands twice among them counts as it stands last.
-  const latest = [
-    ...new Map(changed.map((record) => [recordKey(record.collection, record.id), record])).values(),
-  ];
-  const keys = latest.map(({ collection, id }) => [deps.scope, collection, id]);
-  // While nothing is in the outbox, there is no shadow.
-  const [shadow] = await tx.scan('shadows', { prefix: [deps.scope], limit: 1 });
-  const shadows = shadow ? await tx.getMany('shadows', keys) : [];
-  const stood = isFirst ? [] : await tx.getMany('records', keys);
-  const tombstones = isFirst ? [] : await tx.getMany('tombstones', keys);
+  const latest = new Map(changed.map((record) => [recordKey(record.collection, record.id), record]));
+  const all = [...latest].map(([name, record]) => ({
+    name,
+    record,
+    key: [deps.scope, record.collection, record.id],
+    live: record.body !== undefined && !record.deleted && !record.removed ? record.body : null,
+  }));
+  const keys = all.map(({ key }) => key);
+  const isTouched = await hasAny(tx, 'touches', deps.scope);
+  const shadows = isTouched ? await tx.getMany('shadows', keys) : [];
+  const hasTombstones = await hasAny(tx, 'tombstones', deps.scope);
+  // What was visible before matters to index entries alone.
+  const isIndexed = all.some(({ record }) => indexesOf(deps, record.collection) > 0);
+  const stood = isIndexed ? await tx.getMany('records', keys) : [];
   const puts: Record<'records' | 'shadows' | 'tombstones', StorageEntry[]> = {
     records: [],
     shadows: [],
     tombstones: [],
   };
   const moved: VisibleMove[] = [];
-  for (const [at, record] of latest.entries()) {
-    const key: StorageKey = [deps.scope, record.collection, record.id];
-    const live = record.body !== undefined && !record.deleted && !record.removed ? record.body : null;
+  for (const [at, { name, key, record, live }] of all.entries()) {
     if (record.deleted) puts.tombstones.push({ key, value: record.version });
-    else if (tombstones[at] !== undefined) await tx.delete('tombstones', key);
+    else if (hasTombstones) await tx.delete('tombstones', key);
     if (shadows[at] !== undefined) {
       // A removed record leaves nothing behind, not even a version to refer to.
       puts.shadows.push({ key, value: { version: record.removed ? 0 : record.version, body: live } });
-      dirty.add(recordKey(record.collection, record.id));
+      dirty.add(name);
       continue;
     }
-    const before = asVisible(stood[at]);
+    // Nothing is on top of it any more: what comes is what is visible.
+    if (!isTouched && dirty.delete(name)) await tx.delete('shadows', key);
     if (live) puts.records.push({ key, value: { version: record.version, body: live } });
-    else if (before) await tx.delete('records', key);
+    else await tx.delete('records', key);
     const after = live ? { version: record.version, body: live } : undefined;
-    moved.push({ collection: record.collection, id: record.id, before, after });
+    moved.push({ collection: record.collection, id: record.id, before: asVisible(stood[at]), after });
   }
   for (const table of ['records', 'shadows', 'tombstones'] as const) {
     if (puts[table].length > 0) await tx.putMany(table, puts[table]);
   }
-  await writeIndexes(tx, deps, moved);
+  if (isIndexed) await writeIndexes(tx, deps, moved);
 }
 
 /** Folds the view of these records afresh. A record that nothing in the outbox touches any more gives up its shadow. */
@@ -147,7 +151,7 @@ export async function recompute(
   const veil = await readVeil(tx, deps.scope);
   const open = await readOpenStage(tx, deps.scope);
   // Most often the last verdict empties the outbox, and no record needs to be looked up in it.
-  const isTouched = (await tx.scan('touches', { prefix: [deps.scope], limit: 1 })).length > 0;
+  const isTouched = await hasAny(tx, 'touches', deps.scope);
   const all = [...keys];
   for (let at = 0; at < all.length; at += chunk)
     await recomputeChunk(tx, deps, { keys: all.slice(at, at + chunk), veil, open, isTouched });
@@ -232,6 +236,14 @@ async function viewWrites(
     }
   }
   return writes;
+}
+
+async function hasAny(tx: StorageTransaction, table: StorageTable, scope: string): Promise<boolean> {
+  return (await tx.scan(table, { prefix: [scope], limit: 1 })).length > 0;
+}
+
+function indexesOf({ schema }: ScopeDeps, collection: string): number {
+  return schema.collections.get(collection)?.indexes.length ?? 0;
 }
 
 const chunk = 200;

@@ -4,6 +4,7 @@ import type { ExchangeAnswer, VerdictEntry } from '@holdfast/core';
 import { settleConflictsOf } from './conflict-list.ts';
 import { createdKeys, dependentsOn, hideEntry } from './dependents.ts';
 import {
+  clearOutbox,
   countEntry,
   findEntries,
   isInView,
@@ -18,6 +19,7 @@ import { type QuarantineState, quarantineEntry, type Reason } from './quarantine
 import type { ScopeDeps } from './recompute.ts';
 import { isAllOpen, readOpenStage } from './stages.ts';
 import type { StorageKey, StorageTransaction } from './storage/port.ts';
+import { touchedRecords } from './veil.ts';
 
 /**
  * Applies the verdicts that are new here, in the order of their numbers, and seen ones that still tell something: the mutation
@@ -91,11 +93,16 @@ export async function holdEntry(
 export async function releaseSettled(
   tx: StorageTransaction,
   deps: ScopeDeps,
-  state: QuarantineState,
+  state: Pick<QuarantineState, 'progress' | 'dirty'>,
 ): Promise<void> {
-  const { ended, opened, seq } = state.progress;
+  const { ended, opened, seq, pending } = state.progress;
   const open = opened ? undefined : await readOpenStage(tx, deps.scope);
   const asOfMax = ended ? Number.POSITIVE_INFINITY : Math.max(seq, open?.seq ?? 0);
+  if (pending === 0 && !open && (await isAllDue(tx, deps.scope, asOfMax))) {
+    for (const key of await touchedRecords(tx, deps.scope)) state.dirty.add(key);
+    await clearOutbox(tx, deps.scope);
+    return;
+  }
   let after: StorageKey | undefined;
   for (;;) {
     const found = await tx.scan('marks', {
@@ -122,6 +129,21 @@ export async function releaseSettled(
 }
 
 const chunk = 500;
+
+/** Whether the visible state holds the effect of all settled entries. */
+async function isAllDue(tx: StorageTransaction, scope: string, asOfMax: number): Promise<boolean> {
+  let after: StorageKey | undefined;
+  for (;;) {
+    const found = await tx.scan('marks', {
+      prefix: [scope, 'settled'],
+      limit: chunk,
+      ...(after ? { after } : {}),
+    });
+    if (found.some(({ value }) => Number(value) > asOfMax)) return false;
+    after = found.at(-1)?.key;
+    if (found.length < chunk) return true;
+  }
+}
 
 async function takeVerdict(
   tx: StorageTransaction,

@@ -14,7 +14,7 @@ export const keyColumns: { readonly [Table in StorageTable]: readonly string[] }
   touches: ['scope', 'record', 'place'],
   marks: ['scope', 'list', 'place'],
   tombstones: ['scope', 'collection', 'id'],
-  staged: ['scope', 'record'],
+  staged: ['scope', 'place'],
   conflicts: ['scope', 'conflict'],
   quarantine: ['scope', 'place'],
   syncs: ['scope', 'place'],
@@ -87,6 +87,11 @@ CREATE TABLE hf_home (path TEXT NOT NULL);
   `
 CREATE TABLE hf_syncs ("scope" TEXT NOT NULL, "place" TEXT NOT NULL, value TEXT NOT NULL,
   PRIMARY KEY ("scope", "place")) WITHOUT ROWID;
+`,
+  // It held a record in each entry, under the record's key. They stand before all that comes to them: '!' is less than any digit.
+  `
+ALTER TABLE hf_staged RENAME COLUMN "record" TO "place";
+UPDATE hf_staged SET "place" = '!' || "place", value = '[' || value || ']';
 `,
 ];
 

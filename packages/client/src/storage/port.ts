@@ -23,7 +23,7 @@ export const storageTables = {
   marks: 3,
   /** Versions of deleted records: a put that names one says that it saw the delete. [scope, collection, id]. */
   tombstones: 3,
-  /** Pages of a run that is not visible yet: [scope, record key]. */
+  /** Pages of a run that is not visible yet, in parts and in their order: [scope, place]. */
   staged: 2,
   /** Conflicts that concern this replica: [scope, conflict id]. */
   conflicts: 2,

@@ -51,8 +51,8 @@ export const plantedBugs: readonly PlantedBug[] = [
     name: 'stagedNotShown',
     harm: 'the pages before the last are thrown away',
     file: pages,
-    find: `    await unstage(tx, deps, { dirty, isFirst });`,
-    replace: `    await takeServerRecords(tx, deps, records, { dirty, isFirst });`,
+    find: `  else await unstage(tx, deps, dirty);`,
+    replace: `  else await takeServerRecords(tx, deps, records, dirty);`,
   },
   {
     name: 'pendingDroppedOnPull',
@@ -65,7 +65,7 @@ export const plantedBugs: readonly PlantedBug[] = [
     name: 'tombstoneIgnored',
     harm: 'a deleted record stays on the device',
     file: 'packages/client/src/recompute.ts',
-    find: `else if (before) await tx.delete('records', key);\n    const after`,
+    find: `else await tx.delete('records', key);\n    const after`,
     replace: `const after`,
   },
   {
