@@ -1,11 +1,17 @@
 // Sockets of a test: it opens them, speaks for the server, and ends them.
 
-import { type LivePage, protocolMarker, type ServerFrame, splitFrame } from '@holdfast/core';
+import {
+  type DeviceFrame,
+  type LivePage,
+  protocolMarker,
+  type ServerFrame,
+  splitFrame,
+} from '@holdfast/core';
 import type { OpenSocket, SocketHandlers } from './socket.ts';
 
 export class FakeSocket {
   readonly url: string;
-  readonly sent: { head: any; body: string | undefined }[] = [];
+  readonly sent: { head: DeviceFrame; body: string | undefined }[] = [];
   /** The code with which the device closed it. */
   closedWith: number | undefined;
   readonly #events: SocketHandlers;
@@ -42,13 +48,17 @@ export class FakeSocket {
   }
 
   /** Heads of this type that the device has sent. */
-  heads(type: string): any[] {
-    return this.sent.filter(({ head }) => head.type === type).map(({ head }) => head);
+  heads<Type extends DeviceFrame['type']>(type: Type): Extract<DeviceFrame, { type: Type }>[] {
+    return this.sent
+      .map(({ head }) => head)
+      .filter((head): head is Extract<DeviceFrame, { type: Type }> => head.type === type);
   }
 }
 
 /** `taken` is called with what a device sends, behind it having been noted. */
-export function fakeSockets(taken?: (socket: FakeSocket, head: any, body: string | undefined) => void): {
+export function fakeSockets(
+  taken?: (socket: FakeSocket, head: DeviceFrame, body: string | undefined) => void,
+): {
   open: OpenSocket;
   all: FakeSocket[];
 } {

@@ -1,7 +1,7 @@
 // What commands did is in the audit log: who, what, when, and no contents. And keys and devices are found by their names.
 
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { createWorkplace, type Workplace } from './commands.fixture.ts';
+import { type AnswerOf, createWorkplace, type Workplace } from './commands.fixture.ts';
 
 let at: Workplace;
 beforeEach(async () => {
@@ -12,8 +12,8 @@ afterEach(() => at.close());
 const slow = { timeout: 60_000 };
 
 async function told(): Promise<string[]> {
-  const { entries } = await at.json(['audit', '--last', '100']);
-  return entries.map(({ actor, action, subject }: Record<string, string>) => `${actor} ${action} ${subject}`);
+  const { entries } = await at.json<AnswerOf<'audit'>>(['audit', '--last', '100']);
+  return entries.map(({ actor, action, subject }) => `${actor} ${action} ${subject}`);
 }
 
 test.each([true, false])(
@@ -22,7 +22,7 @@ test.each([true, false])(
   async (serves) => {
     if (serves) await at.serve();
     await at.write('products.csv', 'id,name,price\na,canary-name,2.50\n');
-    const { key } = await at.json(['keys', 'add', 'office']);
+    const { key } = await at.json<AnswerOf<'addKey'>>(['keys', 'add', 'office']);
     await at.run(['keys', 'remove', 'office']);
     await at.run(['devices', 'enrol', '--name', 'Till']);
     await at.run(['import', 'products.csv', '--collection', 'products']);
@@ -52,14 +52,15 @@ test('a database that was brought back says so', async () => {
 
 test('a name that one alone has is enough; of several, the ids are told', async () => {
   const ids = [];
-  for (const name of ['office', 'twice', 'twice']) ids.push((await at.json(['keys', 'add', name])).key.key);
+  for (const name of ['office', 'twice', 'twice'])
+    ids.push((await at.json<AnswerOf<'addKey'>>(['keys', 'add', name])).key.key);
   expect((await at.json(['keys', 'remove', 'office'])).key).toBe(ids[0]);
   expect(await at.run(['keys', 'remove', 'office'])).toMatchObject({ exit: 1 });
   const { exit, err } = await at.run(['keys', 'remove', 'twice']);
   expect(exit).toBe(1);
   expect(err).toMatch(/^holdfast: 2 keys have the name twice: \w+, \w+\. Name one by its id\.\n$/);
   for (const id of ids.slice(1)) expect(err).toContain(id);
-  expect((await at.json(['keys', 'remove', ids[1]])).removed).toBe(true);
+  expect((await at.json(['keys', 'remove', ids[1]!])).removed).toBe(true);
   // The other one of the name has ended.
   expect((await at.json(['keys', 'remove', 'twice'])).key).toBe(ids[2]);
 });

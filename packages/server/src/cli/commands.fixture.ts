@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { fileURLToPath, pathToFileURL } from 'node:url';
+import type { Admin } from '../admin/admin.ts';
 import { runCommand } from './program.ts';
 
 const bin = fileURLToPath(new URL('./holdfast.mjs', import.meta.url));
@@ -24,6 +25,9 @@ export interface RunOptions {
   columns?: number;
 }
 
+/** What an operation of the server answers, which most commands print as it is. */
+export type AnswerOf<Operation extends keyof Admin> = Awaited<ReturnType<Admin[Operation]>>;
+
 export interface Workplace {
   /** The command's file. */
   bin: string;
@@ -33,8 +37,11 @@ export interface Workplace {
   read(name: string): Promise<string>;
   /** In this process. */
   run(args: readonly string[], input?: string, options?: RunOptions): Promise<Outcome>;
-  /** The same with `--json`, and the answer read. */
-  json(args: readonly string[], input?: string): Promise<any>;
+  /** The same with `--json`, and the answer read as what the test says that it is. */
+  json<Answer extends object = Record<string, unknown>>(
+    args: readonly string[],
+    input?: string,
+  ): Promise<Answer>;
   /** As a process, which ends with the workplace at the latest. */
   start(args: readonly string[]): ChildProcess;
   /** The server as a process; resolves when it serves. */

@@ -3,7 +3,7 @@
 import { existsSync } from 'node:fs';
 import { readdir, stat } from 'node:fs/promises';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { createWorkplace, end, type Workplace } from './commands.fixture.ts';
+import { type AnswerOf, createWorkplace, end, type Workplace } from './commands.fixture.ts';
 import { exchange } from './server-process.fixture.ts';
 
 let at: Workplace;
@@ -85,7 +85,7 @@ test('what an import cannot do is said before anything is done', async () => {
   expect(await refusal('--config', 'other.ts')).toEqual([1, expect.stringContaining('npx holdfast init')]);
   expect(await at.run(['import', 'nothing.csv', '--collection', 'products'])).toMatchObject({ exit: 1 });
   expect(await at.run(['import', '-', '--collection', 'products'])).toMatchObject({ exit: 2 });
-  expect((await at.json(['status'])).counts.commits).toBe(0);
+  expect((await at.json<AnswerOf<'status'>>(['status'])).counts.commits).toBe(0);
 });
 
 test('without a server: import, status, keys, devices, backup, restore, doctor', async () => {
@@ -105,7 +105,8 @@ test('without a server: import, status, keys, devices, backup, restore, doctor',
     scopes: [{ scope: 'main', head: 2 }],
   });
   expect(await at.run(['status'])).toMatchObject({ exit: 0, out: expect.stringContaining('does not run') });
-  const { key, text } = await at.json(['keys', 'add', 'export', '--scope', 'shop:read', '--expires', '3']);
+  const args = ['keys', 'add', 'export', '--scope', 'shop:read', '--expires', '3'];
+  const { key, text } = await at.json<AnswerOf<'addKey'>>(args);
   expect(key.grants).toEqual([{ scope: 'shop', right: 'read' }]);
   const list = await at.run(['keys', 'list']);
   expect(list.out).toContain('shop:read');
@@ -128,7 +129,9 @@ test('with a server: the same commands reach it, and backup works while it serve
   const imported = await at.json(['import', '-', '--format', 'csv', '--collection', 'products'], products);
   expect(imported).toMatchObject({ read: 2, created: 2 });
   expect(await at.json(['status'])).toMatchObject({ running: { pid }, counts: { commits: 2 } });
-  expect((await at.json(['keys', 'add', 'fleet', '--all-scopes'])).key.grants).toBe('all');
+  expect((await at.json<AnswerOf<'addKey'>>(['keys', 'add', 'fleet', '--all-scopes'])).key.grants).toBe(
+    'all',
+  );
   expect((await at.json(['keys', 'list'])).keys).toHaveLength(1);
   expect(await at.run(['devices', 'revoke', 'nobody'])).toMatchObject({ exit: 1 });
   expect((await at.json(['doctor'])).findings).toContainEqual(
@@ -161,17 +164,17 @@ test('restore brings the state back, and keeps the one that was there', async ()
     ['import', '-', '--format', 'ndjson', '--collection', 'products'],
     '{"id":"c","name":"C","price":1}',
   );
-  const restored = await at.json(['restore', 'copy.db']);
+  const restored = await at.json<{ aside: string }>(['restore', 'copy.db']);
   expect(restored).toMatchObject({
     records: 2,
     heads: { main: 2 },
     aside: expect.stringMatching(/holdfast-[\dTZ-]+\.db$/),
   });
-  expect((await at.json(['status'])).counts.commits).toBe(2);
+  expect((await at.json<AnswerOf<'status'>>(['status'])).counts.commits).toBe(2);
   // What was set aside is whole, too.
   const back = await at.run(['restore', restored.aside]);
   expect(back).toMatchObject({ exit: 0, out: expect.stringContaining('rolled_back') });
-  expect((await at.json(['status'])).counts.commits).toBe(3);
+  expect((await at.json<AnswerOf<'status'>>(['status'])).counts.commits).toBe(3);
 });
 
 test('a device that saw more than a restored server is told so', slow, async () => {

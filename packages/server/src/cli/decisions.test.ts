@@ -1,7 +1,8 @@
 // People decide at the server: `conflicts` and `quarantine`, against a server that runs and on the folder of one that does not.
 
+import type { VerdictEntry } from '@holdfast/core';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { createWorkplace, end, type Workplace } from './commands.fixture.ts';
+import { type AnswerOf, createWorkplace, end, type Workplace } from './commands.fixture.ts';
 
 let at: Workplace;
 let serving: Awaited<ReturnType<Workplace['serve']>> | undefined;
@@ -25,7 +26,7 @@ async function stopServer(): Promise<void> {
 let ids = 0;
 
 /** Sends mutations of one change each as a device; answers their verdicts. */
-async function send(device: string, ...changes: object[]): Promise<any[]> {
+async function send(device: string, ...changes: object[]): Promise<VerdictEntry[]> {
   const { url } = JSON.parse(await at.read('data/server.json'));
   const made = { wall: 1_764_000_000_000, mono: 0, session: 's', offset: 0, seen: 0 };
   const mutations = changes.map((change) => {
@@ -49,7 +50,7 @@ async function send(device: string, ...changes: object[]): Promise<any[]> {
     headers: { 'content-type': 'application/json' },
     body: JSON.stringify(request),
   });
-  const { verdicts } = (await answer.json()) as { verdicts: any[] };
+  const { verdicts } = (await answer.json()) as { verdicts: VerdictEntry[] };
   return verdicts.filter(({ mutation }) => mutations.some(({ id }) => id === mutation));
 }
 
@@ -116,7 +117,7 @@ describe('conflicts', () => {
         conflict: { state: 'settled' },
         record: { version: 4, body: { name: 'Acme Drinks' } },
       });
-      const { entries } = await at.json(['audit']);
+      const { entries } = await at.json<AnswerOf<'audit'>>(['audit']);
       expect(entries.slice(0, 2)).toMatchObject([
         { actor: 'operator', action: 'conflict.undo', subject: 'main/suppliers/acme conflict 1' },
         { actor: 'operator', action: 'conflict.resolve', subject: 'main/suppliers/acme conflict 1: device' },
@@ -186,9 +187,9 @@ describe('the quarantine', () => {
   async function makeRejected(): Promise<number> {
     await send('bar', product('a', 'S-1'));
     expect(await send('kitchen', product('b', 'S-1'))).toMatchObject([{ code: 'unique_taken' }]);
-    const { items } = await at.json(['quarantine', 'list']);
+    const { items } = await at.json<AnswerOf<'quarantine'>>(['quarantine', 'list']);
     expect(items).toMatchObject([{ scope: 'main', device: 'kitchen', code: 'unique_taken', kept: true }]);
-    return items[0].place;
+    return items[0]!.place;
   }
 
   test.each(['while it serves', 'while it does not'])(
@@ -215,10 +216,11 @@ describe('the quarantine', () => {
       expect((await at.json(['quarantine', 'list'])).items).toHaveLength(1);
 
       await at.write('corrected.json', JSON.stringify([product('b', 'S-2')]));
-      const { verdict } = await at.json(['quarantine', 'resend', String(place), '--file', 'corrected.json']);
+      const args = ['quarantine', 'resend', String(place), '--file', 'corrected.json'];
+      const { verdict } = await at.json<AnswerOf<'resend'>>(args);
       expect(verdict).toMatchObject({ verdict: 'applied', seq: 2 });
       expect((await at.json(['quarantine', 'list'])).items).toEqual([]);
-      const { entries } = await at.json(['audit']);
+      const { entries } = await at.json<AnswerOf<'audit'>>(['audit']);
       expect(entries[0]).toMatchObject({
         ...{ actor: 'operator', action: 'quarantine.resend' },
         subject: expect.stringMatching(`^${place} of kitchen .* as ${verdict.mutation}$`),
@@ -231,9 +233,9 @@ describe('the quarantine', () => {
   test('is sent again as it was when what was missing is there', slow, async () => {
     await send('bar', product('a', 'S-1'));
     await send('kitchen', { type: 'add', collection: 'products', id: 'late', amounts: { stock: 3 } });
-    const { items } = await at.json(['quarantine', 'list']);
+    const { items } = await at.json<AnswerOf<'quarantine'>>(['quarantine', 'list']);
     await send('bar', { ...product('late', 'S-9'), body: { name: 'late', price: 1, stock: 4 } });
-    await at.json(['quarantine', 'resend', String(items[0].place)]);
+    await at.json(['quarantine', 'resend', String(items[0]!.place)]);
     const { counts } = await at.json(['status']);
     expect(counts).toMatchObject({ commits: 3, quarantine: 0 });
   });
@@ -246,7 +248,7 @@ describe('the quarantine', () => {
       out: `Discarded ${place}.\n`,
     });
     expect((await at.json(['quarantine', 'list'])).items).toEqual([]);
-    const { entries } = await at.json(['audit', '--last', '1']);
+    const { entries } = await at.json<AnswerOf<'audit'>>(['audit', '--last', '1']);
     expect(entries).toMatchObject([
       {
         actor: 'operator',

@@ -10,7 +10,7 @@ import { afterEach, beforeEach, expect, test } from 'vitest';
 import { z } from 'zod';
 import type { Admin } from '../admin/admin.ts';
 import { defineConfig } from '../config.ts';
-import { collect, createWorkplace, type Workplace } from './commands.fixture.ts';
+import { type AnswerOf, collect, createWorkplace, type Workplace } from './commands.fixture.ts';
 import { runExport } from './export/run-export.ts';
 import { runImport } from './import/run-import.ts';
 import { type Format, formats, openSource } from './import/source.ts';
@@ -179,7 +179,7 @@ test('the formats, and the answer', slow, async () => {
     leftOut: 0,
   });
   expect(await at.read('p.csv')).toBe(csv.out);
-  const { entries } = await at.json(['audit']);
+  const { entries } = await at.json<AnswerOf<'audit'>>(['audit']);
   expect(entries[0]).toMatchObject({ action: 'export', subject: 'main/products' });
 });
 
@@ -246,7 +246,7 @@ test('who reads only the beginning ends it, and the folder is free', slow, async
   child.stdout?.once('data', () => child.stdout?.destroy());
   const { exit, err } = await collect(child);
   expect([exit, err]).toEqual([0, '']);
-  expect((await at.json(['status'])).counts.commits).toBe(20_000);
+  expect((await at.json<AnswerOf<'status'>>(['status'])).counts.commits).toBe(20_000);
 });
 
 // A device that is always full: Linux has one.

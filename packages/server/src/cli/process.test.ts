@@ -4,7 +4,7 @@ import { spawn } from 'node:child_process';
 import { createReadStream } from 'node:fs';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { collect, createWorkplace, end, type Workplace } from './commands.fixture.ts';
+import { type AnswerOf, collect, createWorkplace, end, type Workplace } from './commands.fixture.ts';
 
 let at: Workplace;
 beforeEach(async () => {
@@ -42,10 +42,10 @@ test('an import that is killed in the middle is finished by running it again', s
   half.pipe(first.stdin as NodeJS.WritableStream, { end: false });
   // It waits for more input, so it is in the middle when the server has some.
   await expect
-    .poll(async () => (await at.json(['status'])).counts.commits, { timeout: 30_000 })
+    .poll(async () => (await at.json<AnswerOf<'status'>>(['status'])).counts.commits, { timeout: 30_000 })
     .toBeGreaterThan(500);
   await end(first, 'SIGKILL');
-  const before = (await at.json(['status'])).counts.commits as number;
+  const before = (await at.json<AnswerOf<'status'>>(['status'])).counts.commits;
   expect(before).toBeLessThan(4_000);
   const again = await at.json(['import', 'products.csv', '--collection', 'products']);
   expect(again).toMatchObject({
@@ -55,7 +55,7 @@ test('an import that is killed in the middle is finished by running it again', s
     changed: 0,
     rejected: 0,
   });
-  const status = await at.json(['status']);
+  const status = await at.json<AnswerOf<'status'>>(['status']);
   expect(status).toMatchObject({ counts: { commits: 4_000 }, scopes: [{ scope: 'main', head: 4_000 }] });
   expect(status.counts.collections).toEqual([{ collection: 'products', records: 4_000, tombstones: 0 }]);
 });
@@ -65,7 +65,9 @@ test('Ctrl-C ends an import after what it has, and says how to go on', slow, asy
   const child = at.start(['import', '-', '--format', 'ndjson', '--collection', 'sales', '--json']);
   const outcome = collect(child, null);
   child.stdin?.write(Array.from({ length: 600 }, (_, n) => `{"id":"${n}","amount":1}\n`).join(''));
-  await expect.poll(async () => (await at.json(['status'])).counts.commits, { timeout: 30_000 }).toBe(500);
+  await expect
+    .poll(async () => (await at.json<AnswerOf<'status'>>(['status'])).counts.commits, { timeout: 30_000 })
+    .toBe(500);
   child.kill('SIGINT');
   const { exit, out } = await outcome;
   expect(exit).toBe(130);

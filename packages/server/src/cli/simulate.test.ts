@@ -15,8 +15,19 @@ afterAll(() => place.close());
 // A busy machine takes its time to start processes.
 const slow = { timeout: 120_000 };
 
+interface Told {
+  operations: number;
+  operationsByKind: Record<'made' | 'refused' | 'judged' | 'requests' | 'answers', number>;
+  operationsPerMinute: number;
+  operationsPerCpuMinute: number;
+  coverage: readonly unknown[];
+  unmet: readonly unknown[];
+  story: { hash: string; steps: readonly string[]; flags: readonly string[]; command: string };
+}
+
 test('two seeds are run, and what came of them is said', slow, async () => {
-  const answer = await place.json(['simulate', '--seed', '2', '--seeds', '2', '--store', 'memory']);
+  const args = ['simulate', '--seed', '2', '--seeds', '2', '--store', 'memory'];
+  const answer = await place.json<Told>(args);
   expect(answer).toMatchObject({ firstSeed: 2, seeds: 2, failures: [], story: null, interrupted: false });
   expect(answer.operations).toBeGreaterThan(100);
   const { made, refused, judged, requests, answers } = answer.operationsByKind;
@@ -50,7 +61,7 @@ test('a part of a seed is told step by step, twice the same', slow, async () => 
   expect(exit).toBe(0);
   expect(out).toContain('World: devices d0; ');
   expect(out).toContain('all is settled, and nothing is broken');
-  const { story } = await place.json(part);
+  const { story } = await place.json<Told>(part);
   expect(out).toContain(`Trace ${story.hash}.`);
   expect(out).toContain(story.steps.at(-1));
   expect(story.flags).toEqual(['--until', '6000', '--devices', 'd0', '--faults', 'delay,duplicate']);

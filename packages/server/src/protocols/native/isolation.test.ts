@@ -123,9 +123,7 @@ describe('scopes', () => {
       ...batchOf(3, mutationOf(3, put('s1', { label: 'Top' }, 'shelves'))),
     });
     const bodies = async (scope: string) =>
-      (await exchange(key, { scope, verdictsSeen: 9 })).body.records.map(
-        ({ body }: { body: object }) => body,
-      );
+      (await exchange(key, { scope, verdictsSeen: 9 })).body.records.map(({ body }) => body);
     expect(await bodies('b')).toEqual([{ name: 'Soap', price: 1 }]);
     // The shelf of another scope is as missing as one that never was.
     const verdictOf = async (n: number, shelf: string) => {
@@ -134,8 +132,8 @@ describe('scopes', () => {
         verdictsSeen: n - 1,
         ...batchOf(n, mutationOf(n + 10, put(`x${n}`, { name: shelf, shelf }))),
       });
-      const { mutation: _, n: __, message, ...verdict } = answer.body.verdicts.at(-1);
-      return { ...verdict, message: message.replace(shelf, '') };
+      const { mutation: _, n: __, message, ...verdict } = answer.body.verdicts.at(-1)!;
+      return { ...verdict, message: message?.replace(shelf, '') };
     };
     expect(await verdictOf(2, 's1')).toEqual(await verdictOf(3, 'no'));
   });

@@ -1,10 +1,16 @@
 // The native protocol over real sockets, with a timer that only the test fires.
 
 import type { AddressInfo } from 'node:net';
-import { type LivePage, protocolMarker, type ServerFrame, type Timer } from '@holdfast/core';
+import {
+  type ErrorAnswer,
+  type LivePage,
+  protocolMarker,
+  type ServerFrame,
+  type Timer,
+} from '@holdfast/core';
 import { WebSocket } from 'ws';
 import { type LiveBounds, liveBounds } from '../../realtime/bounds.ts';
-import { createTestServer, exchangeOf, type TestServer } from './native.fixture.ts';
+import { createTestServer, exchangeOf, type TestBody, type TestServer } from './native.fixture.ts';
 
 export interface LiveServer extends TestServer {
   url: string;
@@ -17,7 +23,7 @@ export interface LiveServer extends TestServer {
 
 export interface Frame {
   head: ServerFrame;
-  body: any;
+  body: TestBody & LivePage;
 }
 
 /** A bare client of the protocol. */
@@ -105,7 +111,7 @@ export async function settle(): Promise<void> {
 
 export function pageOf({ head, body }: Frame): LivePage {
   if (head.type !== 'page') throw new Error(`No page: ${JSON.stringify(head)}`);
-  return body as LivePage;
+  return body;
 }
 
 async function connect(url: string, options?: ConstructorParameters<typeof WebSocket>[2]): Promise<Peer> {
@@ -163,7 +169,7 @@ async function connect(url: string, options?: ConstructorParameters<typeof WebSo
 export class Refused extends Error {
   readonly status: number;
   readonly headers: Record<string, unknown>;
-  readonly body: any;
+  readonly body: ErrorAnswer;
 
   constructor(status: number, headers: Record<string, unknown>, text: string) {
     super(`HTTP ${status}`);

@@ -1,6 +1,15 @@
 // The native protocol on the real engine and an SQLite store in memory, at a time that only the test moves.
 
-import { defaultLimits, defineSchema, type Limits, protocolMarker, type Timer } from '@holdfast/core';
+import {
+  defaultLimits,
+  defineSchema,
+  type ErrorAnswer,
+  type ExchangeAnswer,
+  type enrolledMessage,
+  type Limits,
+  protocolMarker,
+  type Timer,
+} from '@holdfast/core';
 import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
 import { sha256 } from '../../digest.ts';
@@ -53,11 +62,14 @@ export interface TestServer {
   close(): Promise<void>;
 }
 
+/** Whatever it is an answer to. */
+export type TestBody = ExchangeAnswer & ErrorAnswer & z.infer<typeof enrolledMessage>;
+
 export interface TestAnswer {
   status: number;
   text: string;
   /** Parsed; a test asks it for what it expects in it. */
-  body: any;
+  body: TestBody;
 }
 
 export async function createTestServer(
