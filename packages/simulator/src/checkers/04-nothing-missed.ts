@@ -52,9 +52,10 @@ export const nothingMissed: MakeChecker = ({ history, fail }): Checker => {
     for (const key of keysIn(history, device, scope)) compareOne(device, scope, seqIn(stage, key), key);
   };
   const compare = (device: DeviceView, scope: string, { written, rightTo }: Known, seq: number): void => {
-    if (rightTo === undefined || rightTo > seq) return compareAll(device, scope, seq);
-    for (const key of [...written, ...history.changedIn(scope, rightTo, seq)])
-      compareOne(device, scope, seq, key);
+    if (rightTo === undefined || rightTo > seq) compareAll(device, scope, seq);
+    else
+      for (const key of [...written, ...history.changedIn(scope, rightTo, seq)])
+        compareOne(device, scope, seq, key);
   };
   const take = (device: DeviceView, scope: string, now: Read): void => {
     const known = knownOf(device.name, scope);
