@@ -3,6 +3,8 @@
 //   correct   made again with other content, under a new id; only what the server certainly did not apply
 //   resend    made again as it was; under its old id where the server may have applied it
 //   discard   dropped, by the user's own word
+//
+// It has no bound, as the outbox has none: all of it was in this device's own outbox, and nothing may leave it but by a person's word.
 
 import type { Change, Json, Mutation } from '@holdfast/core';
 import { answerIn, decide } from './decisions.ts';
