@@ -8,7 +8,7 @@ const nodeMajorMin = 24;
 
 if (Number.parseInt(process.versions.node, 10) < nodeMajorMin) {
   process.stderr.write(
-    `holdfast: needs Node ${nodeMajorMin} or newer, and this is ${process.versions.node}. Start it with npx holdfast, which uses the Node that was installed with it.\n`,
+    `holdfast: needs Node ${nodeMajorMin} or newer, and this is ${process.versions.node}. Install one. (In a copy of Holdfast’s own sources, npx holdfast uses the one that came with them.)\n`,
   );
   process.exitCode = 1;
 } else {
