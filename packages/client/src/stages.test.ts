@@ -164,6 +164,19 @@ test('a stage that is cut goes on where it was, also after a restart with other 
   expect(await shown(last)).toEqual([3, 3, 3]);
 });
 
+test('what is open stays open when the application comes back with other stages', async () => {
+  const server = filledServer();
+  const bench = await openBench({ server, stages: [['items']] });
+  server.hooks = [undefined, undefined, () => refusal(503, 'busy')];
+  await bench.shop.sync();
+  const again = await bench.reopen({ stages: [['notes']] });
+  expect(await watchSync(again)).toEqual([
+    [3, 0, 0, ['items'], true, 0],
+    [3, 0, 3, ['items', 'notes'], true, 0],
+    [3, 3, 3, [], false, 9],
+  ]);
+});
+
 test('a checkpoint that the server refuses in the middle: all is read afresh, and what is open stays meanwhile', async () => {
   const bench = await openBench({ server: filledServer(), stages: [['items']] });
   let refused = false;

@@ -79,10 +79,11 @@ function nextStage(
   stages: Stages,
   open: OpenStage | undefined,
 ): readonly string[] | undefined {
-  const named = new Set<string>();
+  // What is open stays open, whatever the options say now.
+  const named = new Set(open?.collections);
   for (const stage of stages) {
     for (const name of stage) named.add(name);
-    if (named.size >= collections.size) return undefined;
+    if (named.size >= collections.size || named.size > collectionsMax) return undefined;
     if ([...named].some((name) => !open?.collections.includes(name))) return [...named];
   }
   return undefined;
