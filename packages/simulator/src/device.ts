@@ -27,6 +27,12 @@ interface Entry {
   mutation: Mutation;
 }
 
+interface Progress {
+  seq: number;
+  opened: boolean;
+  ended: boolean;
+}
+
 export interface DeviceDeps {
   world: World;
   network: Network;
@@ -65,6 +71,8 @@ export class Device implements DeviceView {
   /** Stored, and not yet told to the application. */
   #fresh: string[] = [];
   readonly #seenBatches = new Set<string>();
+  /** Scope → the seq that it shows, of those in which it shows something. */
+  readonly #shown = new Map<string, number>();
 
   constructor(deps: DeviceDeps) {
     this.#deps = deps;
@@ -168,6 +176,7 @@ export class Device implements DeviceView {
     const { history } = this.#deps.world;
     for (const { value } of copy.entries<Entry>('outbox')) history.forked.add(value.mutation.id);
     this.crash(false);
+    this.#shown.clear();
     this.disk.setTo(copy);
   }
 
@@ -284,6 +293,8 @@ export class Device implements DeviceView {
   #committed(ops: readonly DiskOp[]): void {
     const { history, tell, operations } = this.#deps.world;
     for (const { table, key, value } of ops) {
+      if (table === 'scopes' && key[1] === 'progress')
+        operations.received += this.#receivedIn(key[0] ?? '', value as Progress | undefined);
       if (table !== 'outbox' || value === undefined) continue;
       const { mutation } = value as unknown as Entry;
       if (history.made.has(mutation.id)) continue;
@@ -293,5 +304,16 @@ export class Device implements DeviceView {
       operations.made += 1;
     }
     tell.stored({ device: this, ops });
+  }
+
+  /** How many committed mutations it shows more than before. */
+  #receivedIn(scope: string, now: Progress | undefined): number {
+    const before = this.#shown.get(scope);
+    if (!now?.opened || now.ended) {
+      this.#shown.delete(scope);
+      return 0;
+    }
+    this.#shown.set(scope, now.seq);
+    return before === undefined ? 0 : Math.max(0, now.seq - before);
   }
 }

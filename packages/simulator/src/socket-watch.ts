@@ -46,29 +46,29 @@ export class SocketWatch {
   /** It has reached the server. */
   taken(text: string): void {
     const { timeline, operations } = this.#world;
-    const { id } = JSON.parse(splitFrame(text).head) as { id?: number };
-    const asked = id === undefined ? undefined : this.#asked.get(id);
-    if (!asked) return;
-    asked.takenUpMs = timeline.nowMs;
-    operations.requests += 1;
+    const { type, id = 0 } = JSON.parse(splitFrame(text).head) as { type: string; id?: number };
+    operations[type === 'exchange' ? 'requests' : 'frames'] += 1;
+    const asked = this.#asked.get(id);
+    if (asked) asked.takenUpMs = timeline.nowMs;
   }
 
-  /** The server says it, whether it arrives or not. `unsentBytes`: what had not been taken before it. */
-  said(text: string, unsentBytes: number): void {
+  /** The server says it, whether it arrives or not. `unsentBytes`: what had not been taken before it. Answers what arrives by it. */
+  said(text: string, unsentBytes: number): 'answers' | 'frames' {
     const { head, body = '' } = splitFrame(text);
     const frame = JSON.parse(head) as { type: string; id?: number; status?: number; scope?: string };
     if (frame.type === 'page') this.#checkPage(frame.scope ?? '', unsentBytes);
-    if (frame.type === 'answer') this.#tellAnswer(frame.id ?? 0, frame.status ?? 0, body);
+    if (frame.type !== 'answer') return 'frames';
+    this.#tellAnswer(frame.id ?? 0, frame.status ?? 0, body);
+    return 'answers';
   }
 
   #tellAnswer(id: number, status: number, text: string): void {
-    const { operations, tell } = this.#world;
+    const { tell } = this.#world;
     const { device, rightOf } = this.#watcher;
     const asked = this.#asked.get(id);
     if (!asked) return;
     this.#asked.delete(id);
     const { request, takenUpMs } = asked;
-    operations.answers += 1;
     tell.answered({
       device: device.name,
       enrolledAs: request.device,

@@ -158,7 +158,7 @@ class Link implements Socket {
   #sendDown(bytes: Uint8Array, sent: () => void): void {
     const { world, owner } = this.#deps;
     const text = Buffer.from(bytes).toString();
-    this.#watch.said(text, this.#unsentBytes);
+    const kind = this.#watch.said(text, this.#unsentBytes);
     if (this.#hangs || !this.#events) {
       sent();
       return;
@@ -175,7 +175,11 @@ class Link implements Socket {
     this.#at(this.#takenAtMs, settle);
     this.#downAtMs = Math.max(this.#downAtMs, this.#takenAtMs + this.#route.downMs);
     this.#at(this.#downAtMs, () => {
-      if (this.#passes('down')) this.#tellDevice(() => this.#handlers.message(text));
+      if (!this.#passes('down')) return;
+      this.#tellDevice(() => {
+        world.operations[kind] += 1;
+        this.#handlers.message(text);
+      });
     });
   }
 

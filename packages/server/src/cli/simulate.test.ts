@@ -30,8 +30,8 @@ test('two seeds are run, and what came of them is said', slow, async () => {
   const answer = await place.json<Told>(args);
   expect(answer).toMatchObject({ firstSeed: 2, seeds: 2, failures: [], story: null, interrupted: false });
   expect(answer.operations).toBeGreaterThan(100);
-  const { made, refused, judged, requests, answers } = answer.operationsByKind;
-  expect(made + refused + judged + requests + answers).toBe(answer.operations);
+  const kinds: Record<string, number> = answer.operationsByKind;
+  expect(Object.values(kinds).reduce((sum, count) => sum + count, 0)).toBe(answer.operations);
   expect(answer.operationsPerMinute).toBeGreaterThan(0);
   expect(answer.operationsPerCpuMinute).toBeGreaterThan(0);
   expect(answer.coverage.length).toBeGreaterThan(50);
