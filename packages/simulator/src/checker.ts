@@ -3,7 +3,7 @@
 
 import type { ExchangeAnswer, Writes } from '@holdfast/core';
 import type { Disk, DiskOp } from './disk.ts';
-import type { History } from './history.ts';
+import type { Fresh, History } from './history.ts';
 
 export interface Watched {
   history: History;
@@ -15,6 +15,8 @@ export interface Watched {
 export interface Committed {
   scope: string;
   writes: Writes;
+  /** The versions that it wrote, oldest first. */
+  fresh: readonly Fresh[];
   serverMs: number;
 }
 

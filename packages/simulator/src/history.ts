@@ -1,6 +1,6 @@
 // What the servers committed, as the checkers know it: read off the writes that reached the store, with no code of the engine.
 
-import type { Change, Mutation, Verdict, Writes } from '@holdfast/core';
+import type { Change, Mutation, StoredRecord, Verdict, Writes } from '@holdfast/core';
 
 export interface Version {
   seq: number;
@@ -8,6 +8,14 @@ export interface Version {
   /** Canonical text; null: deleted. */
   body: string | null;
   writer: string;
+  mutation: string;
+}
+
+/** A version that a commit writes. */
+export interface Fresh {
+  record: StoredRecord;
+  /** Of the record: `collection/id`. */
+  key: string;
   mutation: string;
 }
 
@@ -58,21 +66,15 @@ export class History {
   }
 
   /** Takes over a commit. The checkers have seen it first, and so can compare it with what was. */
-  add(name: string, writes: Writes): void {
+  add(name: string, writes: Writes, fresh: readonly Fresh[]): void {
     const scope = this.scope(name);
-    const bySeq = new Map(writes.commits.map((commit) => [commit.seq, commit.mutation]));
-    for (const record of [...writes.history.map(({ record }) => record), ...writes.records]) {
-      const mutation = bySeq.get(record.seq);
-      // A superseded version of an earlier commit is known already.
-      if (mutation === undefined) continue;
-      const key = `${record.collection}/${record.id}`;
+    for (const { record, key, mutation } of fresh) {
       const versions = scope.versions.get(key) ?? [];
       scope.versions.set(key, versions);
       const { seq, ordinal, writer } = record;
       scope.written[seq] ??= [];
       scope.written[seq].push(key);
       versions.push({ seq, ordinal, writer, mutation, body: canonicalText(record.body) });
-      versions.sort((a, b) => a.seq - b.seq || a.ordinal - b.ordinal);
     }
     for (const { seq, mutation } of writes.commits) scope.applied.set(mutation, seq);
     // A refusal for lack of a right is remembered under another key, and stands for its device alone.
@@ -94,6 +96,41 @@ export class History {
       ?.versions.get(key)
       ?.findLast((version) => version.seq <= seq);
   }
+}
+
+/** The versions that a commit wrote, oldest first. What it only superseded came before. */
+export function freshIn(writes: Writes): Fresh[] {
+  const mutations = new Map(writes.commits.map(({ seq, mutation }) => [seq, mutation]));
+  const fresh: Fresh[] = [];
+  const take = (record: StoredRecord): void => {
+    const mutation = mutations.get(record.seq);
+    if (mutation !== undefined) fresh.push({ record, key: `${record.collection}/${record.id}`, mutation });
+  };
+  for (const { record } of writes.history) take(record);
+  for (const record of writes.records) take(record);
+  return fresh.sort((a, b) => a.record.seq - b.record.seq || a.record.ordinal - b.record.ordinal);
+}
+
+/** What is asked of one mutation again and again, read off it once. */
+export interface Shape {
+  /** Record key → the mutation's changes of that record, in order. */
+  changes: ReadonlyMap<string, readonly Change[]>;
+  /** A person on a device decided a conflict with it. */
+  isAnswer: boolean;
+}
+
+const shapes = new WeakMap<Mutation, Shape>();
+
+export function shapeOf(mutation: Mutation): Shape {
+  let shape = shapes.get(mutation);
+  if (shape === undefined) {
+    shape = {
+      changes: Map.groupBy(mutation.changes, ({ collection, id }) => `${collection}/${id}`),
+      isAnswer: mutation.changes.some(({ type }) => type === 'resolve'),
+    };
+    shapes.set(mutation, shape);
+  }
+  return shape;
 }
 
 const canonical = new Map<string, string>();
@@ -147,13 +184,4 @@ export function sorted(value: unknown): unknown {
 /** Of tenths, as a whole number: sums of them are exact. */
 export function tenths(value: unknown): number {
   return Math.round(Number(value ?? 0) * 10);
-}
-
-/** What the adds of a mutation do to one counter of one record, in tenths. */
-export function addedTenths(changes: readonly Change[], key: string, field: string): number {
-  let sum = 0;
-  for (const change of changes)
-    if (change.type === 'add' && `${change.collection}/${change.id}` === key)
-      sum += tenths(change.amounts[field]);
-  return sum;
 }

@@ -11,6 +11,7 @@ import { nativeLive } from 'holdfast/native/live';
 import type { SocketRoute, SocketTools, Wire, WireEvents } from 'holdfast/realtime/wire';
 import { type Store, StoreError } from 'holdfast/store';
 import type { Aim } from './faults.ts';
+import { freshIn } from './history.ts';
 import { type ExchangeRoute, readBody, registerExchange, socketBounds, toldAs } from './native-host.ts';
 import { type SchemaVersion, serverSchemas } from './schema.ts';
 import { numberOf, textOf } from './trace.ts';
@@ -254,8 +255,9 @@ export class ServerProcess {
   #committed(writes: ReadonlyMap<string, Writes>): void {
     const { timeline, trace, tell, history, operations } = this.#world;
     for (const [scope, write] of writes) {
-      tell.committed({ scope, writes: write, serverMs: epochMs + timeline.nowMs });
-      history.add(scope, write);
+      const fresh = freshIn(write);
+      tell.committed({ scope, writes: write, fresh, serverMs: epochMs + timeline.nowMs });
+      history.add(scope, write, fresh);
       operations.judged += write.mutations.length;
       if (write.commits.length === 0) continue;
       trace.note(

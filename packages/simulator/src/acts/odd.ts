@@ -56,9 +56,10 @@ export function nearBound(choice: Choice): Act {
   };
 }
 
-/** One mutation that is ten times larger than any page. */
+/** One mutation that is ten times larger than any page; where pages are large, now and then one that just goes beyond them. */
 export function large({ draw, pageRecordsMax }: Choice): Act {
-  const [value, count] = [draw.below(100), pageRecordsMax * 10];
+  const [value, most] = [draw.below(100), draw.chance(0.1) ? pageRecordsMax + 50 : 60];
+  const count = Math.min(pageRecordsMax * 10, most);
   return {
     name: `rates ${count} at once`,
     run: ({ scope }) =>

@@ -6,6 +6,7 @@
 
 import type { Mutation } from '@holdfast/core';
 import type { DeviceView, MakeChecker, Sent } from '../checker.ts';
+import { shapeOf } from '../history.ts';
 import { newerCollections, parentFields } from '../schema.ts';
 
 interface Entry {
@@ -43,7 +44,7 @@ export const sentInOrder: MakeChecker = ({ fail }) => {
     if (!isSendable(entry)) fail(invariant, `${name} sends ${id}, which is ${entry.state}.`);
     // The server has it already, and only tells again: it cannot come too early.
     if (entry.state === 'waiting' || entry.state === 'conflict') return;
-    for (const key of keysOf(entry.mutation)) {
+    for (const key of shapeOf(entry.mutation).changes.keys()) {
       const earlier = nearestBefore(outbox, key, entry);
       if (earlier && !before.has(earlier.mutation.id))
         fail(invariant, `${name} sends ${id} before ${earlier.mutation.id}, which is ${earlier.state}.`);
@@ -94,13 +95,13 @@ function note(outbox: Outbox, place: string, value: unknown): void {
   if (old) {
     outbox.entries.delete(place);
     outbox.byId.delete(old.mutation.id);
-    for (const key of keysOf(old.mutation)) outbox.touching.get(key)?.delete(place);
+    for (const key of shapeOf(old.mutation).changes.keys()) outbox.touching.get(key)?.delete(place);
   }
   if (value === undefined) return;
   const entry = value as Entry;
   outbox.entries.set(place, entry);
   outbox.byId.set(entry.mutation.id, entry);
-  for (const key of keysOf(entry.mutation)) {
+  for (const key of shapeOf(entry.mutation).changes.keys()) {
     const places = outbox.touching.get(key) ?? new Set();
     outbox.touching.set(key, places.add(place));
   }
@@ -140,10 +141,6 @@ function isSendable({ state, again }: Entry): boolean {
 function isUnknownToServer(device: DeviceView, scope: string, record: readonly string[]): boolean {
   const shadow = device.disk.get('shadows', [scope, ...record]) as { body: object | null } | undefined;
   return shadow?.body === null;
-}
-
-function keysOf({ changes }: Mutation): Set<string> {
-  return new Set(changes.map(({ collection, id }) => `${collection}/${id}`));
 }
 
 function parentsOf({ changes }: Mutation, { schemaVersion }: DeviceView): string[] {

@@ -5,26 +5,20 @@
 
 import type { Mutation, StoredRecord } from '@holdfast/core';
 import type { Committed, MakeChecker } from '../checker.ts';
-import { contentOf, type History, type Version } from '../history.ts';
+import { contentOf, type Fresh, type History, shapeOf, type Version } from '../history.ts';
 import { counterFields } from '../schema.ts';
 
 const driftMsMax = 5 * 60_000;
 
 export const clocksDecideNothing: MakeChecker = ({ history, fail }) => {
   const invariant = '8 clocks decide nothing';
-  const checkVersion = (
-    event: Committed,
-    record: StoredRecord,
-    before: Version | undefined,
-    id: string,
-  ): void => {
+  const checkVersion = (event: Committed, { record, key, mutation: id }: Fresh, before?: Version): void => {
     const { scope, serverMs } = event;
-    const key = `${record.collection}/${record.id}`;
     if (record.madeAt > serverMs + driftMsMax)
       fail(invariant, `${scope}: ${key} is dated ${record.madeAt - serverMs} ms after its arrival.`);
     const made = history.made.get(id)?.mutation;
     // Without one it is the server's own: a person's decision.
-    if (!made || isAnswer(made) || decidedByPerson(event, id)) return;
+    if (!made || shapeOf(made).isAnswer || decidedByPerson(event, id)) return;
     const knows = history.made.get(id)?.known.has(before?.mutation ?? '') === true;
     const resurrects = before?.body === null && record.body !== null && !knows;
     if (resurrects && !sawDelete(made, key, before.seq))
@@ -36,9 +30,8 @@ export const clocksDecideNothing: MakeChecker = ({ history, fail }) => {
     key: string,
     { before, record }: { before: Version | undefined; record: StoredRecord },
   ): void => {
-    const changes = made.changes.filter((change) => `${change.collection}/${change.id}` === key);
-    const [change] = changes;
-    if (!before || changes.length !== 1 || change?.type !== 'patch' || change.base !== before.seq) return;
+    const [change, second] = shapeOf(made).changes.get(key) ?? [];
+    if (!before || second || change?.type !== 'patch' || change.base !== before.seq) return;
     const body = contentOf(record.body);
     for (const [field, value] of Object.entries(change.set ?? {}))
       if (!counterFields.has(field) && JSON.stringify(body[field]) !== JSON.stringify(value))
@@ -50,18 +43,13 @@ export const clocksDecideNothing: MakeChecker = ({ history, fail }) => {
   return {
     invariant,
     committed(event) {
-      const bySeq = new Map(event.writes.commits.map(({ seq, mutation }) => [seq, mutation]));
-      const versions = [...event.writes.history.map(({ record }) => record), ...event.writes.records]
-        .filter(({ seq }) => bySeq.has(seq))
-        .sort((a, b) => a.seq - b.seq || a.ordinal - b.ordinal);
       const latest = new Map<string, Version>();
-      for (const record of versions) {
-        const key = `${record.collection}/${record.id}`;
+      for (const version of event.fresh) {
+        const { key, mutation } = version;
+        const { seq, ordinal, writer, body } = version.record;
         const before = latest.get(key) ?? lastOf(history, event.scope, key);
-        const { seq, ordinal, writer, body } = record;
-        const mutation = bySeq.get(seq) ?? '';
         // Several changes of one mutation to one record are judged as one.
-        if (before?.seq !== seq) checkVersion(event, record, before, mutation);
+        if (before?.seq !== seq) checkVersion(event, version, before);
         latest.set(key, { seq, ordinal, writer, body, mutation });
       }
     },
@@ -74,18 +62,11 @@ function decidedByPerson({ writes }: Committed, mutation: string): boolean {
   );
 }
 
-/** A person on a device decided. */
-function isAnswer({ changes }: Mutation): boolean {
-  return changes.some(({ type }) => type === 'resolve');
-}
-
 function lastOf(history: History, scope: string, key: string): Version | undefined {
   return history.scope(scope).versions.get(key)?.at(-1);
 }
 
 function sawDelete(made: Mutation, key: string, tombstone: number): boolean {
-  return made.changes.some(
-    (change) =>
-      `${change.collection}/${change.id}` === key && change.type === 'put' && (change.base ?? 0) >= tombstone,
-  );
+  const changes = shapeOf(made).changes.get(key) ?? [];
+  return changes.some((change) => change.type === 'put' && (change.base ?? 0) >= tombstone);
 }

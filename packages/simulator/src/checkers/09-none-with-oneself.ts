@@ -42,8 +42,7 @@ export const noneWithOneself: MakeChecker = ({ history, fail }) => {
     invariant,
     committed(event) {
       note(event);
-      const { scope, writes } = event;
-      const bySeq = new Map(writes.commits.map(({ seq, mutation }) => [seq, mutation]));
+      const { scope, writes, fresh } = event;
       for (const conflict of writes.conflicts) {
         const { id, collection, record, changes, mutations, fields, policy } = conflict;
         const key = `${collection}/${record}`;
@@ -57,10 +56,8 @@ export const noneWithOneself: MakeChecker = ({ history, fail }) => {
         if (!isNew || !isFirst || !isAsked || folded.has(`${scope} ${key}`)) continue;
         const base = Math.min(...changes.map((change) => change.base ?? 0));
         const known = history.scope(scope).versions.get(key) ?? [];
-        const now = recordsIn(writes).filter(
-          (it) => `${it.collection}/${it.id}` === key && bySeq.has(it.seq),
-        );
-        const all = [...known, ...now.map(({ seq }) => ({ seq, mutation: bySeq.get(seq) ?? '' }))];
+        const now = fresh.filter((version) => version.key === key);
+        const all = [...known, ...now.map(({ record, mutation }) => ({ seq: record.seq, mutation }))];
         if (!all.some(({ seq, mutation }) => seq > base && isForeign(made, conflict, mutation)))
           fail(invariant, `${scope}: ${made.mutation.id} conflicts about ${key} with nobody else.`);
       }

@@ -5,7 +5,7 @@
 
 import type { Mutation, StoredRecord } from '@holdfast/core';
 import type { Committed, MakeChecker } from '../checker.ts';
-import { contentOf, sorted } from '../history.ts';
+import { contentOf, shapeOf, sorted } from '../history.ts';
 import { counterFields } from '../schema.ts';
 
 export const resolutionsRecorded: MakeChecker = ({ history, fail }) => {
@@ -43,8 +43,8 @@ export const resolutionsRecorded: MakeChecker = ({ history, fail }) => {
         const kept = recorded.get(`${scope} ${conflict}`);
         // A person's own changes are in no device's side, wherever the person is.
         const made = history.made.get(id)?.mutation;
-        const isAnswer = made?.changes.some(({ type }) => type === 'resolve');
-        const holds = made && !isAnswer ? kept?.mutations.includes(id) === true : kept !== undefined;
+        const holds =
+          made && !shapeOf(made).isAnswer ? kept?.mutations.includes(id) === true : kept !== undefined;
         if (!holds || kept?.changes === 0)
           fail(
             invariant,
@@ -56,7 +56,7 @@ export const resolutionsRecorded: MakeChecker = ({ history, fail }) => {
   return {
     invariant,
     committed(event) {
-      const { scope, writes } = event;
+      const { scope, writes, fresh } = event;
       for (const { id, mutations, changes, base, server } of writes.conflicts) {
         recorded.set(`${scope} ${id}`, { mutations, changes: changes.length });
         if (typeof base !== 'object' || base === null || server === undefined)
@@ -64,16 +64,15 @@ export const resolutionsRecorded: MakeChecker = ({ history, fail }) => {
       }
       checkMerges(scope, writes);
       const verdicts = new Map(writes.mutations.map(({ verdict }) => [verdict.mutation, verdict]));
-      const versions = [...writes.history.map(({ record }) => record), ...writes.records];
-      for (const { seq, mutation: id } of writes.commits) {
+      const versions = Map.groupBy(fresh, ({ mutation }) => mutation);
+      for (const { mutation: id } of writes.commits) {
         const made = history.made.get(id)?.mutation;
         const asked = history.scope(scope).verdicts.get(id)?.verdict === 'conflict';
         const field =
           made && !asked && verdicts.get(id)?.verdict === 'applied' ? overwritten(scope, made) : undefined;
         if (field !== undefined)
           fail(invariant, `${scope}: ${id} was applied over another's ${field}, and nobody was told.`);
-        for (const record of versions)
-          if (record.seq === seq) fold(lastsOf(scope, `${record.collection}/${record.id}`), record, id);
+        for (const { key, record } of versions.get(id) ?? []) fold(lastsOf(scope, key), record, id);
       }
     },
   };

@@ -3,15 +3,14 @@
 // Where nobody else had a part in it (a new record, or a change in sight of the record's newest version) the committed version is
 // exactly the record that the device saw, with the change.
 
-import type { Change, JsonObject, StoredRecord } from '@holdfast/core';
+import type { Change, JsonObject } from '@holdfast/core';
 import type { Committed, MakeChecker } from '../checker.ts';
-import { contentOf, type History, sorted } from '../history.ts';
+import { contentOf, type Fresh, type History, shapeOf, sorted } from '../history.ts';
 import { counterFields } from '../schema.ts';
 
 export const storedAsWritten: MakeChecker = ({ history, fail }) => {
   const invariant = 'stored as written';
-  const check = (scope: string, record: StoredRecord, change: Change): void => {
-    const key = `${record.collection}/${record.id}`;
+  const check = (scope: string, { record, key }: Fresh, change: Change): void => {
     const before = history.at(scope, key, record.seq - 1);
     const expected = after(change, before && { seq: before.seq, body: before.body });
     if (expected === undefined || record.body === null) return;
@@ -23,25 +22,20 @@ export const storedAsWritten: MakeChecker = ({ history, fail }) => {
   return {
     invariant,
     committed(event) {
-      for (const [record, change] of aloneIn(event, history)) check(event.scope, record, change);
+      for (const [version, change] of aloneIn(event, history)) check(event.scope, version, change);
     },
   };
 };
 
-/** The records of a commit that one change of a device wrote, and that no other mutation of the same commit wrote before. */
-function aloneIn({ writes }: Committed, history: History): [StoredRecord, Change][] {
-  const bySeq = new Map(writes.commits.map(({ seq, mutation }) => [seq, mutation]));
-  const changed = new Map<string, number>();
-  const fresh = [...writes.history.map(({ record }) => record), ...writes.records].filter(({ seq }) =>
-    bySeq.has(seq),
-  );
-  for (const { collection, id } of fresh)
-    changed.set(`${collection}/${id}`, (changed.get(`${collection}/${id}`) ?? 0) + 1);
-  return fresh.flatMap((record): [StoredRecord, Change][] => {
-    const key = `${record.collection}/${record.id}`;
-    const made = history.made.get(bySeq.get(record.seq) ?? '')?.mutation.changes ?? [];
-    const [change, second] = made.filter(({ collection, id }) => `${collection}/${id}` === key);
-    return change && !second && changed.get(key) === 1 ? [[record, change]] : [];
+/** The versions of a commit that one change of a device wrote, and that no other mutation of the same commit wrote before. */
+function aloneIn({ fresh }: Committed, history: History): [Fresh, Change][] {
+  const written = new Map<string, number>();
+  for (const { key } of fresh) written.set(key, (written.get(key) ?? 0) + 1);
+  return fresh.flatMap((version): [Fresh, Change][] => {
+    const { key, mutation } = version;
+    const made = history.made.get(mutation)?.mutation;
+    const [change, second] = (made && shapeOf(made).changes.get(key)) ?? [];
+    return change && !second && written.get(key) === 1 ? [[version, change]] : [];
   });
 }
 

@@ -4,7 +4,7 @@
 // A model of who holds what is folded from the versions alone and compared with the claims that the store was given to keep.
 
 import type { StoredRecord } from '@holdfast/core';
-import type { Committed, MakeChecker } from '../checker.ts';
+import type { MakeChecker } from '../checker.ts';
 import { contentOf, sorted } from '../history.ts';
 import { factCollections, uniqueGroups } from '../schema.ts';
 
@@ -47,16 +47,16 @@ export const uniqueClaims: MakeChecker = ({ history, fail }) => {
   };
   return {
     invariant,
-    committed(event) {
-      const { scope, writes } = event;
+    committed({ scope, writes, fresh }) {
       const claims = claimsOf(scope);
       for (const { collection, group, id } of writes.unique.remove)
         claims.stored.delete(`${collection}/${group} ${id}`);
       for (const { collection, group, id, claimed } of writes.unique.put)
         claims.stored.set(`${collection}/${group} ${id}`, claimed);
       const touched = new Set<string>();
+      const versions = Map.groupBy(fresh, ({ mutation }) => mutation);
       for (const { seq, mutation } of writes.commits) {
-        const records = versionsAt(event, seq);
+        const records = (versions.get(mutation) ?? []).map(({ record }) => record);
         const moves = records.flatMap((record) => movesOf(claims, record));
         for (const { name, from } of moves) free(claims, { name, from, touched });
         for (const { name, to } of moves) {
@@ -77,11 +77,6 @@ interface Move {
   name: string;
   from: string | undefined;
   to: string | undefined;
-}
-
-function versionsAt({ writes }: Committed, seq: number): StoredRecord[] {
-  const all = [...writes.history.map(({ record }) => record), ...writes.records];
-  return all.filter((record) => record.seq === seq).sort((a, b) => a.ordinal - b.ordinal);
 }
 
 function movesOf({ values }: Claims, { collection, id, body }: StoredRecord): Move[] {
