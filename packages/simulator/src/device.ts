@@ -18,6 +18,7 @@ import { Person } from './person.ts';
 import { createProcessFaults, type ProcessFaults } from './process-faults.ts';
 import { Reach } from './reach.ts';
 import { type Business, deviceSchemas, type SchemaVersion } from './schema.ts';
+import { Shown } from './shown.ts';
 import { socketTransport } from './sockets.ts';
 import { Stillness } from './stillness.ts';
 import { numberOf, textOf } from './trace.ts';
@@ -25,12 +26,6 @@ import { epochMs, type World } from './world.ts';
 
 interface Entry {
   mutation: Mutation;
-}
-
-interface Progress {
-  seq: number;
-  opened: boolean;
-  ended: boolean;
 }
 
 export interface DeviceDeps {
@@ -71,8 +66,7 @@ export class Device implements DeviceView {
   /** Stored, and not yet told to the application. */
   #fresh: string[] = [];
   readonly #seenBatches = new Set<string>();
-  /** Scope → the seq that it shows, of those in which it shows something. */
-  readonly #shown = new Map<string, number>();
+  readonly #shown = new Shown();
 
   constructor(deps: DeviceDeps) {
     this.#deps = deps;
@@ -176,7 +170,7 @@ export class Device implements DeviceView {
     const { history } = this.#deps.world;
     for (const { value } of copy.entries<Entry>('outbox')) history.forked.add(value.mutation.id);
     this.crash(false);
-    this.#shown.clear();
+    this.#shown.forget();
     this.disk.setTo(copy);
   }
 
@@ -294,7 +288,7 @@ export class Device implements DeviceView {
     const { history, tell, operations } = this.#deps.world;
     for (const { table, key, value } of ops) {
       if (table === 'scopes' && key[1] === 'progress')
-        operations.received += this.#receivedIn(key[0] ?? '', value as Progress | undefined);
+        operations.received += this.#shown.take(key[0] ?? '', value);
       if (table !== 'outbox' || value === undefined) continue;
       const { mutation } = value as unknown as Entry;
       if (history.made.has(mutation.id)) continue;
@@ -304,16 +298,5 @@ export class Device implements DeviceView {
       operations.made += 1;
     }
     tell.stored({ device: this, ops });
-  }
-
-  /** How many committed mutations it shows more than before. */
-  #receivedIn(scope: string, now: Progress | undefined): number {
-    const before = this.#shown.get(scope);
-    if (!now?.opened || now.ended) {
-      this.#shown.delete(scope);
-      return 0;
-    }
-    this.#shown.set(scope, now.seq);
-    return before === undefined ? 0 : Math.max(0, now.seq - before);
   }
 }
