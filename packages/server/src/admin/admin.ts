@@ -63,6 +63,8 @@ export const adminInputs = {
           /** Texts to be read by the schema's types, as from the cells of a table. */
           texts: z.record(z.string(), z.string()).exactOptional(),
           values: values.exactOptional(),
+          /** The record is to go. */
+          deleted: z.literal(true).exactOptional(),
         }),
       )
       .min(1)
@@ -212,6 +214,9 @@ export interface SchemaFacts {
   limits: { recordCharsMax: number; recordDepthMax: number; jsonKeysMax: number };
 }
 
+/** Names of fields without a column that are told. */
+export const leftOutFieldsMax = 20;
+
 /** In a file, what stands for a deleted record has this field. */
 export const deletedMark = '$deleted';
 
@@ -226,12 +231,13 @@ export interface ExportPage {
   columns?: readonly string[];
   /** A text for each column. */
   rows?: readonly (readonly string[])[];
-  /** Records with fields that the schema does not name, which have no column. */
+  /** Records with fields that the schema does not name, which have no column; and some of these fields. */
   leftOut: number;
+  leftOutFields: readonly string[];
 }
 
 export interface ImportedRow {
-  outcome: 'created' | 'changed' | 'unchanged' | 'waiting' | 'rejected';
+  outcome: 'created' | 'changed' | 'deleted' | 'unchanged' | 'waiting' | 'rejected';
   code?: string;
   field?: string;
   /** Why it was rejected, waits, or was flagged. */

@@ -3,7 +3,7 @@
 
 import { type JsonObject, RequestError, type Schema, type StoredRecord } from '@holdfast/core';
 import type { Store } from '../store/port.ts';
-import { type AdminInput, deletedMark, type ExportPage } from './admin.ts';
+import { type AdminInput, deletedMark, type ExportPage, leftOutFieldsMax } from './admin.ts';
 import { writeCell, writeIdCell } from './cell.ts';
 
 export interface ExportDeps {
@@ -38,16 +38,20 @@ export async function exportRows(
     const page = await snapshot.collection(scope, query);
     const records = page.records.filter(({ body }) => deleted || body !== null);
     const rest = { seq: asOf, after: page.after };
-    if (!cells) return { ...rest, records: records.length, lines: records.map(lineOf), leftOut: 0 };
+    if (!cells)
+      return { ...rest, records: records.length, lines: records.map(lineOf), leftOut: 0, leftOutFields: [] };
     let leftOut = 0;
+    const unnamed = new Set<string>();
     const rows = records.map(({ id, body }) => {
       const values = body === null ? {} : (JSON.parse(body) as JsonObject);
-      if (Object.keys(values).some((field) => !fields.includes(field))) leftOut += 1;
+      const others = Object.keys(values).filter((field) => !fields.includes(field));
+      if (others.length > 0) leftOut += 1;
+      for (const field of others) if (unnamed.size < leftOutFieldsMax) unnamed.add(field);
       const texts = fields.map((field) => (body === null ? '' : writeCell(collection, field, values[field])));
       return [writeIdCell(id), ...texts, ...(deleted ? [body === null ? 'true' : ''] : [])];
     });
     const columns = ['id', ...fields, ...(deleted ? [deletedMark] : [])];
-    return { ...rest, records: records.length, columns, rows, leftOut };
+    return { ...rest, records: records.length, columns, rows, leftOut, leftOutFields: [...unnamed] };
   });
 }
 

@@ -5,6 +5,7 @@
 import {
   admit,
   bodyOf,
+  type Change,
   type Collection,
   canonicalJson,
   equalJson,
@@ -81,8 +82,10 @@ async function readStanding(
   });
 }
 
+type Made = 'created' | 'changed' | 'deleted';
+
 interface Draft {
-  outcome: 'created' | 'changed';
+  outcome: Made;
   /** Absent when there is nothing to send. */
   mutation?: Mutation;
   done?: ImportedRow;
@@ -94,6 +97,7 @@ function draftOf(
 ): Draft {
   const { scope, collection, row, stands } = given;
   const before = stands ? bodyOf(stands) : null;
+  if (row.deleted) return deletionOf(deps, given);
   const outcome = before ? 'changed' : 'created';
   const read = readRow(collection, row);
   if ('problem' in read)
@@ -134,6 +138,15 @@ function readRow(
   return { set, unset };
 }
 
+function deletionOf(
+  deps: ImportDeps,
+  { scope, collection, row, stands }: Parameters<typeof draftOf>[1],
+): Draft {
+  if (!stands || bodyOf(stands) === null) return { outcome: 'deleted', done: { outcome: 'unchanged' } };
+  const change: Change = { type: 'delete', collection: collection.name, id: row.id, base: stands.seq };
+  return { outcome: 'deleted', mutation: mutationOf(deps, scope, change, '') };
+}
+
 function changedFields(before: JsonObject, after: JsonObject, named: readonly string[]): string[] {
   return named.filter((field) => {
     const [old, next] = [before[field], after[field]];
@@ -145,7 +158,7 @@ function changedFields(before: JsonObject, after: JsonObject, named: readonly st
  * The mutation that does `change`. Its id is made from its content, and its clocks say nothing, so that the same change at any other
  * time is the same mutation; the engine is told the time beside it. `again` tells attempts apart.
  */
-function mutationOf(deps: ImportDeps, scope: string, change: PutChange, again: string): Mutation {
+function mutationOf(deps: ImportDeps, scope: string, change: Change, again: string): Mutation {
   const content = {
     schema: deps.schema.version,
     actor: operator.actor,
@@ -186,8 +199,7 @@ async function pushAll(
     const answer = answers.get(mutation.id);
     const [change] = mutation.changes;
     const stale = answer !== undefined && isOlder(answer, head);
-    if (stale && change?.type === 'put')
-      again.set(mutation.id, mutationOf(deps, scope, change, String(head)));
+    if (stale && change) again.set(mutation.id, mutationOf(deps, scope, change, String(head)));
   }
   const later = await push(deps, scope, [...again.values()]);
   for (const [id, mutation] of again) {
@@ -230,7 +242,7 @@ async function push(
   ]);
 }
 
-function judged(answer: Answer | undefined, outcome: 'created' | 'changed'): ImportedRow {
+function judged(answer: Answer | undefined, outcome: Made): ImportedRow {
   if (!answer) return { outcome: 'rejected', code: 'internal', message: 'The server gave no verdict.' };
   if (!('verdict' in answer)) return { outcome: 'rejected', code: answer.code, message: answer.message };
   const { verdict, code, message, field } = answer;

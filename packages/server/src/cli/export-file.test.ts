@@ -95,6 +95,12 @@ const thing = fc.record(
   },
   { requiredKeys: ['name', 'remark'] },
 );
+/** Of fields that the schema does not name a table has no column. */
+const strange = fc.dictionary(
+  fc.constantFrom('', ' ', 'Name', 'toString', '$x', 'json:', 'ü', 'a,b', '\u{1f600}'),
+  odd,
+  { maxKeys: 3 },
+);
 const things = fc.dictionary(
   text.filter((id) => id !== '' && id !== '__proto__'),
   thing,
@@ -117,7 +123,11 @@ async function exported(admin: Pick<Admin, 'export'>, scope: string, format: For
 async function imported(admin: Admin, scope: string, [format, file]: [Format, string]) {
   const terminal = { cwd: at.folder, input: Readable.from([Buffer.from(file)]) };
   const source = await openSource({ file: '-', terminal, format, interrupt: calm.interrupt });
-  return runImport(admin, { source, scope, collection: 'things', id: 'id', map: new Map() }, calm);
+  return runImport(
+    admin,
+    { source, scope, collection: 'things', id: 'id', map: new Map(), deleted: false },
+    calm,
+  );
 }
 
 test('import, export, import: the same records in every format, whatever they hold', slow, async () => {
@@ -125,9 +135,13 @@ test('import, export, import: the same records in every format, whatever they ho
   let scopes = 0;
   try {
     await fc.assert(
-      fc.asyncProperty(things, fc.constantFrom(...formats), async (records, format) => {
+      fc.asyncProperty(things, strange, fc.constantFrom(...formats), async (records, more, format) => {
         const [from, to] = [`from-${++scopes}`, `to-${scopes}`];
-        const rows = Object.entries(records).map(([id, values]) => ({ id, values: values as JsonObject }));
+        const unnamed = format === 'csv' ? {} : (more as JsonObject);
+        const rows = Object.entries(records).map(([id, values]) => ({
+          id,
+          values: { ...(values as JsonObject), ...unnamed },
+        }));
         const { rows: taken } = await folder.admin.import({ scope: from, collection: 'things', rows });
         expect(taken.filter(({ outcome }) => outcome !== 'created')).toEqual([]);
         const file = await exported(folder.admin, from, format);
@@ -177,6 +191,7 @@ test('the formats, and the answer', slow, async () => {
     records: 2,
     bytes: Buffer.byteLength(csv.out),
     leftOut: 0,
+    leftOutFields: [],
   });
   expect(await at.read('p.csv')).toBe(csv.out);
   const { entries } = await at.json<AnswerOf<'audit'>>(['audit']);
@@ -206,8 +221,38 @@ test('fields that the schema does not name are kept in JSON, and told of in a ta
   expect((await at.run(['export', '--collection', 'products', '--format', 'ndjson'])).out).toBe(rows);
   const { out, err } = await at.run(['export', '--collection', 'products', '--format', 'csv']);
   expect(out).toBe('id,name,price,stock,sku\na,Bread,1,,\n');
-  expect(err).toContain('1 record with fields that the schema does not name');
+  expect(err).toContain('1 record with fields that the schema does not name (colour)');
 });
+
+test.each(formats)(
+  'what was deleted, in %s: left out and counted, or deleted there, too',
+  slow,
+  async (format) => {
+    const bring = (scope: string, text: string, ...more: string[]) =>
+      at.json(
+        ['import', '-', '--format', 'ndjson', '--collection', 'products', '--scope', scope, ...more],
+        text,
+      );
+    const all = ['a', 'b', 'c'].map((id) => `{"id":"${id}","name":"${id}","price":1}\n`).join('');
+    await bring('here', all);
+    await bring('there', all);
+    const gone = '{"id":"b","$deleted":true}\n';
+    expect(await bring('here', gone)).toMatchObject({ read: 1, leftOut: 1, deleted: 0, rejected: 0 });
+    expect(await bring('here', gone, '--deleted')).toMatchObject({ read: 1, leftOut: 0, deleted: 1 });
+    expect(await bring('here', gone, '--deleted')).toMatchObject({ unchanged: 1, deleted: 0 });
+    const written = (scope: string) =>
+      at.run(['export', '--collection', 'products', '--scope', scope, '--deleted', '--format', format]);
+    const { out } = await written('here');
+    const args = ['import', '-', '--format', format, '--collection', 'products', '--scope', 'there'];
+    const without = await at.run(args, out);
+    expect(without).toMatchObject({
+      exit: 0,
+      out: expect.stringContaining('1 of deleted records left out (--deleted'),
+    });
+    expect(await at.json([...args, '--deleted'], out)).toMatchObject({ read: 3, unchanged: 2, deleted: 1 });
+    expect((await written('there')).out).toBe(out);
+  },
+);
 
 test('all pages hold what stood when the first was read', slow, async () => {
   const folder = await openOwnFolder(defineConfig({ schema, data: at.path('busy'), logLevel: 'silent' }));

@@ -2,6 +2,7 @@
 
 import { extname, resolve } from 'node:path';
 import { Option } from 'commander';
+import { leftOutFieldsMax } from '../admin/admin.ts';
 import {
   type AddCommand,
   answer,
@@ -16,7 +17,7 @@ import { type ExportReport, runExport } from './export/run-export.ts';
 import { fileSink, terminalSink } from './export/sink.ts';
 import { CommandError } from './failure.ts';
 import { type Format, formatByEnding, formats } from './import/source.ts';
-import { bytesText, countText, exitCodes, numberText } from './terminal.ts';
+import { bytesText, countText, exitCodes, numberText, printable } from './terminal.ts';
 
 interface ExportFlags extends CommonFlags {
   collection: string;
@@ -74,15 +75,17 @@ async function exportFile(context: CommandContext, flags: ExportFlags): Promise<
     }
   });
   terminal.progress('');
-  if (report.leftOut > 0)
-    terminal.note(
-      `${countText(report.leftOut, 'record')} with fields that the schema does not name: these have no column. --format ndjson keeps them.`,
-    );
+  if (report.leftOut > 0) terminal.note(printable(leftOutText(report)));
   if (file === undefined) return;
   answer(context, flags, {
     json: { file, scope, collection, format, ...report },
     text: `Wrote ${file}: ${countText(report.records, 'record')} of ${collection} in ${scope}, as of seq ${numberText(report.seq)}, ${bytesText(report.bytes)}.`,
   });
+}
+
+function leftOutText({ leftOut, leftOutFields: fields }: ExportReport): string {
+  const named = fields.length < leftOutFieldsMax ? fields : [...fields, '…'];
+  return `${countText(leftOut, 'record')} with fields that the schema does not name (${named.join(', ')}): these have no column. --format ndjson keeps them.`;
 }
 
 function formatOf({ format, out }: ExportFlags): Format {

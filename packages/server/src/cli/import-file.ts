@@ -23,6 +23,7 @@ interface ImportFlags extends CommonFlags {
   map?: ReadonlyMap<string, string>;
   delimiter?: string;
   encoding?: string;
+  deleted?: boolean;
 }
 
 export const addImport: AddCommand = (program, context) => {
@@ -57,13 +58,14 @@ export const addImport: AddCommand = (program, context) => {
       'of a CSV file (default: the one that its header uses most)',
       readDelimiter,
     )
+    .option('--deleted', 'delete the records whose rows say so, as `export --deleted` writes them')
     .option('--encoding <name>', 'of the file (default: UTF-8, or as its mark says)', readEncoding)
     .action((file: string, flags: ImportFlags) => importFile(context, file, flags));
 };
 
 async function importFile(context: CommandContext, file: string, flags: ImportFlags): Promise<void> {
   const { terminal } = context;
-  const { collection, id, scope, map = new Map(), format, delimiter, encoding } = flags;
+  const { collection, id, scope, map = new Map(), format, delimiter, encoding, deleted = false } = flags;
   const interrupt = terminal.catchInterrupt();
   const source = await openSource({
     file,
@@ -76,7 +78,7 @@ async function importFile(context: CommandContext, file: string, flags: ImportFl
   const report = await withAdmin(terminal, flags, { create: true }, ({ admin }) =>
     runImport(
       admin,
-      { source, scope, collection, id, map },
+      { source, scope, collection, id, map, deleted },
       {
         note: (line) => terminal.note(printable(line)),
         progress: (now) => terminal.progress(progressText(now, source.share())),
@@ -116,14 +118,16 @@ function rowText({ line, field, reason }: RowReport): string {
 }
 
 function summary(report: ImportReport, { collection, scope }: { collection: string; scope: string }): string {
-  const { read, created, changed, unchanged, waiting, flagged, rejected } = report;
+  const { read, created, changed, deleted, unchanged, waiting, flagged, rejected, leftOut } = report;
   const parts = [
     `${numberText(created)} created`,
     `${numberText(changed)} changed`,
+    ...(deleted > 0 ? [`${numberText(deleted)} deleted`] : []),
     `${numberText(unchanged)} unchanged`,
     ...(waiting > 0 ? [`${numberText(waiting)} waiting`] : []),
     ...(flagged > 0 ? [`${numberText(flagged)} flagged`] : []),
     `${numberText(rejected)} rejected`,
+    ...(leftOut > 0 ? [`${numberText(leftOut)} of deleted records left out (--deleted deletes them)`] : []),
   ];
   return `${collection} in ${scope}: ${countText(read, 'row')} read: ${parts.join(', ')}.`;
 }

@@ -1,6 +1,6 @@
 // Carries the records of a collection to a sink, page by page: memory holds one page, however many there are.
 
-import type { Admin, ExportPage } from '../../admin/admin.ts';
+import { type Admin, type ExportPage, leftOutFieldsMax } from '../../admin/admin.ts';
 import { CommandError } from '../failure.ts';
 import type { Format } from '../import/source.ts';
 import { exitCodes } from '../terminal.ts';
@@ -20,8 +20,9 @@ export interface ExportReport {
   seq: number;
   records: number;
   bytes: number;
-  /** Records with fields that have no column. */
+  /** Records with fields that have no column, and the first of these fields. */
   leftOut: number;
+  leftOutFields: readonly string[];
 }
 
 export interface ExportEvents {
@@ -36,7 +37,7 @@ export async function runExport(
   { sink, events }: { sink: Sink; events: ExportEvents },
 ): Promise<ExportReport> {
   const asked = { scope, collection, deleted, cells: format === 'csv' };
-  const report: ExportReport = { seq: 0, records: 0, bytes: 0, leftOut: 0 };
+  const report: ExportReport = { seq: 0, records: 0, bytes: 0, leftOut: 0, leftOutFields: [] };
   const write = async (text: string): Promise<void> => {
     report.bytes += Buffer.byteLength(text);
     if (text !== '') await sink.write(text);
@@ -49,6 +50,8 @@ export async function runExport(
     report.seq = page.seq;
     report.records += page.records;
     report.leftOut += page.leftOut;
+    const unnamed = new Set([...report.leftOutFields, ...page.leftOutFields]);
+    report.leftOutFields = [...unnamed].slice(0, leftOutFieldsMax);
     events.progress(report);
     if (page.after === null) break;
     page = await admin.export({ ...asked, seq: page.seq, after: page.after });

@@ -29,7 +29,7 @@ test('wishes go first; a column can be left out', () => {
   expect(plan(['id', 'Artikel', 'Notiz', ''], { map: wishes })).toEqual({
     fields: [null, 'name', null, null],
     id: 0,
-    notes: [],
+    notes: ['A column without a name: left out.'],
   });
   expect(plan(['id', 'name'], { map: [['Nam', 'name']] })).toMatchObject({
     problem: 'There is no column Nam.',

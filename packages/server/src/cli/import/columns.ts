@@ -49,6 +49,9 @@ export function planColumns(
     };
   const forbidden = fields.find((field) => ['__proto__', 'constructor', 'prototype'].includes(field ?? ''));
   if (forbidden) return { problem: `No field may be called ${forbidden}.`, help: 'Rename it with --map.' };
+  const nameless = columns.filter((column) => column === '' && !wishes.map.has('')).length;
+  if (nameless > 0)
+    notes.push(`${nameless === 1 ? 'A column' : `${nameless} columns`} without a name: left out.`);
   for (const [place, field] of fields.entries()) {
     const column = columns[place] ?? '';
     if (field === null || wishes.map.has(column)) continue;

@@ -45,6 +45,7 @@ async function run(
       collection: job.collection ?? 'items',
       id: job.id ?? 'id',
       map: new Map(job.map ?? []),
+      deleted: false,
     },
     {
       note: () => undefined,

@@ -25,6 +25,8 @@ export interface ImportJob {
   /** The field or column that holds the id. */
   id: string;
   map: ReadonlyMap<string, string>;
+  /** Rows of deleted records delete them; else they are left out. */
+  deleted: boolean;
 }
 
 export interface RowReport {
@@ -39,12 +41,15 @@ export interface ImportReport {
   read: number;
   created: number;
   changed: number;
+  deleted: number;
   unchanged: number;
   /** Taken, and judged when the record that they refer to comes. */
   waiting: number;
   /** Taken as facts, with something odd about them; counted above, too. */
   flagged: number;
   rejected: number;
+  /** Rows of deleted records, when these are not to be deleted. */
+  leftOut: number;
   /** The first of each kind. */
   rejections: RowReport[];
   flags: RowReport[];
@@ -95,10 +100,12 @@ class ImportRun {
     read: 0,
     created: 0,
     changed: 0,
+    deleted: 0,
     unchanged: 0,
     waiting: 0,
     flagged: 0,
     rejected: 0,
+    leftOut: 0,
     rejections: [],
     flags: [],
     waits: [],
@@ -128,8 +135,11 @@ class ImportRun {
     const { line } = read;
     if (read.type === 'problem') return this.#reject(line, read.problem.message, read.problem.field);
     const { id, row } = read.type === 'cells' ? this.#ofCells(read.cells) : this.#ofValues(read.values);
-    if (isDeleted(row))
-      return this.#reject(line, 'it stands for a deleted record, which an import does not delete');
+    const deleted = isDeleted(row);
+    if (deleted && !this.#job.deleted) {
+      this.report.leftOut += 1;
+      return;
+    }
     if (id === undefined || id === '')
       return this.#reject(line, 'there is no id: a text or a whole number', this.#job.id);
     if (id.length > defaultLimits.idCharsMax)
@@ -148,7 +158,7 @@ class ImportRun {
       );
     const bytes = Buffer.byteLength(JSON.stringify(row));
     if (this.#batchBytes + bytes > batchBytesMax) await this.flush();
-    this.#batch.push({ line, row: { id, ...row } });
+    this.#batch.push({ line, row: deleted ? { id, deleted } : { id, ...row } });
     this.#batchBytes += bytes;
     if (this.#batch.length >= importRowsMax) await this.flush();
   }
@@ -207,7 +217,8 @@ class ImportRun {
     const values: Record<string, Json> = {};
     for (const [name, value] of Object.entries(given)) {
       const field = map.get(name) ?? name;
-      if (field !== '' && (field !== idField || this.#known.includes(field))) values[field] = value;
+      const isWanted = field !== '' || name === '';
+      if (isWanted && (field !== idField || this.#known.includes(field))) values[field] = value;
     }
     const id = given[idField];
     const whole = typeof id === 'number' && Number.isSafeInteger(id);
