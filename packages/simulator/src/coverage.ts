@@ -6,6 +6,7 @@ import type { SeriesResult } from './series.ts';
 import { strangers } from './stranger.ts';
 
 const exchange = ['first', 'pull', 'push', 'repeat'];
+const doubt = ['push', 'repeat', 'live'];
 const port = ['begin', 'read', 'write', 'commit'];
 const process = ['reading alone', 'reading in exchange', 'writing alone', 'writing in exchange'];
 
@@ -28,6 +29,8 @@ const states: Record<FaultKind, readonly string[]> = {
   crash_device: process,
   power_cut: process,
   crash_server: ['begin', 'load', 'write', 'commit', 'committed', 'read'],
+  die_in_doubt: doubt,
+  end_in_doubt: doubt,
   disk_full: ['begin', 'write', 'commit'],
   disk_busy: port,
   store_full: ['begin', 'load', 'write', 'commit'],

@@ -8,25 +8,27 @@ import {
   StorageError,
   type Transport,
 } from '@holdfast/client';
-import type { Clock, ExchangeAnswer, ExchangeRequest, Mutation, Timer } from '@holdfast/core';
+import type { Clock, ExchangeAnswer, ExchangeRequest, Timer } from '@holdfast/core';
 import type { DeviceView } from './checker.ts';
 import { openStorage, type StorageMode, type StoragePoint } from './device-storage.ts';
 import { Disk, type DiskOp } from './disk.ts';
+import { leaveInDoubt } from './doubt.ts';
+import { ExchangeStates } from './exchange-states.ts';
 import { FirstSync } from './first-sync.ts';
+import type { Made } from './history.ts';
 import type { Network } from './network.ts';
 import { Person } from './person.ts';
 import { createProcessFaults, type ProcessFaults } from './process-faults.ts';
 import { Reach } from './reach.ts';
+import { Received } from './received.ts';
 import { type Business, deviceSchemas, type SchemaVersion } from './schema.ts';
-import { Shown } from './shown.ts';
+import type { Progress } from './shown.ts';
 import { socketTransport } from './sockets.ts';
 import { Stillness } from './stillness.ts';
 import { numberOf, textOf } from './trace.ts';
 import { epochMs, type World } from './world.ts';
 
-interface Entry {
-  mutation: Mutation;
-}
+type Entry = Pick<Made, 'mutation'>;
 
 export interface DeviceDeps {
   world: World;
@@ -35,6 +37,8 @@ export interface DeviceDeps {
   scopes: readonly string[];
   /** What its credential was good for in this scope at that time. */
   rightOf: (key: string | undefined, scope: string, atMs: number) => 'write' | 'read' | 'none';
+  /** Takes its grant to a scope away for a while. */
+  endGrant: (device: Device, scope: string) => void;
 }
 
 export class Device implements DeviceView {
@@ -65,8 +69,8 @@ export class Device implements DeviceView {
   #exchanges = 0;
   /** Stored, and not yet told to the application. */
   #fresh: string[] = [];
-  readonly #seenBatches = new Set<string>();
-  readonly #shown = new Shown();
+  readonly #received = new Received();
+  readonly #states = new ExchangeStates();
 
   constructor(deps: DeviceDeps) {
     this.#deps = deps;
@@ -170,7 +174,7 @@ export class Device implements DeviceView {
     const { history } = this.#deps.world;
     for (const { value } of copy.entries<Entry>('outbox')) history.forked.add(value.mutation.id);
     this.crash(false);
-    this.#shown.forget();
+    this.#received.forget();
     this.disk.setTo(copy);
   }
 
@@ -207,6 +211,7 @@ export class Device implements DeviceView {
       key: () => this.key,
       isAlive: () => generation === this.#generation,
       whenAwake: (run) => this.stillness.whenAwake(run),
+      isInDoubt: (request, state) => leaveInDoubt<Device>(this.#deps, this, { request, state }),
       rightOf,
     });
   }
@@ -219,6 +224,7 @@ export class Device implements DeviceView {
       handler: (body, headers) => {
         const request = current as ExchangeRequest;
         const key = this.key;
+        const state = this.#states.of(request);
         this.#exchanges += 1;
         world.tell.sent({
           device: this,
@@ -231,7 +237,8 @@ export class Device implements DeviceView {
             name: this.name,
             body,
             headers,
-            state: this.#stateOf(request),
+            state,
+            isInDoubt: () => leaveInDoubt<Device>(this.#deps, this, { request, state }),
             answered: ({ status, body: text }, takenUpMs) =>
               world.tell.answered({
                 device: this.name,
@@ -268,13 +275,6 @@ export class Device implements DeviceView {
     };
   }
 
-  #stateOf({ batch, checkpoint, replica, scope }: ExchangeRequest): string {
-    if (!batch) return checkpoint === null ? 'first' : 'pull';
-    const known = this.#seenBatches.size;
-    this.#seenBatches.add(`${replica} ${scope} ${batch.mutations[0]?.id}`);
-    return this.#seenBatches.size > known ? 'push' : 'repeat';
-  }
-
   #point(point: StoragePoint, mode: StorageMode, generation: number): void {
     if (generation !== this.#generation) throw new StorageError('closed', 'The process is gone.');
     const fault = this.#faults(point, mode, this.#exchanges > 0);
@@ -288,7 +288,7 @@ export class Device implements DeviceView {
     const { history, tell, operations } = this.#deps.world;
     for (const { table, key, value } of ops) {
       if (table === 'scopes' && key[1] === 'progress')
-        operations.received += this.#shown.take(key[0] ?? '', value);
+        operations.received += this.#received.take(key[0] ?? '', value as Progress | undefined);
       if (table !== 'outbox' || value === undefined) continue;
       const { mutation } = value as unknown as Entry;
       if (history.made.has(mutation.id)) continue;

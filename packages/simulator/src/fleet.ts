@@ -35,6 +35,7 @@ export function createFleet(world: World): Fleet {
         name,
         scopes: profile.scopes,
         rightOf: (key, scope, atMs) => operator?.rightOf(key, scope, atMs) ?? 'none',
+        endGrant: (device, scope) => operator?.endGrant(device, scope),
       }),
   );
   return {

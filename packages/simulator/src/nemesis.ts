@@ -64,14 +64,8 @@ function strikeDevice(world: World, { device, network, operator }: Targets & { d
     void operator.revoke(device);
     timeline.after(restoreMs, () => void operator.give(device, profile.scopes));
   }
-  if (aim.strikes('end_scope', state)) {
-    const scope = profile.scopes[part % profile.scopes.length];
-    void operator.give(
-      device,
-      profile.scopes.filter((other) => other !== scope),
-    );
-    timeline.after(restoreMs, () => void operator.give(device, profile.scopes));
-  }
+  if (aim.strikes('end_scope', state))
+    operator.endGrant(device, profile.scopes[part % profile.scopes.length] ?? '');
   if (aim.strikes('read_only', state)) {
     void operator.give(device, profile.scopes, 'read');
     timeline.after(restoreMs, () => void operator.give(device, profile.scopes));
@@ -86,13 +80,21 @@ function strikeDisk(
   const draw = stream(`copies ${device.name}`);
   const aim = faults.on(device.name);
   const [keep, poses, other] = [draw.chance(0.2), draw.chance(0.5), draw.pick(devices)];
-  if (keep && device.isUp && !copies.has(device)) copies.set(device, device.disk.copy());
+  const usedUp = draw.chance(0.5);
+  if (keep && device.isUp && isFuller(device.disk, copies.get(device)))
+    copies.set(device, device.disk.copy());
   const copy = copies.get(device);
   if (copy && aim.strikes('set_back', device.isUp ? 'up' : 'down')) {
-    copies.delete(device);
+    // The same copy may come twice.
+    if (usedUp) copies.delete(device);
     device.setBack(copy);
   }
   if (other === device || !aim.strikes('clone', poses ? 'as the other' : 'as itself')) return;
   if (poses) device.enrolledAs = other.enrolledAs;
   device.cloneOf(other);
+}
+
+/** A copy hurts most with much in its outbox, which the device has sent by the time at which it is set back to it. */
+function isFuller(disk: Disk, copy: Disk | undefined): boolean {
+  return !copy || disk.entries('outbox').length > copy.entries('outbox').length;
 }

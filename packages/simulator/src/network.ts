@@ -13,6 +13,8 @@ export interface Sender {
   /** What the request is about, for the table of coverage. */
   state: string;
   answered(answer: LoopbackAnswer, takenUpMs: number): void;
+  /** The server has taken a batch, and nobody else knows it yet. Whether something strikes that keeps its answer from coming. */
+  isInDoubt(): boolean;
 }
 
 /** The way of one exchange, and what becomes of it if a fault strikes. */
@@ -27,8 +29,8 @@ interface Route {
   againMs: number;
   /** Which part of the answer is left when it is cut off. */
   cutAt: number;
-  /** Whether the device learns that the connection broke; else it waits. */
-  lossIsTold: boolean;
+  /** How the device learns that the answer was lost: from a gateway, by the end of the connection, or not at all. */
+  loss: 'gateway' | 'reset' | 'silence';
 }
 
 /** How long a device waits for an answer. */
@@ -41,6 +43,9 @@ const proxied: readonly { kind: FaultKind; status: number; headers?: Record<stri
   { kind: 'status_429', status: 429, headers: { 'retry-after': '2' } },
   { kind: 'status_503', status: 503 },
 ];
+
+/** Says nothing of what the server did. */
+const gatewayFailure: LoopbackAnswer = { status: 504, headers: {}, body: '<h1>Gateway</h1>' };
 
 export class Network {
   readonly #world: World;
@@ -63,7 +68,10 @@ export class Network {
 
   /** No server can be reached from a device until then. */
   cutOff(device: string, untilMs: number): void {
-    for (const { name } of this.servers) this.#cut.set(`${device} ${name}`, untilMs);
+    for (const { name } of this.servers) {
+      const link = `${device} ${name}`;
+      this.#cut.set(link, Math.max(this.#cut.get(link) ?? 0, untilMs));
+    }
   }
 
   heal(): void {
@@ -87,7 +95,7 @@ export class Network {
       const refused = refusedOnTheWay(aim, sender.state);
       if (this.isCut(sender.name, server.name) || aim.strikes('lose_request', sender.state)) {
         this.#note(sender, 'is lost on the way');
-        if (route.lossIsTold) timeline.after(upMs, () => fail('The connection was refused.'));
+        if (route.loss !== 'silence') timeline.after(upMs, () => fail('The connection was refused.'));
         return;
       }
       if (refused) {
@@ -124,9 +132,11 @@ export class Network {
     server.handle(sender.body, sender.headers).then(
       (answer) => {
         sender.answered(answer, takenUpMs);
-        if (this.isCut(sender.name, server.name) || aim.strikes('lose_reply', sender.state)) {
-          this.#note(sender, 'was answered, and the answer is lost');
-          if (route.lossIsTold) fail('The connection was reset.');
+        const lost = answer.status === 200 && sender.isInDoubt();
+        if (lost || this.isCut(sender.name, server.name) || aim.strikes('lose_reply', sender.state)) {
+          this.#note(sender, `was answered, and the answer is lost: ${route.loss}`);
+          if (route.loss === 'gateway') timeline.after(route.downMs, () => resolve(gatewayFailure));
+          else if (route.loss === 'reset') fail('The connection was reset.');
           return;
         }
         const cut = aim.strikes('truncate', sender.state)
@@ -154,7 +164,7 @@ export class Network {
       downLateMs: draw.around(5_000),
       againMs: draw.around(1_500),
       cutAt: draw.fraction(),
-      lossIsTold: draw.chance(0.5),
+      loss: draw.pick(['gateway', 'reset', 'silence', 'silence'] as const),
     };
   }
 

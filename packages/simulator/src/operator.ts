@@ -47,6 +47,17 @@ export class Operator {
     });
   }
 
+  /** Takes a scope away for a while. */
+  endGrant(device: Device, scope: string): void {
+    const { timeline, profile } = this.#world;
+    const restoreMs = this.#world.stream(`grants ${device.name}`).around(5_000);
+    void this.give(
+      device,
+      profile.scopes.filter((other) => other !== scope),
+    );
+    timeline.after(restoreMs, () => void this.give(device, profile.scopes));
+  }
+
   async revoke(device: Device): Promise<void> {
     const key = this.#keys.get(device.key ?? '');
     if (!key) return;

@@ -41,63 +41,64 @@ const itemRules = {
 } as const;
 
 /** The same in both versions. */
-const common = {
-  // Money: only moved, never made. `add` alone changes a balance, and accounts are never deleted.
-  accounts: {
-    kind: 'request',
-    fields: z.object({ owner: z.string(), balance: z.number() }),
-    counters: { balance: {} },
-  },
-  meters: {
-    kind: 'request',
-    fields: z.object({ units: z.number() }),
-    counters: { units: {} },
-  },
-  shelves: {
-    kind: 'request',
-    fields: z.object({ label: z.string(), room: z.string().optional() }),
-    policy: 'newest',
-  },
-  notes: {
-    kind: 'request',
-    fields: z.object({ text: z.string(), colour: z.string().optional() }),
-    policy: 'ask',
-  },
-  rates: {
-    kind: 'request',
-    fields: z.object({ value: z.number(), unit: z.string().optional() }),
-    policy: 'server',
-  },
-  drafts: {
-    kind: 'request',
-    fields: z.object({ text: z.string(), mood: z.string().optional() }),
-    policy: 'client',
-  },
-  flags: {
-    kind: 'request',
-    fields: z.object({ state: z.string(), by: z.string().optional() }),
-    policy: ({ server, device }: { server: { state?: unknown }; device: { state?: unknown } }) =>
-      String(server.state) < String(device.state) ? { set: { state: device.state } } : 'server',
-  },
-  bookings: {
-    kind: 'request',
-    fields: z.object({ room: z.string(), slot: z.number(), guest: z.string() }),
-    unique: [['room', 'slot']],
-    priority: 8,
-  },
-  sales: {
-    kind: 'fact',
-    fields: z.object({ item: z.string(), amount: z.number(), receipt: z.string().optional() }),
-    parents: { item: 'items' },
-    unique: ['receipt'],
-    priority: 9,
-  },
-} as const;
+const common = (strict: boolean) =>
+  ({
+    // Money: only moved, never made. `add` alone changes a balance, and accounts are never deleted.
+    accounts: {
+      kind: 'request',
+      fields: z.object({ owner: strict ? z.string().max(40) : z.string(), balance: z.number() }),
+      counters: { balance: {} },
+    },
+    meters: {
+      kind: 'request',
+      fields: z.object({ units: z.number() }),
+      counters: { units: {} },
+    },
+    shelves: {
+      kind: 'request',
+      fields: z.object({ label: z.string(), room: z.string().optional() }),
+      policy: 'newest',
+    },
+    notes: {
+      kind: 'request',
+      fields: z.object({ text: z.string(), colour: z.string().optional() }),
+      policy: 'ask',
+    },
+    rates: {
+      kind: 'request',
+      fields: z.object({ value: z.number(), unit: z.string().optional() }),
+      policy: 'server',
+    },
+    drafts: {
+      kind: 'request',
+      fields: z.object({ text: z.string(), mood: z.string().optional() }),
+      policy: 'client',
+    },
+    flags: {
+      kind: 'request',
+      fields: z.object({ state: z.string(), by: z.string().optional() }),
+      policy: ({ server, device }: { server: { state?: unknown }; device: { state?: unknown } }) =>
+        String(server.state) < String(device.state) ? { set: { state: device.state } } : 'server',
+    },
+    bookings: {
+      kind: 'request',
+      fields: z.object({ room: z.string(), slot: z.number(), guest: z.string() }),
+      unique: [['room', 'slot']],
+      priority: 8,
+    },
+    sales: {
+      kind: 'fact',
+      fields: z.object({ item: z.string(), amount: z.number(), receipt: z.string().optional() }),
+      parents: { item: 'items' },
+      unique: ['receipt'],
+      priority: 9,
+    },
+  }) as const;
 
 /** Added by version 2: a field, and a collection of papers that hold anything. */
 const second = (strict: boolean) =>
   ({
-    ...common,
+    ...common(strict),
     items: {
       ...itemRules,
       fields: z.object({ ...itemFields(strict), colour: z.string().optional() }),
@@ -115,7 +116,7 @@ const second = (strict: boolean) =>
   }) as const;
 
 const first = (strict: boolean) =>
-  ({ ...common, items: { ...itemRules, fields: z.object(itemFields(strict)) } }) as const;
+  ({ ...common(strict), items: { ...itemRules, fields: z.object(itemFields(strict)) } }) as const;
 
 /** The server has never heard of it. */
 const secrets = { kind: 'request', fields: z.object({ word: z.string() }) } as const;

@@ -1,29 +1,33 @@
-// Up to which commit a device shows each scope, and so how many mutations of the server have come to it.
+// What of a scope a device shows, read off its disk: all of it as of one seq; while a first sync opens by stages, some collections.
 
-interface Progress {
+import type { Disk } from './disk.ts';
+
+export interface Progress {
   seq: number;
-  opened: boolean;
   ended: boolean;
+  opened: boolean;
 }
 
-export class Shown {
-  /** Scope → seq, of those that are open. */
-  readonly #seqs = new Map<string, number>();
+/** A first sync that goes on. */
+export interface Stage {
+  /** Those that are open, as of `seq`. */
+  collections: readonly string[];
+  seq: number;
+}
 
-  /** Takes what the replica says of its progress. Answers how many committed mutations it shows more than before. */
-  take(scope: string, progress: unknown): number {
-    const now = progress as Progress | undefined;
-    const before = this.#seqs.get(scope);
-    if (!now?.opened || now.ended) {
-      this.#seqs.delete(scope);
-      return 0;
-    }
-    this.#seqs.set(scope, now.seq);
-    return before === undefined ? 0 : Math.max(0, now.seq - before);
-  }
+export function stageOf(disk: Disk, scope: string): Stage | undefined {
+  return disk.get<Stage>('scopes', [scope, 'stage']);
+}
 
-  /** Another storage stands in its place. */
-  forget(): void {
-    this.#seqs.clear();
-  }
+/** Up to which seq all of these collections are shown. Undefined: nothing is, and nothing has to be. */
+export function seqShown(disk: Disk, scope: string, collections: readonly string[]): number | undefined {
+  const progress = disk.get<Progress>('scopes', [scope, 'progress']);
+  if (!progress || progress.ended) return undefined;
+  if (progress.opened) return progress.seq;
+  const stage = stageOf(disk, scope);
+  return stage && isOpen(stage, collections) ? stage.seq : 0;
+}
+
+export function isOpen(stage: Stage, collections: readonly string[]): boolean {
+  return collections.every((name) => stage.collections.includes(name));
 }

@@ -52,21 +52,26 @@ export class SocketWatch {
     if (asked) asked.takenUpMs = timeline.nowMs;
   }
 
-  /** The server says it, whether it arrives or not. `unsentBytes`: what had not been taken before it. Answers what arrives by it. */
-  said(text: string, unsentBytes: number): 'answers' | 'frames' {
+  /**
+   * The server says it, whether it arrives or not. `unsentBytes`: what had not been taken before it. Answers what arrives by it, and the
+   * request that it answers with success.
+   */
+  said(
+    text: string,
+    unsentBytes: number,
+  ): { kind: 'answers' | 'frames'; answered?: ExchangeRequest | undefined } {
     const { head, body = '' } = splitFrame(text);
     const frame = JSON.parse(head) as { type: string; id?: number; status?: number; scope?: string };
     if (frame.type === 'page') this.#checkPage(frame.scope ?? '', unsentBytes);
-    if (frame.type !== 'answer') return 'frames';
-    this.#tellAnswer(frame.id ?? 0, frame.status ?? 0, body);
-    return 'answers';
+    if (frame.type !== 'answer') return { kind: 'frames' };
+    return { kind: 'answers', answered: this.#tellAnswer(frame.id ?? 0, frame.status ?? 0, body) };
   }
 
-  #tellAnswer(id: number, status: number, text: string): void {
+  #tellAnswer(id: number, status: number, text: string): ExchangeRequest | undefined {
     const { tell } = this.#world;
     const { device, rightOf } = this.#watcher;
     const asked = this.#asked.get(id);
-    if (!asked) return;
+    if (!asked) return undefined;
     this.#asked.delete(id);
     const { request, takenUpMs } = asked;
     tell.answered({
@@ -79,6 +84,7 @@ export class SocketWatch {
       mayRead: rightOf(this.#key, request.scope, takenUpMs) !== 'none',
       recordsMax: request.limit ?? 0,
     });
+    return status === 200 ? request : undefined;
   }
 
   #checkPage(scope: string, unsentBytes: number): void {

@@ -2,7 +2,7 @@
 // hang without a word on either side, or be taken so slowly that the server has to let it fall behind.
 
 import { createWebSocketTransport, type Socket, type SocketHandlers, type Transport } from '@holdfast/client';
-import type { Clock, Timer } from '@holdfast/core';
+import type { Clock, ExchangeRequest, Timer } from '@holdfast/core';
 import type { Wire, WireEvents } from 'holdfast/realtime/wire';
 import type { Network } from './network.ts';
 import type { ServerProcess } from './server-process.ts';
@@ -19,6 +19,8 @@ export interface SocketOwner extends Watcher {
   isAlive: () => boolean;
   /** At once, or when the process stands still no more. */
   whenAwake: (run: () => void) => void;
+  /** See Sender. */
+  isInDoubt: (request: ExchangeRequest, state: string) => boolean;
 }
 
 export function socketTransport(world: World, network: Network, owner: SocketOwner): Transport {
@@ -158,7 +160,8 @@ class Link implements Socket {
   #sendDown(bytes: Uint8Array, sent: () => void): void {
     const { world, owner } = this.#deps;
     const text = Buffer.from(bytes).toString();
-    const kind = this.#watch.said(text, this.#unsentBytes);
+    const { kind, answered } = this.#watch.said(text, this.#unsentBytes);
+    if (answered && owner.isInDoubt(answered, 'live')) this.#lose();
     if (this.#hangs || !this.#events) {
       sent();
       return;
@@ -188,13 +191,15 @@ class Link implements Socket {
     const { world, network, owner } = this.#deps;
     const { name } = owner.device;
     if (network.isCut(name, this.#route.server.name)) this.#hangs = true;
-    if (!this.#hangs && world.faults.on(name).strikes('drop_socket', way)) {
-      this.#note('loses its socket');
-      this.#hangs = true;
-      if (this.#route.isTold) this.#closeBoth(1006, '');
-    }
+    if (!this.#hangs && world.faults.on(name).strikes('drop_socket', way)) this.#lose();
     if (this.#hangs && this.#unsent.size > 0) for (const settle of [...this.#unsent]) settle();
     return !this.#hangs;
+  }
+
+  #lose(): void {
+    this.#note('loses its socket');
+    this.#hangs = true;
+    if (this.#route.isTold) this.#closeBoth(1006, '');
   }
 
   #tellDevice(run: () => void): void {

@@ -14,6 +14,7 @@ const acts: readonly (readonly [number, MakeAct])[] = [
   [14, money.transfer],
   [6, money.transferWithReceipt],
   [3, money.transferWithNote],
+  [3, money.payStranger],
   [5, money.thereAndBack],
   [4, money.readMeter],
   [8, records.putItem],

@@ -59,6 +59,23 @@ export function transferWithReceipt(choice: Choice): Act {
   };
 }
 
+/** The server does not take such an account: then there was no transfer to it either. */
+export function payStranger(choice: Choice): Act {
+  const { from, amount } = pair(choice);
+  const to = `z${choice.draw.below(2)}`;
+  return {
+    name: `moves ${amount} from ${from} to ${to}, which the server refuses`,
+    run: async ({ scope }) => {
+      if (!(await scope.accounts.get(to)))
+        await scope.accounts.put({ id: to, owner: 'x'.repeat(60), balance: 0 });
+      await scope.mutate(async (tx) => {
+        await tx.accounts.add(from, { balance: -amount });
+        await tx.accounts.add(to, { balance: amount });
+      });
+    },
+  };
+}
+
 /** The note may come into a conflict that a person must decide; then the money waits with it. */
 export function transferWithNote(choice: Choice): Act {
   const { from, to, amount } = pair(choice);

@@ -4,6 +4,7 @@
 import type { PlantedBug } from './copy.ts';
 import { liveBugs } from './live-bugs.ts';
 import { oneselfBugs } from './oneself-bugs.ts';
+import { stageBugs } from './stage-bugs.ts';
 
 const plan = 'packages/core/src/plan.ts';
 const pages = 'packages/client/src/pages.ts';
@@ -76,11 +77,11 @@ export const plantedBugs: readonly PlantedBug[] = [
     replace: `return deps.storage.transaction('write', async (tx) => {`,
   },
   {
-    name: 'verdictsNotDurable',
-    harm: 'a power cut takes verdicts that the server was told are seen',
+    name: 'sendingNotDurable',
+    harm: 'a power cut takes that something was sent, and it is said to have never left',
     file: 'packages/client/src/runner.ts',
-    find: `const mode = mustLast(arrived.answer) ? 'durable' : 'write';`,
-    replace: `const mode = 'write';`,
+    find: `const mode = wish.push ? 'durable' : 'read';`,
+    replace: `const mode = wish.push ? 'write' : 'read';`,
   },
   {
     name: 'diskFullHalf',
@@ -259,4 +260,5 @@ export const plantedBugs: readonly PlantedBug[] = [
   },
   ...oneselfBugs,
   ...liveBugs,
+  ...stageBugs,
 ];

@@ -39,6 +39,13 @@ export const oneselfBugs: readonly PlantedBug[] = [
     replace: `return entry.state !== 'conflict';`,
   },
   {
+    name: 'givenUpIdServed',
+    harm: 'a storage that was set back twice repeats under the first id, and shows what it had sent under the second twice',
+    file: 'packages/core/src/replica-use.ts',
+    find: `return renewed\n`,
+    replace: `return renewed && owner === ''\n`,
+  },
+  {
     name: 'renewalTrustsUnsent',
     harm: 'after a storage was set back, an effect is seen twice',
     file: 'packages/client/src/renewal.ts',
