@@ -16,9 +16,9 @@ export class FirstSync {
 
   constructor({ stream }: World, device: string) {
     const late = stream(`late ${device}`);
-    this.comesMs = late.chance(0.3) ? late.below(30_000) : 0;
+    this.comesMs = late.chance(0.4) ? late.below(40_000) : 0;
     this.#draw = stream(`stages ${device}`);
-    this.#isStaged = this.#draw.chance(0.45);
+    this.#isStaged = this.#draw.chance(0.6);
     this.#stages = drawStages(this.#draw);
   }
 
@@ -33,11 +33,11 @@ export class FirstSync {
   }
 }
 
-/** Money twice: what it adds up to shows more than anything else. The server knows nothing of secrets, nor an old one of papers. */
-const names = ['accounts', 'accounts', 'items', 'notes', 'sales', 'shelves', 'meters', 'papers', 'secrets'];
+/** No server knows of secrets, nor an old one of papers. */
+const names = ['items', 'notes', 'shelves', 'meters', 'rates', 'flags', 'papers', 'secrets'];
 
+/** Money first, most often: what is moved along with a note or a sale is then open in one part and not in the other. */
 function drawStages(draw: Stream): Stages {
-  return Array.from({ length: 1 + draw.below(3) }, () =>
-    Array.from({ length: 1 + draw.below(2) }, () => draw.pick(names)),
-  );
+  const later = Array.from({ length: 1 + draw.below(3) }, () => [draw.pick(names)]);
+  return draw.chance(0.7) ? [['accounts'], ...later] : [...later, ['accounts']];
 }

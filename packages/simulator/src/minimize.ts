@@ -3,10 +3,12 @@
 /**
  * A part of `items` that still holds and of which no single item can be left out, unless `holds` gave up meanwhile. That the
  * whole holds is taken for granted. Halves are tried first, then ever smaller parts, so a few of many are found in few calls.
+ * `partsMax`: it is not parted further; then more may be left than is needed.
  */
 export async function minimize<Item>(
   items: readonly Item[],
   holds: (part: readonly Item[]) => Promise<boolean>,
+  partsMax = Number.POSITIVE_INFINITY,
 ): Promise<readonly Item[]> {
   if (items.length === 0 || (await holds([]))) return [];
   let rest = items;
@@ -16,7 +18,7 @@ export async function minimize<Item>(
     if (smaller) {
       parts = smaller.length <= rest.length / parts + 1 ? 2 : Math.max(2, parts - 1);
       rest = smaller;
-    } else if (parts < rest.length) parts = Math.min(rest.length, parts * 2);
+    } else if (parts < Math.min(rest.length, partsMax)) parts = Math.min(rest.length, partsMax, parts * 2);
     else break;
   }
   return rest;

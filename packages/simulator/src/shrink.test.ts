@@ -95,7 +95,7 @@ describe('a failing seed', () => {
     expect(again.hash).toBe(hash);
     expect(again.failure).toEqual(result.failure);
     expect(again.lines).toEqual(steps);
-    expect(excerpt.untilMs).toBe(Math.ceil(again.failure?.atMs ?? 0));
+    expect(excerpt.untilMs).toBe(Math.floor(again.failure?.atMs ?? 0) + 1);
   });
 
   test('is told as far as it was shortened when the time is up', { timeout: 120_000 }, async () => {

@@ -37,7 +37,10 @@ export async function shrink(
   await withoutTraces(() => search.go());
   const { excerpt, runs, finished } = search;
   const result = await runSeed({ ...given, excerpt, lines: linesMax });
-  return { whole, result, excerpt, runs: runs + 2, finished };
+  const shrunk = { whole, result, excerpt, runs: runs + 2, finished };
+  if (result.failure && likeness(result.failure) === likeness(whole.failure)) return shrunk;
+  // Nobody is told of steps that do not break it.
+  return { ...shrunk, result: await runSeed({ ...given, lines: linesMax }), excerpt: {}, finished: false };
 }
 
 /** The traces of errors that are met by design cost more than the errors. */
@@ -69,18 +72,25 @@ class Search {
     this.#take(whole, {});
   }
 
-  /** What makes runs short comes first. A shorter run makes other things needless, so all is tried again until nothing changes. */
+  /**
+   * Coarse cuts of everything come before fine ones of anything, so that much has gone when the time is up. A shorter run makes other
+   * things needless, so all is tried again until nothing changes.
+   */
   async go(): Promise<void> {
+    for (const partsMax of [8, 64]) await this.#leaveOut(partsMax);
     let before: number;
     do {
       before = this.#size;
-      if (this.#best.acts.length > 0) await this.#breaks({ acts: new Set() });
-      await this.#leaveOutKinds();
-      await this.#leaveOutMachines();
-      await minimize(this.#best.acts, (acts) => this.#breaks({ acts: new Set(acts) }));
-      await minimize(this.#best.strikes, (faults) => this.#breaks({ faults: new Set(faults) }));
-      await this.#cutTime();
+      await this.#leaveOut(Number.POSITIVE_INFINITY);
     } while (this.#size < before);
+  }
+
+  async #leaveOut(partsMax: number): Promise<void> {
+    await this.#cutTime();
+    await this.#leaveOutMachines();
+    await this.#leaveOutKinds();
+    await minimize(this.#best.acts, (acts) => this.#breaks({ acts: new Set(acts) }), partsMax);
+    await minimize(this.#best.strikes, (faults) => this.#breaks({ faults: new Set(faults) }), partsMax);
   }
 
   get #size(): number {
@@ -128,7 +138,7 @@ class Search {
   /** What did not happen in it, or only after it had failed, may as well be left out. */
   #take(result: Failed, excerpt: Excerpt): void {
     this.#best = result;
-    const untilMs = isInActOne(result) ? Math.ceil(result.failure.atMs) : excerpt.untilMs;
+    const untilMs = isInActOne(result) ? Math.floor(result.failure.atMs) + 1 : excerpt.untilMs;
     this.excerpt = {
       ...excerpt,
       ...(untilMs === undefined ? {} : { untilMs }),

@@ -13,7 +13,7 @@ const acts: readonly (readonly [number, MakeAct])[] = [
   [5, money.openAccount],
   [14, money.transfer],
   [6, money.transferWithReceipt],
-  [3, money.transferWithNote],
+  [5, money.transferWithNote],
   [3, money.payStranger],
   [5, money.thereAndBack],
   [4, money.readMeter],

@@ -21,7 +21,7 @@ export const stageBugs: readonly PlantedBug[] = [
     name: 'stageIsAll',
     harm: 'what no stage names never comes',
     file: 'packages/client/src/pages.ts',
-    find: `    return 'open';`,
-    replace: `    progress.checkpoint = page.checkpoint;\n    return 'open';`,
+    find: `await writeOpenStage(tx, deps.scope, { collections: run.collections, seq: page.head });`,
+    replace: `progress.checkpoint = page.checkpoint;\n    await writeOpenStage(tx, deps.scope, { collections: run.collections, seq: page.head });`,
   },
 ];
