@@ -53,7 +53,6 @@ export class Device implements DeviceView {
   /** How much faster than true time it runs. */
   clockDrift = 0;
   working = true;
-  /** Under which name it comes to the server. */
   enrolledAs: string;
   /** Of the application that is installed on it. */
   schemaVersion: SchemaVersion = 2;
@@ -74,20 +73,16 @@ export class Device implements DeviceView {
 
   constructor(deps: DeviceDeps) {
     this.#deps = deps;
-    this.name = deps.name;
-    this.enrolledAs = deps.name;
     const { world, network, name: device } = deps;
     const { timeline } = world;
+    this.name = device;
+    this.enrolledAs = device;
     const tell = (online: boolean): void => this.#replica?.setOnline(online);
     this.firstSync = new FirstSync(world, device);
     this.stillness = new Stillness(timeline);
     this.reach = new Reach({ timeline, network, device, tell });
     this.#faults = createProcessFaults(world.faults.on(device));
-    this.#person = new Person(deps.world, this, deps.scopes);
-  }
-
-  get isUp(): boolean {
-    return this.#replica !== undefined;
+    this.#person = new Person(world, this, deps.scopes);
   }
 
   async start(): Promise<void> {
@@ -140,6 +135,10 @@ export class Device implements DeviceView {
     return Math.floor(nowMs - this.#bootMs - this.stillness.asleepMs);
   }
 
+  get isUp(): boolean {
+    return this.#replica !== undefined;
+  }
+
   get isExchanging(): boolean {
     return this.#exchanges > 0;
   }
@@ -171,8 +170,8 @@ export class Device implements DeviceView {
   /** Somebody puts another storage in its place, older or another device's: what it had is given up, unless the server has it. */
   setBack(copy: Disk): void {
     for (const id of this.accepted) this.givenUp.add(id);
-    const { history } = this.#deps.world;
-    for (const { value } of copy.entries<Entry>('outbox')) history.forked.add(value.mutation.id);
+    const { forked } = this.#deps.world.history;
+    for (const { value } of copy.entries<Entry>('outbox')) forked.add(value.mutation.id);
     this.crash(false);
     this.#received.forget();
     this.disk.setTo(copy);
@@ -195,8 +194,7 @@ export class Device implements DeviceView {
   async signIn(): Promise<void> {
     const replica = this.#replica;
     const status = this.#deps.world.faults.healed ? await replica?.status() : undefined;
-    if (status && !status.scopes.some(({ state }) => state === 'paused')) return;
-    replica?.resume();
+    if (!status || status.scopes.some(({ state }) => state === 'paused')) replica?.resume();
   }
 
   /** Over a socket where there is one, in worlds that have them. */
@@ -277,7 +275,7 @@ export class Device implements DeviceView {
 
   #point(point: StoragePoint, mode: StorageMode, generation: number): void {
     if (generation !== this.#generation) throw new StorageError('closed', 'The process is gone.');
-    const fault = this.#faults(point, mode, this.#exchanges > 0);
+    const fault = this.#faults(point, mode, this.isExchanging);
     if (fault === undefined) return;
     if (fault instanceof StorageError) throw fault;
     this.crash(fault === 'power_cut');
