@@ -2,6 +2,7 @@
 // Between two effects nothing is kept but the request in flight: all else is read from the storage when it is needed.
 
 import type { Clock, ExchangeAnswer, ExchangeRequest, Random, Timer, TimerHandle } from '@holdfast/core';
+import { Asker } from './ahead.ts';
 import { applyAnswer, mustLast, tallyOf } from './answer.ts';
 import {
   type CycleEffect,
@@ -84,7 +85,7 @@ class CycleRunner implements Runner {
   #state: CycleState;
   #prepared: Prepared | undefined;
   #arrived: Arrived | undefined;
-  #exchange: AbortController | undefined;
+  readonly #asker: Asker;
   #wake: TimerHandle | undefined;
   #working: Promise<void> = Promise.resolve();
   readonly #waiters = new Set<Waiter>();
@@ -93,6 +94,7 @@ class CycleRunner implements Runner {
 
   constructor(deps: RunnerDeps) {
     this.#deps = deps;
+    this.#asker = new Asker(deps);
     this.#log = new SyncLog(deps.storage, deps.scope);
     this.#state = initialCycle(deps.cycle);
     const { schema, scope, storage, clock, transport } = deps;
@@ -171,7 +173,7 @@ class CycleRunner implements Runner {
         this.#wake?.cancel();
         break;
       case 'abortExchange':
-        this.#exchange?.abort();
+        this.#asker.drop();
         break;
       case 'finish':
         this.#finish(effect);
@@ -227,22 +229,12 @@ class CycleRunner implements Runner {
   }
 
   async #send(): Promise<CycleEvent> {
-    const { clock, session, transport } = this.#deps;
-    const sentMs = clock.monoMs();
-    const request: ExchangeRequest = {
-      ...this.#mustBePrepared().request,
-      clock: { wall: Math.round(clock.wallMs()), mono: Math.round(sentMs), session },
-    };
-    this.#log.sent(request.batch?.mutations.length ?? 0);
-    this.#exchange = new AbortController();
-    const reply = await transport.exchange(request, this.#exchange.signal);
-    this.#exchange = undefined;
-    const receivedMs = clock.monoMs();
-    if (reply.type !== 'answer') return { type: 'refused', refusal: refusalOf(reply), atMs: receivedMs };
-    const wallMs = clock.wallMs();
-    // The answer was made half a round trip ago, as far as anybody can tell.
-    const offsetMs = reply.answer.now + (receivedMs - sentMs) / 2 - wallMs;
-    this.#arrived = { request, answer: reply.answer, offsetMs, wallMs };
+    const question = this.#mustBePrepared().request;
+    this.#log.sent(question.batch?.mutations.length ?? 0);
+    const { request, reply, ...received } = await this.#asker.ask(question);
+    const { receivedMonoMs: atMs, receivedWallMs: wallMs, ageMs } = received;
+    if (reply.type !== 'answer') return { type: 'refused', refusal: refusalOf(reply), atMs };
+    this.#arrived = { request, answer: reply.answer, offsetMs: reply.answer.now + ageMs - wallMs, wallMs };
     return { type: 'answered' };
   }
 
@@ -250,6 +242,7 @@ class CycleRunner implements Runner {
     const arrived = this.#arrived;
     this.#arrived = undefined;
     if (!arrived) throw new TypeError('There is no answer to apply.');
+    this.#asker.askAhead(arrived.request, arrived.answer);
     const mode = mustLast(arrived.answer) ? 'durable' : 'write';
     const outcome = await this.#deps.storage.transaction(mode, async (tx) => {
       await clearStop(tx, this.#deps.scope);
@@ -280,6 +273,7 @@ class CycleRunner implements Runner {
   }
 
   #finish({ ok, tally, blocked }: Extract<CycleEffect, { type: 'finish' }>): void {
+    this.#asker.drop();
     const result: CycleResult = { ok, ...tally, ...(blocked ? { reason: blocked } : {}) };
     this.#log.end({ ok, tally, reason: blocked, wallMs: this.#deps.clock.wallMs() });
     for (const waiter of [...this.#waiters]) waiter.resolve(result);

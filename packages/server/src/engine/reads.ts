@@ -1,5 +1,6 @@
 // How far devices have read, kept in memory until the next commit writes it along. Bookkeeping: losing a little of it to a
-// crash shows a device as further behind than it is, never further ahead.
+// crash shows a device as further behind than it is. A device that asks for a page while it stores the one before, and dies, is shown
+// one page ahead until it comes again.
 
 import type { ReadPosition } from '../store/port.ts';
 

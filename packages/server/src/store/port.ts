@@ -64,7 +64,7 @@ export interface AuditEntry {
   subject: string;
 }
 
-/** How far a device has read a scope: what was sent to it, and what it came back with. */
+/** How far a device has read a scope: what was sent to it, and what it came back with; the last page of that it may be storing yet. */
 export interface ReadPosition {
   scope: string;
   device: string;
