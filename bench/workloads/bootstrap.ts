@@ -1,9 +1,9 @@
 // W1: the server holds N records; a fresh device with an SQLite file reads all of them.
 
 import { fill, Writer } from '../holdfast/writer.ts';
-import type { Child } from '../processes.ts';
+import type { Child, HoldfastServer } from '../processes.ts';
 import type { Row } from '../row.ts';
-import { type Bench, countText, rounds, startLimit, within } from './workload.ts';
+import { type Bench, countText, type LimitServer, rounds, startBoth, within } from './workload.ts';
 
 interface Took {
   ms: number;
@@ -14,10 +14,16 @@ interface Took {
 export async function bootstrap(bench: Bench): Promise<Row[]> {
   const sizes = bench.quick ? [10_000, 30_000] : [10_000, 100_000, 300_000];
   const goals = new Map([[100_000, { of: 'share', least: 0.3 } as const]]);
+  const { server, limit } = await startBoth(bench);
+  const writer = new Writer('main', 'filler');
   const rows: Row[] = [];
+  let filled = 0;
   const peaks: number[][] = [];
   for (const size of sizes) {
-    const took = await measure(bench, size);
+    await fill(server.url, writer, { from: filled, to: size, step: 1_000 });
+    await limit.ask('fill', { from: filled, to: size });
+    filled = size;
+    const took = await measure(bench, { server, limit }, size);
     const goal = goals.get(size);
     peaks.push(took.oursPeak);
     rows.push(
@@ -38,6 +44,8 @@ export async function bootstrap(bench: Bench): Promise<Row[]> {
       },
     );
   }
+  await server.end();
+  await limit.end();
   const [former, last] = peaks.slice(-2);
   const [formerSize = 0, lastSize = 0] = sizes.slice(-2);
   rows.push({
@@ -52,12 +60,12 @@ export async function bootstrap(bench: Bench): Promise<Row[]> {
   return rows;
 }
 
-async function measure(bench: Bench, size: number) {
+async function measure(
+  bench: Bench,
+  { server, limit }: { server: HoldfastServer; limit: LimitServer },
+  size: number,
+) {
   const { processes } = bench;
-  const server = await processes.startHoldfast();
-  const limit = await startLimit(bench);
-  await fill(server.url, new Writer('main', 'filler'), { from: 0, to: size, step: 1_000 });
-  await limit.ask('fill', { from: 0, to: size });
   const take = async (child: Child, url: string): Promise<Took> => {
     const took = await within(child, ({ ask }) =>
       ask<Took>('bootstrap', { path: processes.freshPath(), url, scope: 'main' }),
@@ -65,7 +73,7 @@ async function measure(bench: Bench, size: number) {
     if (took.records !== size) throw new Error(`${took.records} records came instead of ${size}.`);
     return took;
   };
-  const figures = await rounds(bench, async () => {
+  return rounds(bench, async () => {
     const ours = await take(processes.start('holdfast/replica.ts'), server.url);
     const bare = await take(processes.start('limits/device.ts'), limit.url);
     return {
@@ -75,7 +83,4 @@ async function measure(bench: Bench, size: number) {
       limitPeak: bare.peakBytes / 2 ** 20,
     };
   });
-  await server.end();
-  await limit.end();
-  return figures;
 }

@@ -1,7 +1,7 @@
 // W2: a device wrote N records offline and comes online: until the server durably has all, and the device knows it.
 
 import type { Row } from '../row.ts';
-import { type Bench, countText, rounds, startLimit, within } from './workload.ts';
+import { type Bench, countText, rounds, startBoth, within } from './workload.ts';
 
 const sizes = [
   { records: 1_000, together: 1, goal: undefined },
@@ -26,8 +26,7 @@ export async function drain(bench: Bench): Promise<Row[]> {
 
 async function measure(bench: Bench, records: number, together: number) {
   const { processes } = bench;
-  const server = await processes.startHoldfast();
-  const limit = await startLimit(bench);
+  const { server, limit } = await startBoth(bench);
   const figures = await rounds(bench, async (round) => {
     const take = async (file: string, url: string): Promise<number> => {
       const given = { path: processes.freshPath(), url, scope: `round-${round}`, records, together };

@@ -1,15 +1,14 @@
 // W3: one device writes single records at 20 a second, and 100 subscribed sockets receive each: from the write to the receipt.
 
 import { quantile, type Row } from '../row.ts';
-import { type Bench, rounds, startLimit, within } from './workload.ts';
+import { type Bench, rounds, startBoth, within } from './workload.ts';
 
 const listeners = 100;
 const everyMs = 50;
 
 export async function fanOut(bench: Bench): Promise<Row[]> {
   const records = bench.quick ? 60 : 200;
-  const server = await bench.processes.startHoldfast();
-  const limit = await startLimit(bench);
+  const { server, limit } = await startBoth(bench);
   const figures = await rounds(bench, async (round) => {
     const scope = `round-${round}`;
     const ours = await measure(bench, 'holdfast/replica.ts', 'holdfast/sockets.ts', {

@@ -2,7 +2,7 @@
 
 import { fill, Writer } from '../holdfast/writer.ts';
 import type { Row } from '../row.ts';
-import { type Bench, countText, startLimit } from './workload.ts';
+import { type Bench, countText, startBoth } from './workload.ts';
 
 const changed = 10;
 
@@ -49,8 +49,7 @@ export async function incremental(bench: Bench): Promise<Row[]> {
 
 async function measure(bench: Bench, size: number) {
   const { processes } = bench;
-  const server = await processes.startHoldfast();
-  const limit = await startLimit(bench);
+  const { server, limit } = await startBoth(bench);
   const writer = new Writer('main', 'filler');
   await fill(server.url, writer, { from: 0, to: size, step: 1_000 });
   await limit.ask('fill', { from: 0, to: size });

@@ -16,7 +16,13 @@ export interface LimitServer extends HoldfastServer {
   ask: Child['ask'];
 }
 
-export async function startLimit({ processes }: Bench): Promise<LimitServer> {
+/** The product's server and the limit's, which start at the same time. */
+export async function startBoth(bench: Bench): Promise<{ server: HoldfastServer; limit: LimitServer }> {
+  const [server, limit] = await Promise.all([bench.processes.startHoldfast(), startLimit(bench)]);
+  return { server, limit };
+}
+
+async function startLimit({ processes }: Bench): Promise<LimitServer> {
   const child = processes.start('limits/server.ts');
   const url = await child.ask<string>('listen', { path: processes.freshPath() });
   return { url, ...child };

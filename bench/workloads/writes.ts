@@ -2,14 +2,13 @@
 // live sockets, as a replica that is live sends, and once over HTTP, as one that is not.
 
 import { quantile, type Row } from '../row.ts';
-import { type Bench, rounds, startLimit, within } from './workload.ts';
+import { type Bench, rounds, startBoth, within } from './workload.ts';
 
 const connections = 100;
 
 export async function writes(bench: Bench): Promise<Row[]> {
   const forMs = bench.quick ? 2_000 : 10_000;
-  const server = await bench.processes.startHoldfast();
-  const limit = await startLimit(bench);
+  const { server, limit } = await startBoth(bench);
   const figures = await rounds(bench, async (round) => {
     const take = async (file: string, given: { url: string; scope: string; over?: 'sockets' | 'http' }) => {
       const { ms, latencies } = await within(bench.processes.start(file), ({ ask }) =>
