@@ -11,14 +11,7 @@
 //
 // Every state but `conflict` is part of the view, unless the entry is hidden. All functions run inside a transaction of the caller.
 
-import {
-  type Change,
-  type Json,
-  type Mutation,
-  type RecordChange,
-  recordKey,
-  resolveIn,
-} from '@holdfast/core';
+import { type Json, type Mutation, type RecordChange, recordKey, resolveIn } from '@holdfast/core';
 import { firstBehind, placeKey } from './index-key.ts';
 import type { Progress } from './progress.ts';
 import type { StorageEntry, StorageKey, StorageTransaction } from './storage/port.ts';
@@ -80,13 +73,21 @@ export function keysOf(mutation: Mutation): string[] {
 }
 
 /** What an entry writes to one record, as far as this device can tell. */
-export function writesOf({ mutation, shown }: OutboxEntry, key: string): RecordChange[] {
-  return [...(shown ?? []), ...changesOf(mutation, key)].filter((change) => change.type !== 'resolve');
+export function writesOf(entry: OutboxEntry, key: string): readonly RecordChange[] {
+  return writesByKey(entry).get(key) ?? [];
 }
 
-/** The changes of a mutation to one record. */
-export function changesOf(mutation: Mutation, key: string): Change[] {
-  return mutation.changes.filter((change) => recordKey(change.collection, change.id) === key);
+/** Record key → what an entry writes to it, as far as this device can tell, in order. */
+export function writesByKey({ mutation, shown = [] }: OutboxEntry): Map<string, RecordChange[]> {
+  const writes = new Map<string, RecordChange[]>();
+  for (const change of [...shown, ...mutation.changes]) {
+    if (change.type === 'resolve') continue;
+    const key = recordKey(change.collection, change.id);
+    const others = writes.get(key);
+    if (others) others.push(change);
+    else writes.set(key, [change]);
+  }
+  return writes;
 }
 
 /** A record key's parts; no collection's name holds a slash. */

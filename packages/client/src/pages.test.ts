@@ -3,6 +3,7 @@
 import { expect, test } from 'vitest';
 import { refusal } from './fake-server.fixture.ts';
 import { openBench, shopSchema } from './replica.fixture.ts';
+import { countingStorage } from './storage/counting.fixture.ts';
 import { createMemoryStorage } from './storage/memory.ts';
 import type { Storage, StorageTransaction } from './storage/port.ts';
 import { checkStorage } from './storage-check.fixture.ts';
@@ -69,4 +70,21 @@ test('however long a run, an outbox or a fresh start is, no call carries more th
   expect(storage.largest).toBeLessThanOrEqual(500);
   expect((await shop.items.list({ limit: 10_000 })).length).toBe(1_700);
   expect(await checkStorage(storage, shopSchema, 'shop-1')).toEqual([]);
+});
+
+test('a mutation of many records that waits is read once for all of them when their page comes', async () => {
+  const storage = countingStorage(createMemoryStorage());
+  const { server, shop } = await openBench({ storage });
+  const ids = Array.from({ length: 100 }, (_, n) => `i${n}`);
+  for (const id of ids) server.write('items', id, { name: 'x' });
+  await shop.sync();
+  await shop.mutate(async (tx) => {
+    for (const id of ids) await tx.items.patch(id, { price: 1 });
+  });
+  for (const id of ids) server.write('items', id, { name: 'y' });
+  storage.reset();
+  // Nothing of so high a priority waits, so the page comes first.
+  expect(await shop.sync({ minPriority: 10 })).toMatchObject({ ok: true });
+  expect(storage.counts('outbox').read).toBeLessThan(10);
+  expect(await shop.items.get('i99')).toMatchObject({ name: 'y', price: 1 });
 });

@@ -6,8 +6,9 @@
 // All functions run inside a transaction of the caller.
 
 import { type ChangedRecord, type Json, type JsonObject, recordKey, type Schema } from '@holdfast/core';
+import { EntryReader, type KnownEntry } from './entry-reader.ts';
 import { indexChanges } from './index-key.ts';
-import { isInView, placesTouching, readEntries, recordOfKey, writesOf } from './outbox.ts';
+import { isInView, placesTouching, recordOfKey } from './outbox.ts';
 import { isOnTop, type OpenStage, readOpenStage } from './stages.ts';
 import type { StorageEntry, StorageKey, StorageTable, StorageTransaction } from './storage/port.ts';
 import { readVeil } from './veil.ts';
@@ -199,6 +200,7 @@ async function recomputeChunk(
   });
   const shadows = await tx.getMany('shadows', stored);
   const visible = await tx.getMany('records', stored);
+  const reader = new EntryReader(tx, deps.scope);
   const puts: StorageEntry[] = [];
   const moved: VisibleMove[] = [];
   for (const [at, key] of stored.entries()) {
@@ -206,7 +208,8 @@ async function recomputeChunk(
     if (!shadow) continue;
     const record = keys[at] ?? '';
     const places = isTouched ? await placesTouching(tx, deps.scope, record) : [];
-    const writes = await viewWrites(tx, deps, { key: record, veil, open }, places);
+    const writes: Written[] = [];
+    await reader.each(places, (known) => writes.push(...viewWrites(known, { key: record, veil, open })));
     const body = foldChanges(deps.schema, shadow.body, writes);
     const before = asVisible(visible[at]);
     const after = body === null ? undefined : { version: shadow.version, body };
@@ -220,22 +223,13 @@ async function recomputeChunk(
   await writeIndexes(tx, deps, moved);
 }
 
-/** The changes of outbox entries to one record that are part of the view, in order. */
-async function viewWrites(
-  tx: StorageTransaction,
-  deps: ScopeDeps,
+/** The changes of an outbox entry to one record, where they are part of the view. */
+function viewWrites(
+  { entry, writes }: KnownEntry,
   { key, ...covers }: { key: string; veil: string | undefined; open: OpenStage | undefined },
-  places: readonly string[],
-): Promise<Written[]> {
-  const writes: Written[] = [];
-  for (let at = 0; at < places.length; at += chunk) {
-    for (const entry of await readEntries(tx, deps.scope, places.slice(at, at + chunk))) {
-      if (!isInView(entry)) continue;
-      if (!isOnTop(entry, key, covers)) continue;
-      for (const change of writesOf(entry, key)) writes.push({ change, schema: entry.mutation.schema });
-    }
-  }
-  return writes;
+): Written[] {
+  if (!isInView(entry) || !isOnTop(entry, key, covers)) return [];
+  return (writes.get(key) ?? []).map((change) => ({ change, schema: entry.mutation.schema }));
 }
 
 async function hasAny(tx: StorageTransaction, table: StorageTable, scope: string): Promise<boolean> {
