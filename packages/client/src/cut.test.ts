@@ -112,6 +112,18 @@ test('bounded in number and in bytes; the first goes in any case', async () => {
   expect(await cut(bench, { bytesMax: 10 })).toEqual(['a']);
 });
 
+test('of a long outbox hardly more is read than the batch has room for', async () => {
+  const bench = await openBench();
+  for (let n = 0; n < 60; n += 1)
+    await bench.shop.items.put({ id: `${n}`, name: 'x', note: 'x'.repeat(1_000) });
+  const storage = countingStorage(bench.storage);
+  expect((await cut({ ...bench, storage }, { bytesMax: 14_000 })).length).toBe(11);
+  expect(storage.counts('outbox')).toMatchObject({ read: 12, calls: 2 });
+  storage.reset();
+  expect((await cut({ ...bench, storage })).length).toBe(60);
+  expect(storage.counts('outbox')).toMatchObject({ read: 60, calls: 2 });
+});
+
 test('passed over: what stands behind it on its record stays, too', async () => {
   const bench = await openBench();
   for (const id of ['a', 'b', 'c']) await bench.shop.items.put({ id, name: id });

@@ -43,9 +43,15 @@ export async function cutBatch(
   let after: StorageKey | undefined;
   for (;;) {
     const marks = await sendableMarks(tx, deps.scope, { priorityMin, limit, ...(after ? { after } : {}) });
-    await cut.read(marks.map(([, , place = '']) => place));
-    for (const [, list = '', place = ''] of marks)
+    let read = 0;
+    for (const [at, [, list = '', place = '']] of marks.entries()) {
+      if (at === read) {
+        const group = marks.slice(at, at + cut.likely);
+        await cut.read(group.map(([, , next = '']) => next));
+        read += group.length;
+      }
       if ((await cut.takeFrom(list, place)) === 'full') return cut.entries;
+    }
     after = marks.at(-1);
     if (marks.length < limit) return cut.entries;
   }
@@ -54,6 +60,8 @@ export async function cutBatch(
 type Taken = 'taken' | 'blocked' | 'full';
 
 const chunk = 200;
+/** Of entries that nothing is known of, so many are read at first: a few may fill a batch. */
+const groupFirst = 4;
 /** Looking back along a record, most often the first entry found decides; if not, so many are read at a time. */
 const lookBack = 8;
 /** Behind so many looks back it is worth asking once whether there can be anything to find. */
@@ -85,6 +93,14 @@ class Cut {
 
   get entries(): OutboxEntry[] {
     return [...this.#chosen.values()];
+  }
+
+  /** How many more there is room for, as far as those that were taken can tell. */
+  get likely(): number {
+    if (this.#chosen.size === 0) return groupFirst;
+    const bytesEach = this.#bytes / this.#chosen.size;
+    const more = Math.floor((this.#bounds.bytesMax - this.#bytes) / bytesEach);
+    return Math.max(1, Math.min(chunk, more + 1));
   }
 
   /** Reads entries that are likely to be taken, in one round trip. */
