@@ -49,7 +49,7 @@ const states: Record<FaultKind, readonly string[]> = {
   upgrade_device: ['up', 'down'],
   old_server: ['start'],
   upgrade_server: ['act one'],
-  set_back: ['up', 'down'],
+  set_back: ['other', 'half', 'sent', 'in doubt'],
   clone: ['as itself', 'as the other'],
 };
 

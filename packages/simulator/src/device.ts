@@ -9,6 +9,7 @@ import {
   type Transport,
 } from '@holdfast/client';
 import type { Clock, ExchangeAnswer, ExchangeRequest, Timer } from '@holdfast/core';
+import { Backup } from './backup.ts';
 import type { DeviceView } from './checker.ts';
 import { openStorage, type StorageMode, type StoragePoint } from './device-storage.ts';
 import { Disk, type DiskOp } from './disk.ts';
@@ -54,11 +55,11 @@ export class Device implements DeviceView {
   clockDrift = 0;
   working = true;
   enrolledAs: string;
-  /** Of the application that is installed on it. */
   schemaVersion: SchemaVersion = 2;
   readonly stillness: Stillness;
   readonly reach: Reach;
   readonly firstSync: FirstSync;
+  readonly backup = new Backup();
   readonly #faults: ProcessFaults;
   readonly #deps: DeviceDeps;
   readonly #person: Person;
@@ -74,13 +75,12 @@ export class Device implements DeviceView {
   constructor(deps: DeviceDeps) {
     this.#deps = deps;
     const { world, network, name: device } = deps;
-    const { timeline } = world;
     this.name = device;
     this.enrolledAs = device;
     const tell = (online: boolean): void => this.#replica?.setOnline(online);
     this.firstSync = new FirstSync(world, device);
-    this.stillness = new Stillness(timeline);
-    this.reach = new Reach({ timeline, network, device, tell });
+    this.stillness = new Stillness(world.timeline);
+    this.reach = new Reach({ timeline: world.timeline, network, device, tell });
     this.#faults = createProcessFaults(world.faults.on(device));
     this.#person = new Person(world, this, deps.scopes);
   }

@@ -28,7 +28,7 @@ const rates = {
   crash_server: 0.01,
   power_cut: 0.001,
   // The answer to a batch that was taken does not come, because the device is gone, or its grant is; per such answer.
-  die_in_doubt: 0.05,
+  die_in_doubt: 0.04,
   end_in_doubt: 0.03,
   // Disks, per call of a port or transaction.
   disk_full: 0.004,
@@ -53,7 +53,7 @@ const rates = {
   upgrade_device: 0.06,
   old_server: 0.4,
   upgrade_server: 0.1,
-  // A device whose storage is set back to an older copy, per tick.
+  // A device whose storage is set back to an older copy, per tick; oftener when what that holds has been sent since.
   set_back: 0.02,
   // A device that gets the storage of another, per tick.
   clone: 0.01,
@@ -177,6 +177,11 @@ function drawRates(stream: (label: string) => Stream, faultiness: number): Recor
     return [kind, on ? rates[kind] * factor * (perCall.has(kind) ? faultiness : 1) : 0] as const;
   });
   return Object.fromEntries(drawn) as Record<FaultKind, number>;
+}
+
+/** Whether one of several chances is taken: for the right moment. */
+export function strikesIn(chances: number, strikes: () => boolean): boolean {
+  return chances > 0 && (strikes() || strikesIn(chances - 1, strikes));
 }
 
 /** How many opportunities pass before the next that is taken: there are millions, and few are. */

@@ -1,8 +1,7 @@
 // The nemesis: once a second it strikes devices, servers, rights and clocks where it may.
 
 import type { Device } from './device.ts';
-import type { Disk } from './disk.ts';
-import { allServers } from './faults.ts';
+import { allServers, strikesIn } from './faults.ts';
 import type { Network } from './network.ts';
 import type { Operator } from './operator.ts';
 import type { ServerProcess } from './server-process.ts';
@@ -18,7 +17,6 @@ export interface Targets {
 
 export function startNemesis(world: World, targets: Targets): void {
   const { devices, servers, operator } = targets;
-  const copies = new Map<Device, Disk>();
   const stranger = new Stranger(world, devices, operator);
   const [draw, decisions] = [world.stream('nemesis'), world.stream('decisions')];
   const tick = (): void => {
@@ -26,7 +24,7 @@ export function startNemesis(world: World, targets: Targets): void {
     world.timeline.after(1_000, tick);
     for (const device of devices) {
       strikeDevice(world, { ...targets, device });
-      strikeDisk(world, { device, copies, devices });
+      strikeDisk(world, { device, devices });
     }
     const old = servers.some(({ schemaVersion }) => schemaVersion === 1);
     if (old && world.faults.on(allServers).strikes('upgrade_server', 'act one')) upgradeServers(servers);
@@ -74,27 +72,25 @@ function strikeDevice(world: World, { device, network, operator }: Targets & { d
 }
 
 function strikeDisk(
-  { stream, faults }: World,
-  { device, copies, devices }: { device: Device; copies: Map<Device, Disk>; devices: readonly Device[] },
+  { stream, faults, history }: World,
+  { device, devices }: { device: Device; devices: readonly Device[] },
 ): void {
   const draw = stream(`copies ${device.name}`);
   const aim = faults.on(device.name);
-  const [keep, poses, other] = [draw.chance(0.2), draw.chance(0.5), draw.pick(devices)];
+  const [keep, poses, other] = [draw.chance(0.4), draw.chance(0.5), draw.pick(devices)];
   const usedUp = draw.chance(0.5);
-  if (keep && device.isUp && isFuller(device.disk, copies.get(device)))
-    copies.set(device, device.disk.copy());
-  const copy = copies.get(device);
-  if (copy && aim.strikes('set_back', device.isUp ? 'up' : 'down')) {
+  const { backup } = device;
+  if (keep && device.isUp) backup.keep(device.disk);
+  const { disk } = backup;
+  const state = backup.state(history);
+  // The right moment is when another life has sent what the copy holds.
+  const chances = state === 'other' ? 1 : 5;
+  if (disk && strikesIn(chances, () => aim.strikes('set_back', state))) {
     // The same copy may come twice.
-    if (usedUp) copies.delete(device);
-    device.setBack(copy);
+    if (usedUp && state !== 'half') backup.drop();
+    device.setBack(disk);
   }
   if (other === device || !aim.strikes('clone', poses ? 'as the other' : 'as itself')) return;
   if (poses) device.enrolledAs = other.enrolledAs;
   device.cloneOf(other);
-}
-
-/** A copy hurts most with much in its outbox, which the device has sent by the time at which it is set back to it. */
-function isFuller(disk: Disk, copy: Disk | undefined): boolean {
-  return !copy || disk.entries('outbox').length > copy.entries('outbox').length;
 }
