@@ -70,6 +70,8 @@ export interface Observer {
   stored?(event: Stored): void;
   sent?(event: Sent): void;
   answered?(event: Answered): void;
+  /** A server told something over a socket that nobody had asked for. */
+  unasked?(type: string): void;
   /** A device came back with what its disk had kept. */
   restarted?(device: DeviceView): void;
   /** Everything is settled. */

@@ -34,25 +34,24 @@ export function leaveInDoubt<One extends Sender>(
   const { name, reach, backup } = sender;
   const aim = world.faults.on(name);
   const draw = world.stream(`doubt ${name}`);
-  const [power, told, ends, outMs] = [
-    draw.chance(0.5),
-    draw.chance(0.5),
-    draw.chance(0.3),
-    draw.around(3_000),
-  ];
+  const [power, told, ends, again] = [0.5, 0.5, 0.3, 0.6].map((probability) => draw.chance(probability));
+  const [outMs, againMs] = [draw.around(3_000), draw.around(4_000)];
   if (aim.strikes('end_in_doubt', state)) {
     endGrant(sender, request.scope);
     return true;
   }
   if (!sender.isUp) return false;
   // A part of what the copy holds has been sent, and nothing behind it yet.
+  const { disk } = backup;
   const isHeld = request.batch.mutations.some(({ id }) => backup.holds(id));
-  if (isHeld && backup.disk && strikesIn(4, () => aim.strikes('set_back', 'in doubt'))) {
-    sender.setBack(backup.disk);
+  if (isHeld && disk && strikesIn(4, () => aim.strikes('set_back', 'in doubt'))) {
+    sender.setBack(disk);
+    // And once more, when it has sent the rest.
+    if (again) world.timeline.after(againMs, () => !world.faults.healed && sender.setBack(disk));
     return true;
   }
   if (!aim.strikes('die_in_doubt', state)) return false;
-  sender.crash(power);
+  sender.crash(power === true);
   if (ends) endGrant(sender, request.scope);
   // The next process finds no network for a while, whether its platform says so or not.
   if (told) reach.goOffline(outMs);

@@ -28,7 +28,7 @@ const rates = {
   crash_server: 0.01,
   power_cut: 0.001,
   // The answer to a batch that was taken does not come, because the device is gone, or its grant is; per such answer.
-  die_in_doubt: 0.04,
+  die_in_doubt: 0.03,
   end_in_doubt: 0.03,
   // Disks, per call of a port or transaction.
   disk_full: 0.004,

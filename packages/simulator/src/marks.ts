@@ -61,6 +61,8 @@ const events = [
   'batch too large',
   'page cut by size',
   'more verdicts than fit',
+  'page that nobody asked for',
+  'poke',
 ] as const;
 
 export const marks: readonly string[] = [
@@ -102,6 +104,10 @@ export function createMarks(history: History, limits: Limits): Marks {
     },
     sent: onSent(noteEvent),
     answered: (event) => onAnswer(event, limits, noteEvent),
+    unasked(type) {
+      noteEvent('page that nobody asked for', type === 'page');
+      noteEvent('poke', type === 'poke');
+    },
   };
 }
 

@@ -84,7 +84,7 @@ function strikeDisk(
   const { disk } = backup;
   const state = backup.state(history);
   // The right moment is when another life has sent what the copy holds.
-  const chances = state === 'other' ? 1 : 5;
+  const chances = state === 'other' ? 1 : 3;
   if (disk && strikesIn(chances, () => aim.strikes('set_back', state))) {
     // The same copy may come twice.
     if (usedUp && state !== 'half') backup.drop();

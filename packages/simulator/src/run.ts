@@ -131,6 +131,7 @@ function createWorld(options: RunOptions): World {
       stored: ignore,
       sent: ignore,
       answered: ignore,
+      unasked: ignore,
       restarted: ignore,
       ended: ignore,
     },

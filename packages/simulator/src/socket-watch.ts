@@ -63,7 +63,10 @@ export class SocketWatch {
     const { head, body = '' } = splitFrame(text);
     const frame = JSON.parse(head) as { type: string; id?: number; status?: number; scope?: string };
     if (frame.type === 'page') this.#checkPage(frame.scope ?? '', unsentBytes);
-    if (frame.type !== 'answer') return { kind: 'frames' };
+    if (frame.type !== 'answer') {
+      this.#world.tell.unasked(frame.type);
+      return { kind: 'frames' };
+    }
     return { kind: 'answers', answered: this.#tellAnswer(frame.id ?? 0, frame.status ?? 0, body) };
   }
 

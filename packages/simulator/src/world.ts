@@ -47,6 +47,7 @@ export interface Telling {
   stored(event: Stored): void;
   sent(event: Sent): void;
   answered(event: Answered): void;
+  unasked(type: string): void;
   restarted(device: DeviceView): void;
   ended(devices: readonly DeviceView[]): void;
 }
@@ -65,6 +66,9 @@ export function tellAll(checkers: readonly Observer[]): Telling {
     },
     answered: (event) => {
       for (const checker of checkers) checker.answered?.(event);
+    },
+    unasked: (type) => {
+      for (const checker of checkers) checker.unasked?.(type);
     },
     restarted: (device) => {
       for (const checker of checkers) checker.restarted?.(device);

@@ -77,13 +77,6 @@ export const plantedBugs: readonly PlantedBug[] = [
     replace: `return deps.storage.transaction('write', async (tx) => {`,
   },
   {
-    name: 'sendingNotDurable',
-    harm: 'a power cut takes that something was sent, and it is said to have never left',
-    file: 'packages/client/src/runner.ts',
-    find: `const mode = wish.push ? 'durable' : 'read';`,
-    replace: `const mode = wish.push ? 'write' : 'read';`,
-  },
-  {
     name: 'diskFullHalf',
     harm: 'half a transaction stays after a full disk',
     file: 'packages/client/src/storage/sync-storage.ts',
