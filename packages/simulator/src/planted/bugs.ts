@@ -59,8 +59,8 @@ export const plantedBugs: readonly PlantedBug[] = [
     name: 'pendingDroppedOnPull',
     harm: 'a page covers what the user has just written',
     file: 'packages/client/src/recompute.ts',
-    find: `if (!isInView(entry)) continue;`,
-    replace: `if (!isInView(entry) || entry.state === 'sent') continue;`,
+    find: `if (!isInView(entry) || !isOnTop(entry, key, covers)) return [];`,
+    replace: `if (!isInView(entry) || entry.state === 'sent' || !isOnTop(entry, key, covers)) return [];`,
   },
   {
     name: 'tombstoneIgnored',
