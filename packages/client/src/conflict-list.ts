@@ -2,7 +2,7 @@
 // All functions run inside a transaction of the caller.
 
 import type { ConflictEntry, Json, RecordChange, ResolveChange } from '@holdfast/core';
-import { resolveIn } from '@holdfast/core';
+import { mergesMax, resolveIn } from '@holdfast/core';
 import { keysOf, type OutboxEntry, placesIn, readEntries, writeEntry } from './outbox.ts';
 import type { StorageKey, StorageTransaction } from './storage/port.ts';
 
@@ -122,10 +122,10 @@ async function keep(tx: StorageTransaction, scope: string, conflict: ConflictEnt
   const settled = await tx.scan('conflicts', {
     prefix: [scope],
     from: [settledBegin],
-    limit: settledMax + 1,
+    limit: mergesMax + 1,
   });
   const [oldest] = settled;
-  if (oldest && settled.length > settledMax) await tx.delete('conflicts', oldest.key);
+  if (oldest && settled.length > mergesMax) await tx.delete('conflicts', oldest.key);
 }
 
 /** Answers to conflicts of which the server has not said what came of them. */
@@ -144,7 +144,6 @@ function withDecision(conflict: ConflictItem, decisions: readonly OutboxEntry[])
 
 /** Sorts behind every number. */
 const settledBegin = 'settled';
-const settledMax = 100;
 const decisionsMax = 1_000;
 const chunk = 500;
 

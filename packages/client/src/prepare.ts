@@ -1,6 +1,13 @@
 // Makes the next exchange from what the storage says: the checkpoint to continue, and the batch that is due.
 
-import { type Batch, type ExchangeRequest, type Limits, type Mutation, protocolMarker } from '@holdfast/core';
+import {
+  type Batch,
+  type ExchangeRequest,
+  type Limits,
+  type Mutation,
+  mergesMax,
+  protocolMarker,
+} from '@holdfast/core';
 import { cutBatch } from './cut.ts';
 import { type OutboxEntry, readEntry, writeEntry } from './outbox.ts';
 import { readingFrom } from './pages.ts';
@@ -75,6 +82,7 @@ export async function prepareExchange(
       verdictsSeen: progress.verdictsSeen,
       seqSeen: progress.seqSeen,
       limit: deps.limits.pageRecordsDefault,
+      merges: mergesMax,
       ...(collections ? { collections: [...collections] } : {}),
       ...(batch ? { batch } : {}),
     },

@@ -63,6 +63,7 @@ export {
   errorMessage,
   exchangeMessage,
   formerMax,
+  mergesMax,
   mutationMessage,
   protocolMarker,
 } from './messages.ts';

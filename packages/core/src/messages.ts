@@ -16,6 +16,9 @@ export const collectionsMax = 100;
 /** Former ids that an exchange may name. */
 export const formerMax = 16;
 
+/** What policies settled and one answer tells; a replica keeps as many. */
+export const mergesMax = 100;
+
 const whole = z.number().int().min(0).max(integerMax);
 const id = z.string().min(1).max(defaultLimits.idCharsMax);
 const milliseconds = z.number().min(-integerMax).max(integerMax);
@@ -97,6 +100,8 @@ export const exchangeMessage = z.object({
   limit: whole.exactOptional(),
   /** Records of these collections alone. The checkpoint of the answer is good only with the same ones; see docs/protocol.md. */
   collections: z.array(id).min(1).max(collectionsMax).exactOptional(),
+  /** Of the conflicts that verdicts name in `merged`, so many at most are told, the newest. Left out: none. */
+  merges: whole.max(mergesMax).exactOptional(),
   batch: batchMessage.exactOptional(),
 });
 
@@ -170,7 +175,7 @@ export const answerMessage = z.object({
   more: z.boolean(),
   records: z.array(changedRecord),
   verdicts: z.array(verdictMessage),
-  /** The conflicts that this answer's verdicts name. */
+  /** The conflicts that this answer's verdicts name: the open ones, and those that a policy settled as far as `merges` asks for them. */
   conflicts: z.array(conflictMessage),
   /** Mutations of the batch that got no verdict, and why. Nothing is settled by it. */
   errors: z.array(z.object({ mutation: z.string(), code: z.string(), message: z.string() })),

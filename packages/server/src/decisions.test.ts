@@ -100,6 +100,41 @@ describe('a person on a device decides', () => {
   });
 });
 
+describe('what a policy has decided about the device’s own writes', () => {
+  /** Both give the item a price; the kitchen's comes second, and is merged. */
+  async function merged(): Promise<{ bar: Till; kitchen: Till }> {
+    const [bar, kitchen] = [await open('bar'), await open('kitchen')];
+    await bar.shop.items.put({ id: 'soap', name: 'Soap', price: 1 });
+    await syncAll(bar, kitchen);
+    await bar.shop.items.patch('soap', { price: 2 });
+    server.clock.wall += 1_000;
+    await kitchen.shop.items.patch('soap', { price: 3 });
+    await syncAll(bar, kitchen);
+    return { bar, kitchen };
+  }
+  const price = async ({ shop }: Till) => (await shop.items.get('soap'))?.price;
+
+  test('is listed there with base and both sides, and can be taken back there', async () => {
+    const { bar, kitchen } = await merged();
+    expect(await price(kitchen)).toBe(3);
+    const [conflict] = await kitchen.shop.conflicts.list({ state: 'settled' });
+    expect(conflict).toMatchObject({
+      ...{ state: 'settled', collection: 'items', record: 'soap', fields: ['price'] },
+      ...{ base: { price: 1 }, server: { price: 2 }, device: [{ type: 'patch', set: { price: 3 } }] },
+    });
+    expect(await kitchen.shop.conflicts.list()).toEqual([]);
+    expect(await kitchen.shop.status()).toMatchObject({ pending: 0, conflicts: 0 });
+    expect(await bar.shop.conflicts.list({ state: 'settled' })).toEqual([]);
+
+    await kitchen.shop.conflicts.undo(conflict!.id);
+    await syncAll(kitchen, bar);
+    expect([await price(kitchen), await price(bar)]).toEqual([2, 2]);
+    expect(await kitchen.shop.outbox.list()).toEqual([]);
+    expect(await kitchen.shop.quarantine.list()).toEqual([]);
+    expect(await kitchen.shop.conflicts.list({ state: 'settled' })).toMatchObject([{ id: conflict!.id }]);
+  });
+});
+
 describe('a decision that comes too late', () => {
   test('because the record has changed lies in the quarantine; the conflict is still open, and can be answered again', async () => {
     const { bar, kitchen, id } = await inConflict();

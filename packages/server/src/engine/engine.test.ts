@@ -118,6 +118,24 @@ describe('push and pull', () => {
     expect(page.conflicts.map(({ record }) => record)).toEqual(['s1', 's2']);
   });
 
+  test('what a policy settled is told to who asks for it: the newest, within number and size', async () => {
+    await t.close();
+    t = await startEngine({ limits: { recordCharsMax: 1_000, pageCharsMax: 3_500 } });
+    const items = ['i1', 'i2', 'i3', 'i4', 'i5'];
+    const named = (name: string) => items.map((id) => t.mutation([put('items', id, { name })]));
+    await t.push('b', 1, named('x'.repeat(600)));
+    await t.push('a', 1, named('Tea'));
+    const asked = async (merges?: number) => {
+      const verdictsOf = { replica: 'a', seen: 0, ...(merges === undefined ? {} : { merges }) };
+      const { verdicts, conflicts } = await t.pull('a', { verdictsOf });
+      expect(verdicts.map(({ verdict }) => verdict)).toEqual(Array(5).fill('merged'));
+      return conflicts.map(({ record, state }) => `${record} ${state}`);
+    };
+    expect(await asked()).toEqual([]);
+    expect(await asked(2)).toEqual(['i5 settled', 'i4 settled']);
+    expect(await asked(100)).toEqual(['i5 settled', 'i4 settled', 'i3 settled']);
+  });
+
   test('a replica of another device gets no verdicts and pushes nothing', async () => {
     await t.push('a', 1, [t.mutation([put('items', 'i1', {})])]);
     await expect(t.pull('b', { verdictsOf: { replica: 'a', seen: 0 } })).rejects.toMatchObject({

@@ -66,7 +66,12 @@ export interface PullRequest {
   collections?: readonly string[];
   recordsMax?: number;
   /** Also the verdicts of this replica behind the last that it has seen. */
-  verdictsOf?: { replica: string; seen: number };
+  verdictsOf?: {
+    replica: string;
+    seen: number;
+    /** And of the conflicts that these say a policy settled, so many at most, the newest. Default none. */
+    merges?: number;
+  };
 }
 
 export interface PullResult {

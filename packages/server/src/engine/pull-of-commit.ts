@@ -8,6 +8,7 @@ import type {
   LoggedVerdict,
   ReplicaState,
   StoredRecord,
+  VerdictEntry,
   WorkingSet,
   Writes,
 } from '@holdfast/core';
@@ -54,12 +55,13 @@ export function pullOfCommit(commit: ScopeCommit): PullOfCommit {
   return ({ device, right, grants }, request) => {
     const from = positionOf(request, life);
     if (right === 'none' || !from || request.collections || !request.verdictsOf) return undefined;
-    const { replica, seen } = request.verdictsOf;
+    const { replica, seen, merges = 0 } = request.verdictsOf;
     const states = { before: before.replicas.get(replica), after: replicas.get(replica) };
     const verdicts = verdictsBehind(seen, { ...states, device, logged: verdictsBy.get(replica) ?? [] });
     if (!verdicts || verdicts.length >= limits.answerVerdictsMax) return undefined;
     const entries = verdicts.map(entryOf);
-    if (entries.some((entry) => conflictsIn(entry).length > 0)) return undefined;
+    const asked = (entry: VerdictEntry) => conflictsIn(entry).length > 0 || (merges > 0 && entry.merged);
+    if (entries.some(asked)) return undefined;
     const rest = { stamp, head, grants, verdicts: entries, conflicts: [] };
     if (request.recordsMax === 0) {
       // Where it is has to be looked up, unless it is the beginning.

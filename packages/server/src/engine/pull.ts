@@ -46,7 +46,12 @@ export function pull(
         conflicts: [],
       };
     }
-    const { entries: verdicts, conflicts, leftOutAsOf } = await addConflicts(deps, snapshot, scope, logged);
+    const told = await addConflicts(deps, snapshot, scope, logged);
+    const { entries: verdicts, leftOutAsOf } = told;
+    const conflicts = await addMerges(deps, snapshot, scope, {
+      ...told,
+      max: request.verdictsOf?.merges ?? 0,
+    });
     const page = await readPage(deps, snapshot, scope, request, leftOutAsOf);
     // A page of some collections says nothing of how far the device has read the others.
     if (reader.device !== '' && !request.collections)
@@ -192,6 +197,32 @@ async function addConflicts(
     for (const conflict of found) told.set(conflict.id, conflict);
   }
   return { entries, conflicts: [...told.values()], leftOutAsOf };
+}
+
+/** Those that the newest verdicts say a policy settled, as far as they fit beside the others: no verdict is left out for them. */
+async function addMerges(
+  { limits }: PullDeps,
+  snapshot: StoreSnapshot,
+  scope: string,
+  {
+    entries,
+    conflicts,
+    max,
+  }: Pick<Verdicts, 'entries'> & { conflicts: readonly ConflictEntry[]; max: number },
+): Promise<readonly ConflictEntry[]> {
+  if (max === 0) return conflicts;
+  const told = new Set(conflicts.map(({ id }) => id));
+  const named = entries.toReversed().flatMap(({ merged = [] }) => merged.map(({ conflict }) => conflict));
+  const ids = [...new Set(named)].filter((id) => !told.has(id)).slice(0, max);
+  const all = [...conflicts];
+  let chars = JSON.stringify(conflicts).length;
+  for (const id of ids) {
+    const found = (await snapshot.conflicts(scope, { ids: [id], max: 1 })).map(conflictEntry);
+    chars += JSON.stringify(found).length;
+    if (chars > limits.pageCharsMax) break;
+    all.push(...found);
+  }
+  return all;
 }
 
 /** In which something that it tells is open, for a person to decide. */

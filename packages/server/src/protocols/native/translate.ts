@@ -40,12 +40,12 @@ export function pushOf(request: ExchangeRequest, context: ArrivalContext): PushR
 }
 
 export function pullOf(request: ExchangeRequest): PullRequest {
-  const { checkpoint, collections, limit, replica, verdictsSeen } = request;
+  const { checkpoint, collections, limit, merges, replica, verdictsSeen } = request;
   return {
     after: checkpoint === null ? null : { checkpoint },
     ...(collections === undefined ? {} : { collections }),
     ...(limit === undefined ? {} : { recordsMax: limit }),
-    verdictsOf: { replica, seen: verdictsSeen },
+    verdictsOf: { replica, seen: verdictsSeen, ...(merges === undefined ? {} : { merges }) },
   };
 }
 
