@@ -179,6 +179,10 @@ class NotedTransaction implements StorageTransaction {
     return this.#tx.scan(...given);
   }
 
+  count(...given: Parameters<StorageTransaction['count']>): Promise<number> {
+    return this.#tx.count(...given);
+  }
+
   async put(table: StorageTable, key: StorageKey, value: Json): Promise<void> {
     this.#notes.touch(table, key);
     if (table === 'records') await this.#noteRecords([{ key, value }]);

@@ -58,8 +58,8 @@ export async function forgetConflict(tx: StorageTransaction, scope: string, id: 
   return true;
 }
 
-export async function countConflicts(tx: StorageTransaction, scope: string, max: number): Promise<number> {
-  return (await tx.scan('conflicts', { prefix: [scope], to: [settledBegin], limit: max })).length;
+export function countConflicts(tx: StorageTransaction, scope: string, max: number): Promise<number> {
+  return tx.count('conflicts', { prefix: [scope], to: [settledBegin], limit: max });
 }
 
 /** Keeps the conflicts that an answer tells of. After the verdicts of the same answer. */

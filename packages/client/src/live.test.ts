@@ -266,6 +266,7 @@ describe('on a storage whose reads do not wait for writes', () => {
         get: (table, key) => inner.transaction('read', (one) => one.get(table, key)),
         getMany: (table, keys) => inner.transaction('read', (one) => one.getMany(table, keys)),
         scan: read,
+        count: (table, scan) => inner.transaction('read', (one) => one.count(table, scan)),
         put: refuse,
         putMany: refuse,
         delete: refuse,

@@ -41,9 +41,12 @@ function measuredStorage(): Storage & { largest: number } {
   return measured;
 }
 
-function bind(tx: StorageTransaction): Pick<StorageTransaction, 'get' | 'put' | 'delete' | 'deleteAll'> {
+function bind(
+  tx: StorageTransaction,
+): Pick<StorageTransaction, 'get' | 'count' | 'put' | 'delete' | 'deleteAll'> {
   return {
     get: (table, key) => tx.get(table, key),
+    count: (table, scan) => tx.count(table, scan),
     put: (table, key, value) => tx.put(table, key, value),
     delete: (table, key) => tx.delete(table, key),
     deleteAll: (table, prefix) => tx.deleteAll(table, prefix),

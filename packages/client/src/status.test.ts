@@ -4,6 +4,8 @@ import { expect, test } from 'vitest';
 import { FakeServer, refusal } from './fake-server.fixture.ts';
 import { openBench, settle, shopSchema } from './replica.fixture.ts';
 import type { ReplicaStatus, ScopeStatus } from './status.ts';
+import { countingStorage } from './storage/counting.fixture.ts';
+import { createMemoryStorage } from './storage/memory.ts';
 
 test('work that is written, sent and settled, and why it was not sent before', async () => {
   const { shop, server, time } = await openBench();
@@ -71,6 +73,17 @@ test('the first sync, page by page', async () => {
   await shop.sync();
   await settle();
   expect(staged).toEqual([0, 2, 4, 0]);
+});
+
+test('what is only counted is not read, however much lies in the quarantine', async () => {
+  const storage = countingStorage(createMemoryStorage());
+  const { shop, server } = await openBench({ storage });
+  server.judge = () => ({ verdict: 'rejected', code: 'unique_taken' });
+  for (let n = 0; n < 50; n += 1) await shop.items.put({ id: `i${n}`, name: 'Apple' });
+  await shop.sync();
+  storage.reset();
+  expect(await shop.status()).toMatchObject({ quarantined: 50, conflicts: 0, pending: 0 });
+  expect(storage.counts('quarantine').read).toBe(0);
 });
 
 test('a conflict, the quarantine and a grant that ends', async () => {

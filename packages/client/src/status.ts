@@ -93,7 +93,7 @@ export async function readStatus(
     waiting: await countIn(tx, scope, 'waiting'),
     conflicts: await countConflicts(tx, scope, countMax),
     held: await countIn(tx, scope, 'held'),
-    quarantined: (await tx.scan('quarantine', { prefix: [scope], limit: countMax })).length,
+    quarantined: await tx.count('quarantine', { prefix: [scope], limit: countMax }),
     ...(progress.lastVerdict
       ? { lastVerdict: { mutation: progress.lastVerdict.mutation, verdict: progress.lastVerdict.verdict } }
       : {}),

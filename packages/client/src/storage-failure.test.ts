@@ -32,6 +32,7 @@ function failingStorage(): Failing {
     get: (table, key) => tx.get(table, key),
     getMany: (table, keys) => tx.getMany(table, keys),
     scan: (table, scan) => tx.scan(table, scan),
+    count: (table, scan) => tx.count(table, scan),
     put: async (table, key, value) => {
       spend();
       await tx.put(table, key, value);

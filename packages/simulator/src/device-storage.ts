@@ -59,6 +59,11 @@ class WatchedDriver implements SyncDriver {
     return this.#disk.driver.scan(table, range);
   }
 
+  count(table: StorageTable, range: Range): number {
+    this.#point('read');
+    return this.#disk.driver.count(table, range);
+  }
+
   put(table: StorageTable, key: StorageKey, value: Json): void {
     this.#point('write');
     const kept = keptOf(value);

@@ -59,6 +59,16 @@ export class SqliteDriver implements SyncDriver {
     });
   }
 
+  count(table: StorageTable, range: Range): number {
+    const { prefix, lower, upper, limit } = range;
+    const bounds = [...(lower?.parts ?? []), ...(upper?.parts ?? [])];
+    return this.#guarded(() => {
+      const sql = `SELECT count(*) FROM (SELECT 1${behindSelect(table, range)})`;
+      const counted = this.#prepare(sql).get(...prefix, ...bounds, Math.min(limit, Number.MAX_SAFE_INTEGER));
+      return Number((counted as unknown as number[])[0]);
+    });
+  }
+
   put(table: StorageTable, key: StorageKey, value: Json): void {
     this.#guarded(() => this.#prepare(putSql[table]).run(...key, JSON.stringify(value)));
   }
@@ -187,9 +197,13 @@ function shapeOf(table: StorageTable, { prefix, lower, upper, reverse }: Range):
 }
 
 /** A range of the key's tree: equal parts, then a lower and an upper bound as row values, which SQLite looks up in the tree. */
-function scanSql(table: StorageTable, { prefix, lower, upper, reverse }: Range): string {
-  const columns = keyColumns[table];
-  const rest = columns.slice(prefix.length);
+function scanSql(table: StorageTable, range: Range): string {
+  const columns = columnList([...keyColumns[table].slice(range.prefix.length), 'value']);
+  return `SELECT ${columns}${behindSelect(table, range)}`;
+}
+
+function behindSelect(table: StorageTable, { prefix, lower, upper, reverse }: Range): string {
+  const rest = keyColumns[table].slice(prefix.length);
   const bound = (cut: { parts: StorageKey } | undefined, operator: string): string => {
     if (!cut || cut.parts.length === 0) return '';
     const bounded = rest.slice(0, cut.parts.length);
@@ -197,7 +211,7 @@ function scanSql(table: StorageTable, { prefix, lower, upper, reverse }: Range):
   };
   const where = `${whereEqual(table, prefix.length)}${bound(lower, lower?.past ? '>' : '>=')}${bound(upper, '<')}`;
   const order = columnList(rest, reverse ? ' DESC' : '');
-  return `SELECT ${columnList([...rest, 'value'])} FROM ${sqlTable(table)}${where}${order && ` ORDER BY ${order}`} LIMIT ?`;
+  return ` FROM ${sqlTable(table)}${where}${order && ` ORDER BY ${order}`} LIMIT ?`;
 }
 
 function whereEqual(table: StorageTable, parts: number): string {

@@ -195,7 +195,7 @@ function scans(use: Use): void {
     expect(found.map(({ value }) => value)).toEqual(expected.map((_, at) => at));
   });
 
-  test('a scan answers what a filter of all keys would, whatever its prefix, bounds and direction', async () => {
+  test('a scan answers, and a count counts, what a filter of all keys would, whatever its prefix, bounds and direction', async () => {
     const storage = await filled();
     const all = await scan(storage, { prefix: [], limit: 10_000 });
     const places = ['', 'a', 'a/', '😀', '～'];
@@ -228,6 +228,10 @@ function scans(use: Use): void {
               const expected = naive(all, wanted);
               const found = await scan(storage, { ...wanted, limit: 7 });
               expect(found, JSON.stringify(wanted)).toEqual(expected.slice(0, 7));
+              const counted = { ...wanted, limit: 9 };
+              expect(await count(storage, counted), JSON.stringify(counted)).toBe(
+                Math.min(expected.length, 9),
+              );
             }
           }
         }
@@ -412,6 +416,10 @@ function get(storage: Storage, key: StorageKey): Promise<Json | undefined> {
 
 function scan(storage: Storage, wanted: StorageScan): Promise<readonly StorageEntry[]> {
   return storage.transaction('read', (tx) => tx.scan('records', wanted));
+}
+
+function count(storage: Storage, wanted: StorageScan): Promise<number> {
+  return storage.transaction('read', (tx) => tx.count('records', wanted));
 }
 
 async function everything(storage: Storage, table: keyof typeof storageTables): Promise<[string, Json][]> {

@@ -55,6 +55,7 @@ function counted(
       count(table, found.length);
       return found;
     },
+    count: (table, scan) => tx.count(table, scan),
     put: (table, key, value) => tx.put(table, key, value),
     putMany: (table, entries) => tx.putMany(table, entries),
     delete: (table, key) => tx.delete(table, key),

@@ -43,11 +43,12 @@ export class MemoryDriver<Kept> implements SyncDriver {
   }
 
   scan(table: StorageTable, range: Range): StorageEntry[] {
-    const { prefix, lower, upper, reverse, limit } = range;
-    const from = lower ? cutText(prefix, lower) : textOf(prefix);
-    const to = upper ? cutText(prefix, upper) : endText(prefix);
-    const found = this.#table(table).slice({ from, to, reverse, limit });
+    const found = this.#slice(table, range);
     return found.map(([text, kept]) => this.#keeping.entryOf(kept, () => partsOf(text)));
+  }
+
+  count(table: StorageTable, range: Range): number {
+    return this.#slice(table, range).length;
   }
 
   put(table: StorageTable, key: StorageKey, value: Json): void {
@@ -99,6 +100,15 @@ export class MemoryDriver<Kept> implements SyncDriver {
   #deleteText(table: StorageTable, text: string): void {
     const before = this.#table(table).delete(text);
     if (before !== undefined) this.#undo.push({ table, text, before });
+  }
+
+  #slice(
+    table: StorageTable,
+    { prefix, lower, upper, reverse, limit }: Range,
+  ): ReturnType<SortedMap<Kept>['slice']> {
+    const from = lower ? cutText(prefix, lower) : textOf(prefix);
+    const to = upper ? cutText(prefix, upper) : endText(prefix);
+    return this.#table(table).slice({ from, to, reverse, limit });
   }
 
   #table(name: StorageTable): SortedMap<Kept> {

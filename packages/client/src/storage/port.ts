@@ -66,6 +66,8 @@ export interface StorageTransaction {
   getMany(table: StorageTable, keys: readonly StorageKey[]): Promise<readonly (Json | undefined)[]>;
   /** Entries in key order. Reads no more entries than it returns. */
   scan(table: StorageTable, scan: StorageScan): Promise<readonly StorageEntry[]>;
+  /** How many entries the scan would answer, without reading their values. */
+  count(table: StorageTable, scan: StorageScan): Promise<number>;
   put(table: StorageTable, key: StorageKey, value: Json): Promise<void>;
   putMany(table: StorageTable, entries: readonly StorageEntry[]): Promise<void>;
   delete(table: StorageTable, key: StorageKey): Promise<void>;

@@ -21,6 +21,7 @@ export interface SyncDriver {
   get(table: StorageTable, key: StorageKey): Json | undefined;
   getMany(table: StorageTable, keys: readonly StorageKey[]): (Json | undefined)[];
   scan(table: StorageTable, range: Range): StorageEntry[];
+  count(table: StorageTable, range: Range): number;
   put(table: StorageTable, key: StorageKey, value: Json): void;
   delete(table: StorageTable, key: StorageKey): void;
   deleteAll(table: StorageTable, prefix: StorageKey): void;
@@ -136,6 +137,13 @@ class Unit implements StorageTransaction {
       const found = range ? this.#driver.scan(table, range) : [];
       this.#entries += found.length;
       return found;
+    });
+  }
+
+  count(table: StorageTable, scan: StorageScan): Promise<number> {
+    return this.#call(false, () => {
+      const range = rangeOf(table, scan);
+      return range ? this.#driver.count(table, range) : 0;
     });
   }
 
