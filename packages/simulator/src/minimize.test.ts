@@ -51,3 +51,15 @@ test('when nobody tries any more, what is left still holds', async () => {
   expect(left).toContain(3);
   expect(left.length).toBeLessThan(100);
 });
+
+test('with a bound on the parts, it gives up after few tries what only finer parts would find', async () => {
+  let tries = 0;
+  const holds = async (part: readonly number[]) => {
+    tries += 1;
+    return items(16).every((n) => part.includes(n * 50));
+  };
+  expect(await minimize(items(800), holds, 8)).toHaveLength(800);
+  expect(tries).toBeLessThan(40);
+  expect((await minimize(items(800), holds, 64)).length).toBeLessThan(400);
+  expect(await minimize(items(800), holds)).toHaveLength(16);
+});

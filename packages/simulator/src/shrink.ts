@@ -88,7 +88,7 @@ class Search {
   async #leaveOut(partsMax: number): Promise<void> {
     await this.#cutTime();
     await this.#leaveOutMachines();
-    await this.#leaveOutKinds();
+    await this.#leaveOutKinds(partsMax);
     await minimize(this.#best.acts, (acts) => this.#breaks({ acts: new Set(acts) }), partsMax);
     await minimize(this.#best.strikes, (faults) => this.#breaks({ faults: new Set(faults) }), partsMax);
   }
@@ -106,12 +106,12 @@ class Search {
       if (await this.#breaks({ untilMs: Math.floor(faultyMs * part) })) return;
   }
 
-  async #leaveOutKinds(): Promise<void> {
+  async #leaveOutKinds(partsMax: number): Promise<void> {
     const kindOf = (strike: string): string => strike.slice(0, strike.indexOf(':'));
     const kinds = [...new Set(this.#best.strikes.map(kindOf))];
-    await minimize(kinds, (left) =>
-      this.#breaks({ faults: new Set(this.#best.strikes.filter((strike) => left.includes(kindOf(strike)))) }),
-    );
+    const leave = (left: readonly string[]): Promise<boolean> =>
+      this.#breaks({ faults: new Set(this.#best.strikes.filter((strike) => left.includes(kindOf(strike)))) });
+    await minimize(kinds, leave, partsMax);
   }
 
   async #leaveOutMachines(): Promise<void> {
