@@ -8,7 +8,7 @@ export interface Excerpt {
   /** By name. */
   devices?: ReadonlySet<string>;
   servers?: number;
-  /** `d0:3`: what the person on d0 does fourth. */
+  /** `d0:3`: what the person on d0 means to do fourth. */
   acts?: ReadonlySet<string>;
   /** `delay`: wherever it strikes; `delay:d0`: on d0; `delay:d0@17.204`: the strike of then. */
   faults?: ReadonlySet<string>;
