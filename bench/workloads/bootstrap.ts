@@ -20,8 +20,10 @@ export async function bootstrap(bench: Bench): Promise<Row[]> {
   let filled = 0;
   const peaks: number[][] = [];
   for (const size of sizes) {
-    await fill(server.url, writer, { from: filled, to: size, step: 1_000 });
-    await limit.ask('fill', { from: filled, to: size });
+    await Promise.all([
+      fill(server.url, writer, { from: filled, to: size, step: 1_000 }),
+      limit.ask('fill', { from: filled, to: size }),
+    ]);
     filled = size;
     const took = await measure(bench, { server, limit }, size);
     const goal = goals.get(size);
@@ -44,8 +46,7 @@ export async function bootstrap(bench: Bench): Promise<Row[]> {
       },
     );
   }
-  await server.end();
-  await limit.end();
+  await Promise.all([server.end(), limit.end()]);
   const [former, last] = peaks.slice(-2);
   const [formerSize = 0, lastSize = 0] = sizes.slice(-2);
   rows.push({

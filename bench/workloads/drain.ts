@@ -38,7 +38,6 @@ async function measure(bench: Bench, records: number, together: number) {
       limit: await take('limits/device.ts', limit.url),
     };
   });
-  await server.end();
-  await limit.end();
+  await Promise.all([server.end(), limit.end()]);
   return figures;
 }

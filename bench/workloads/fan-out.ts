@@ -28,8 +28,7 @@ export async function fanOut(bench: Bench): Promise<Row[]> {
     });
     return { ours50: ours.p50, ours99: ours.p99, direct50: direct.p50, limit50: bare.p50, limit99: bare.p99 };
   });
-  await server.end();
-  await limit.end();
+  await Promise.all([server.end(), limit.end()]);
   const what = `a change to ${listeners} sockets`;
   return [
     {

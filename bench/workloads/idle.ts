@@ -11,11 +11,13 @@ export async function idle(bench: Bench): Promise<Row[]> {
   const { processes } = bench;
   const figures = await rounds(bench, async () => {
     const { server, limit } = await startBoth(bench);
-    await fill(server.url, new Writer('before', 'filler'), { from: 0, to: filled, step: 100 });
-    await within(processes.start('limits/device.ts'), ({ ask }) =>
-      ask('drain', { path: processes.freshPath(), url: limit.url, records: filled }),
-    );
     // No time is measured here, so neither side waits for the other.
+    await Promise.all([
+      fill(server.url, new Writer('before', 'filler'), { from: 0, to: filled, step: 100 }),
+      within(processes.start('limits/device.ts'), ({ ask }) =>
+        ask('drain', { path: processes.freshPath(), url: limit.url, records: filled }),
+      ),
+    ]);
     const [ours, bare] = await Promise.all([
       measure(server, processes.start('holdfast/sockets.ts')),
       measure(limit, processes.start('limits/sockets.ts')),

@@ -51,12 +51,16 @@ async function measure(bench: Bench, size: number) {
   const { processes } = bench;
   const { server, limit } = await startBoth(bench);
   const writer = new Writer('main', 'filler');
-  await fill(server.url, writer, { from: 0, to: size, step: 1_000 });
-  await limit.ask('fill', { from: 0, to: size });
   const device = processes.start('holdfast/replica.ts');
   const bare = processes.start('limits/device.ts');
-  await device.ask('bootstrap', { path: processes.freshPath(), url: server.url, scope: 'main' });
-  await bare.ask('bootstrap', { path: processes.freshPath(), url: limit.url });
+  await Promise.all([
+    fill(server.url, writer, { from: 0, to: size, step: 1_000 }),
+    limit.ask('fill', { from: 0, to: size }),
+  ]);
+  await Promise.all([
+    device.ask('bootstrap', { path: processes.freshPath(), url: server.url, scope: 'main' }),
+    bare.ask('bootstrap', { path: processes.freshPath(), url: limit.url }),
+  ]);
   const figures = {
     ours: [] as number[],
     oursIdle: [] as number[],
@@ -78,7 +82,7 @@ async function measure(bench: Bench, size: number) {
     if (round >= 0)
       for (const name of Object.keys(took) as (keyof typeof took)[]) figures[name].push(took[name]);
   }
-  for (const one of [device, bare, server, limit]) await one.end();
+  await Promise.all([device, bare, server, limit].map((one) => one.end()));
   return figures;
 }
 

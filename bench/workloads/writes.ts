@@ -25,8 +25,7 @@ export async function writes(bench: Bench): Promise<Row[]> {
       ...{ limit: bare.rate, limit99: bare.p99 },
     };
   });
-  await server.end();
-  await limit.end();
+  await Promise.all([server.end(), limit.end()]);
   const what = `${connections} connections write`;
   return [
     {
