@@ -41,6 +41,17 @@ describe('what the other copy wrote is in conflict with what this one writes', (
     expect(scope.body('shelves', 's1')).toEqual({ name: 'Other' });
   });
 
+  test('also what it only repeated, of which the one that takes a new id has not heard', () => {
+    const scope = copied();
+    const theirs = [named('Theirs'), renamed('Theirs')];
+    scope.replica('b', { device: 'tablet' }).batch(theirs);
+    scope.replica('a', { device, seqSeen: 1 }).batch(theirs);
+    expect(scope.stored.replicas.get('a')?.repeated).toEqual([2, 3]);
+    const renewed = scope.replica('a2', { device, former: { a: 1 } });
+    expect(renewed.send(named('Mine')).verdict).toBe('conflict');
+    expect(renewed.send(renamed('Mine')).verdict).toBe('merged');
+  });
+
   test('for the one that goes on under the old id, too, once it has taken a new one', () => {
     const scope = copied();
     scope.replica('a2', { device, former: { a: 1 } }).send(named('Mine'));

@@ -163,7 +163,10 @@ function ownIn(
       const isLogged = one && Object.hasOwn(one.logged, item.replica);
       return (isLogged ? 'this' : 'other') === under ? (one?.verdict.seq ?? []) : [];
     });
-  const inherited = former.flatMap(({ id }) => draft.replica(id)?.repeated ?? []);
+  // Behind that, a copy under the same id may have repeated what this one never had.
+  const inherited = former.flatMap(({ id, seqSeen }) =>
+    (draft.replica(id)?.repeated ?? []).filter((seq) => seq <= seqSeen),
+  );
   noteRepeated(draft, item.replica, [...inherited, ...seqsOf('other')]);
   const until = item.seqSeen === undefined ? 0 : draft.scope.head;
   return { writer: item.replica, seen: item.seqSeen ?? 0, until, former, repeated: seqsOf('this') };
