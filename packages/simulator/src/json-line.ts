@@ -5,3 +5,8 @@ export function jsonLine(message: object): string {
   const text = JSON.stringify(message).replaceAll('\u2028', '\\u2028').replaceAll('\u2029', '\\u2029');
   return `${text}\n`;
 }
+
+/** Ends the process when all that it said has been taken: at once, it would take along what a pipe had no room for. */
+export function exitWhenTaken(): void {
+  process.stdout.write('', () => process.exit(0));
+}

@@ -44,6 +44,15 @@ test(
   },
 );
 
+test('what a process says at last is heard, also when it is more than a pipe holds', slow, async () => {
+  const total = noSeries();
+  await runLane(
+    { first: 10, step: 1, count: 1, stopAtFailure: false },
+    { worker, stop: new AbortController().signal, ended: (result) => addSeries(total, result) },
+  );
+  expect(total.failures.map(({ message }) => message.length)).toEqual([3_000_000]);
+});
+
 test('a seed that says nothing for long is ended', slow, async () => {
   let expire: () => void = () => undefined;
   const timer = {

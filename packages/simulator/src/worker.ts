@@ -3,7 +3,7 @@
 
 import { realMs } from './clock.ts';
 import { type ExcerptFlags, readExcerpt } from './excerpt-flags.ts';
-import { jsonLine } from './json-line.ts';
+import { exitWhenTaken, jsonLine } from './json-line.ts';
 import type { StoreKind } from './profile.ts';
 import { runSeed } from './run.ts';
 import { runSeries, type Series, type SeriesResult } from './series.ts';
@@ -27,7 +27,7 @@ process.on('SIGTERM', () => stop.abort());
 // Whoever started it has gone.
 process.stdout.on('error', () => process.exit(1));
 await work(JSON.parse(process.argv[2] ?? '{}') as WorkerTask);
-process.exit(0);
+exitWhenTaken();
 
 async function work(task: WorkerTask): Promise<void> {
   switch (task.type) {
@@ -77,7 +77,7 @@ function cpuMs(): number {
   return Math.round((user + system) / 1_000);
 }
 
-/** Written before the next step, also when that never ends: pipes are synchronous on all but Windows. */
+/** Short lines are written before the next step, also when that never ends: pipes take them at once on all but Windows. */
 function say(message: WorkerMessage): void {
   process.stdout.write(jsonLine(message));
 }
