@@ -66,6 +66,7 @@ export async function discardConflict(deps: MutateDeps, id: number, reason: stri
     await recompute(tx, deps, dirty);
     await writeProgress(tx, deps.scope, progress);
   });
+  deps.sending.written();
 }
 
 const chunk = 500;

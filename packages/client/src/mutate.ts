@@ -25,6 +25,7 @@ import { appendEntry, countEntry, type OutboxEntry } from './outbox.ts';
 import { envelopeBytes } from './prepare.ts';
 import { type Progress, readProgress, readServerClock, writeProgress } from './progress.ts';
 import { ensureShadow, readStood, type ScopeDeps, writeVisible } from './recompute.ts';
+import type { Sending } from './sending.ts';
 import type { Storage, StorageTransaction } from './storage/port.ts';
 import { foldChanges } from './view.ts';
 
@@ -37,6 +38,7 @@ export interface MutateDeps extends ScopeDeps {
   timer: Timer;
   inside: Inside;
   actor(): string | undefined;
+  sending: Sending;
 }
 
 /** A new time-ordered id (UUID version 7) of the device's wall clock. */
@@ -52,19 +54,20 @@ export async function runMutation<Result>(
   deps: MutateDeps,
   work: (draft: MutationDraft) => Promise<Result>,
 ): Promise<Result> {
-  return deps.storage.transaction('durable', async (tx) => {
+  const { result, committed } = await deps.storage.transaction('durable', async (tx) => {
     const progress = await readProgress(tx, deps.scope);
     if (progress.ended)
       throw new ReplicaError('no_grant', { message: `The grant to the scope ${deps.scope} has ended.` });
     const draft = new MutationDraft(deps, tx, progress);
     try {
       const result = await inTime(deps.timer, () => deps.inside.run(() => work(draft)));
-      await draft.finish();
-      return result;
+      return { result, committed: (await draft.finish()) ?? deps.sending.written };
     } finally {
       draft.end();
     }
   });
+  committed();
+  return result;
 }
 
 /** The changes of a mutation while it is made. Its methods run one after the other, in the order of the calls. */
@@ -106,12 +109,13 @@ export class MutationDraft {
     return this.#inTurn(() => this.#resolve(about, decision));
   }
 
-  async finish(): Promise<void> {
+  /** Answers how to begin sending it, if it is sent at once. */
+  async finish(): Promise<(() => void) | undefined> {
     // A call that was not awaited still belongs to the mutation, and so does its failure.
     this.#finishing = true;
     while (this.#running > 0) await this.#last;
     if (this.#failure) throw this.#failure.error;
-    if (this.#changes.length === 0) return;
+    if (this.#changes.length === 0) return undefined;
     const entry = this.#entry(await readServerClock(this.#tx));
     const bytesMax = this.#deps.limits.bodyBytesMax - envelopeBytes;
     if (entry.bytes > bytesMax) {
@@ -119,9 +123,13 @@ export class MutationDraft {
         message: `A mutation has at most ${bytesMax} bytes of JSON.`,
       });
     }
-    await appendEntry(this.#tx, this.#deps.scope, entry);
-    countEntry(this.progress, undefined, entry);
-    await writeProgress(this.#tx, this.#deps.scope, this.progress);
+    const { progress } = this;
+    const begin =
+      progress.pending === 0 ? await this.#deps.sending.begin(this.#tx, { progress, entry }) : undefined;
+    await appendEntry(this.#tx, this.#deps.scope, begin ? { ...entry, state: 'sent' } : entry);
+    countEntry(progress, undefined, entry);
+    await writeProgress(this.#tx, this.#deps.scope, progress);
+    return begin;
   }
 
   end(): void {

@@ -1,17 +1,10 @@
 // Makes the next exchange from what the storage says: the checkpoint to continue, and the batch that is due.
 
-import {
-  type Batch,
-  type ExchangeRequest,
-  type Limits,
-  type Mutation,
-  mergesMax,
-  protocolMarker,
-} from '@holdfast/core';
+import { type ExchangeRequest, type Limits, type Mutation, mergesMax, protocolMarker } from '@holdfast/core';
 import { cutBatch } from './cut.ts';
 import { type OutboxEntry, readEntry, writeEntry } from './outbox.ts';
 import { readingFrom } from './pages.ts';
-import { readIdentity, readProgress, writeProgress } from './progress.ts';
+import { type Identity, type Progress, readIdentity, readProgress, writeProgress } from './progress.ts';
 import { type QuarantineState, quarantineEntry, type Reason } from './quarantine-entry.ts';
 import { recompute, type ScopeDeps } from './recompute.ts';
 import { collectionsToRead, readOpenStage, type Stages } from './stages.ts';
@@ -53,21 +46,49 @@ export async function prepareExchange(
   deps: PrepareDeps,
   wish: PrepareWish,
 ): Promise<Prepared | undefined> {
-  const identity = await readIdentity(tx);
-  if (!identity) throw new TypeError('The replica has no id: it was not opened.');
+  const identity = await mustHaveIdentity(tx);
   const progress = await readProgress(tx, deps.scope);
   const bounds = boundsOf(wish, deps.limits, progress.again > 0);
   const entries = wish.push && !progress.ended ? await cutBatch(tx, deps, bounds) : [];
   if (entries.length === 0 && !wish.pull) return undefined;
-  let batch: Batch | undefined;
   if (entries.length > 0) {
     progress.batch += 1;
     await writeProgress(tx, deps.scope, progress);
     for (const entry of entries) {
       if (entry.state === 'unsent') await writeEntry(tx, deps.scope, { ...entry, state: 'sent' }, entry);
     }
-    batch = { n: progress.batch, mutations: entries.map((entry): Mutation => entry.mutation) };
   }
+  return exchangeOf(tx, deps, { identity, progress, entries });
+}
+
+/**
+ * The exchange of a mutation that is just being made, in an outbox where nothing else waits. The caller writes the progress, in which
+ * the batch is counted here, and the entry as sent, in this transaction, which must be durable as above.
+ */
+export async function prepareFirst(
+  tx: StorageTransaction,
+  deps: PrepareDeps,
+  { progress, entry }: { progress: Progress; entry: OutboxEntry },
+): Promise<Prepared> {
+  const identity = await mustHaveIdentity(tx);
+  progress.batch += 1;
+  return exchangeOf(tx, deps, { identity, progress, entries: [entry] });
+}
+
+async function mustHaveIdentity(tx: StorageTransaction): Promise<Identity> {
+  const identity = await readIdentity(tx);
+  if (!identity) throw new TypeError('The replica has no id: it was not opened.');
+  return identity;
+}
+
+/** `entries` are the batch that the progress counts last; none: there is no batch. */
+async function exchangeOf(
+  tx: StorageTransaction,
+  deps: PrepareDeps,
+  of: { identity: Identity; progress: Progress; entries: readonly OutboxEntry[] },
+): Promise<Prepared> {
+  const { identity, progress, entries } = of;
+  const mutations = entries.map((entry): Mutation => entry.mutation);
   const open = progress.opened ? undefined : await readOpenStage(tx, deps.scope);
   const collections = collectionsToRead(progress, open, deps);
   return {
@@ -84,7 +105,7 @@ export async function prepareExchange(
       limit: deps.limits.pageRecordsDefault,
       merges: mergesMax,
       ...(collections ? { collections: [...collections] } : {}),
-      ...(batch ? { batch } : {}),
+      ...(mutations.length > 0 ? { batch: { n: progress.batch, mutations } } : {}),
     },
     fresh: entries.filter((entry) => entry.state === 'unsent').map((entry) => entry.place),
     places: entries.map((entry) => entry.place),

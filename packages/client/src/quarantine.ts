@@ -92,7 +92,10 @@ export async function resendEntry(deps: MutateDeps, place: number): Promise<void
     await putBack(tx, deps, item);
     return true;
   });
-  if (sameId) return;
+  if (sameId) {
+    deps.sending.written();
+    return;
+  }
   await runMutation(deps, async (draft) => {
     const item = await draft.within((tx) => mustFind(tx, deps.scope, place));
     await draft.within((tx) => takeOut(tx, deps, item, draft.progress));
@@ -111,6 +114,7 @@ export async function discardEntry(deps: MutateDeps, place: number, reason: stri
       at: deps.clock.wallMs(),
     });
   });
+  deps.sending.written();
 }
 
 /** Whether the server certainly did not and will not apply it under its id. */

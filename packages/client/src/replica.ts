@@ -21,6 +21,7 @@ import { rebuildIndexes } from './reindex.ts';
 import { randomId } from './renewal.ts';
 import { createRunner, type Runner, type SyncOptions } from './runner.ts';
 import { createScope, type ReplicaScope } from './scope.ts';
+import { sendingBy } from './sending.ts';
 import { soundClock } from './sound-clock.ts';
 import { assertStages, type Stages } from './stages.ts';
 import { countMax, type ReplicaStatus, type SyncResult } from './status.ts';
@@ -171,9 +172,9 @@ class OpenReplica<S extends Schema> implements Replica<S> {
         session: this.#session,
         inside: this.#inside,
         actor: typeof actor === 'function' ? actor : () => actor,
+        sending: sendingBy(() => this.#runners.get(name)),
       },
       subscriptions: this.#subscriptions,
-      written: () => this.#runners.get(name)?.dispatch({ type: 'write' }),
       sync: (options) => this.#syncScope(name, options),
       status: scopeStatus(this.#statuses, name),
     });

@@ -16,8 +16,9 @@ import {
 import { stepCycle } from './cycle.ts';
 import { followScope } from './follow.ts';
 import { type MendingEffect, mendStorage } from './mending.ts';
-import { type PrepareDeps, type Prepared, prepareExchange } from './prepare.ts';
+import { type PrepareDeps, type Prepared, prepareExchange, prepareFirst } from './prepare.ts';
 import { type Blocked, refusalOf } from './refusal.ts';
+import type { Sending } from './sending.ts';
 import { clearStop } from './stop.ts';
 import { type Storage, StorageError } from './storage/port.ts';
 import { SyncLog } from './sync-log.ts';
@@ -53,6 +54,7 @@ export interface CycleResult extends Tally {
 
 export interface Runner {
   dispatch(event: CycleEvent): void;
+  beginWrite: Sending['begin'];
   /** Never rejects for what a network or a storage does; a fault of the program rejects. */
   sync(options?: SyncOptions): Promise<CycleResult>;
   state(): CycleState;
@@ -84,6 +86,8 @@ class CycleRunner implements Runner {
   readonly #deps: RunnerDeps;
   #state: CycleState;
   #prepared: Prepared | undefined;
+  /** The exchange that was made with the write that is told to the loop just now. */
+  #ready: Prepared | undefined;
   #arrived: Arrived | undefined;
   readonly #asker: Asker;
   #wake: TimerHandle | undefined;
@@ -120,6 +124,19 @@ class CycleRunner implements Runner {
     this.#state = state;
     if (stepped) this.#deps.onStep();
     for (const effect of effects) this.#perform(effect);
+  }
+
+  async beginWrite(...[tx, mutation]: Parameters<Sending['begin']>): ReturnType<Sending['begin']> {
+    const state = this.#state;
+    const { effects } = stepCycle(state, { type: 'write' }, this.#deps.cycle);
+    if (!effects.some((effect) => effect.type === 'prepare' && effect.push)) return undefined;
+    const ready = await prepareFirst(tx, this.#deps, mutation);
+    return () => {
+      // If the loop has moved meanwhile, the number stays unused, and the entry goes with the next batch.
+      this.#ready = this.#state === state ? ready : undefined;
+      this.dispatch({ type: 'write' });
+      this.#ready = undefined;
+    };
   }
 
   sync(options: SyncOptions = {}): Promise<CycleResult> {
@@ -220,9 +237,9 @@ class CycleRunner implements Runner {
   async #prepare(wish: Extract<CycleEffect, { type: 'prepare' }>): Promise<CycleEvent> {
     this.#log.begin(this.#deps.clock.wallMs());
     const mode = wish.push ? 'durable' : 'read';
-    this.#prepared = await this.#deps.storage.transaction(mode, (tx) =>
-      prepareExchange(tx, this.#deps, wish),
-    );
+    this.#prepared =
+      this.#ready ??
+      (await this.#deps.storage.transaction(mode, (tx) => prepareExchange(tx, this.#deps, wish)));
     if (!this.#prepared) return { type: 'nothing' };
     const { places } = this.#prepared;
     return { type: 'prepared', mutations: places.length, first: places[0] ?? 0 };

@@ -95,8 +95,6 @@ export interface ConflictsFace {
 export interface ScopeContext {
   deps: MutateDeps;
   subscriptions: Subscriptions;
-  /** Called after each write of this scope. */
-  written(): void;
   sync(options?: SyncOptions): Promise<SyncResult>;
   status: StatusCall<ScopeStatus>;
 }
@@ -104,18 +102,9 @@ export interface ScopeContext {
 export function createScope<S extends Schema>(context: ScopeContext): ReplicaScope<S> {
   const { deps, subscriptions } = context;
   const { scope: name, storage } = deps;
-  const mutate = async <Result>(work: (draft: MutationDraft) => Promise<Result>): Promise<Result> => {
-    const result = await runMutation(deps, work);
-    context.written();
-    return result;
-  };
-  const written = async (work: Promise<void>): Promise<void> => {
-    await work;
-    context.written();
-  };
   const access: CollectionAccess = {
     read: (work) => storage.transaction('read', work),
-    change: (collection, id, wish) => mutate((draft) => draft.change(collection, id, wish)),
+    change: (collection, id, wish) => runMutation(deps, (draft) => draft.change(collection, id, wish)),
     newId: () => newId(deps),
   };
   const collection = <Name extends CollectionName<S>>(of: Name): LiveCollection<S, Name> =>
@@ -123,7 +112,7 @@ export function createScope<S extends Schema>(context: ScopeContext): ReplicaSco
   const face: ScopeFace<S> = {
     name,
     collection,
-    mutate: (work) => mutate((draft) => work(mutationScope(deps, draft))),
+    mutate: (work) => runMutation(deps, (draft) => work(mutationScope(deps, draft))),
     outbox: {
       list: (options) =>
         storage.transaction('read', (tx) =>
@@ -133,24 +122,22 @@ export function createScope<S extends Schema>(context: ScopeContext): ReplicaSco
     quarantine: {
       list: (options) => storage.transaction('read', (tx) => listQuarantine(tx, name, options)),
       correct: (place, edit) =>
-        written(
-          correctEntry(
-            deps,
-            place,
-            typeof edit === 'function'
-              ? (draft, mutation) => edit(mutationScope<S>(deps, draft), mutation)
-              : edit,
-          ),
+        correctEntry(
+          deps,
+          place,
+          typeof edit === 'function'
+            ? (draft, mutation) => edit(mutationScope<S>(deps, draft), mutation)
+            : edit,
         ),
-      resend: (place) => written(resendEntry(deps, place)),
-      discard: (place, reason) => written(discardEntry(deps, place, reason)),
+      resend: (place) => resendEntry(deps, place),
+      discard: (place, reason) => discardEntry(deps, place, reason),
       discarded: () => storage.transaction('read', (tx) => readDiscards(tx, name)),
     },
     conflicts: {
       list: (options) => storage.transaction('read', (tx) => listConflicts(tx, name, options)),
-      resolve: (id, answer) => written(answerConflict(deps, id, answer)),
-      undo: (id) => written(answerConflict(deps, id, 'undo')),
-      discard: (id, reason) => written(discardConflict(deps, id, reason)),
+      resolve: (id, answer) => answerConflict(deps, id, answer),
+      undo: (id) => answerConflict(deps, id, 'undo'),
+      discard: (id, reason) => discardConflict(deps, id, reason),
     },
     sync: context.sync,
     status: context.status,
