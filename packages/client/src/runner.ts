@@ -1,9 +1,9 @@
 // Performs the effects of the sync loop of one scope; the only file of the loop that awaits.
 // Between two effects nothing is kept but the request in flight: all else is read from the storage when it is needed.
 
-import type { Clock, ExchangeAnswer, ExchangeRequest, Random, Timer, TimerHandle } from '@holdfast/core';
+import type { Clock, Random, Timer, TimerHandle } from '@holdfast/core';
 import { Asker } from './ahead.ts';
-import { applyAnswer, mustLast, tallyOf } from './answer.ts';
+import { applyAnswer, mustLast, type Received, tallyOf } from './answer.ts';
 import {
   type CycleEffect,
   type CycleEvent,
@@ -72,13 +72,6 @@ interface Waiter {
   reject(error: unknown): void;
 }
 
-interface Arrived {
-  request: ExchangeRequest;
-  answer: ExchangeAnswer;
-  offsetMs: number;
-  wallMs: number;
-}
-
 /** Effects whose outcome comes as an event. */
 type LongEffect = Exclude<CycleEffect, { type: 'wake' | 'sleep' | 'abortExchange' | 'finish' }>;
 
@@ -88,7 +81,7 @@ class CycleRunner implements Runner {
   #prepared: Prepared | undefined;
   /** The exchange that was made with the write that is told to the loop just now. */
   #ready: Prepared | undefined;
-  #arrived: Arrived | undefined;
+  #arrived: Received | undefined;
   readonly #asker: Asker;
   #wake: TimerHandle | undefined;
   #working: Promise<void> = Promise.resolve();
