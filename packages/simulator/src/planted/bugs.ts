@@ -73,8 +73,8 @@ export const plantedBugs: readonly PlantedBug[] = [
     name: 'writeNotDurable',
     harm: 'a power cut takes what was said to be stored',
     file: 'packages/client/src/mutate.ts',
-    find: `return deps.storage.transaction('durable', async (tx) => {`,
-    replace: `return deps.storage.transaction('write', async (tx) => {`,
+    find: `await deps.storage.transaction('durable', async (tx) => {`,
+    replace: `await deps.storage.transaction('write', async (tx) => {`,
   },
   {
     name: 'diskFullHalf',
