@@ -136,6 +136,27 @@ describe('push and pull', () => {
     expect(await asked(100)).toEqual(['i5 settled', 'i4 settled', 'i3 settled']);
   });
 
+  test('of another device’s merge nothing is told to who takes it back', async () => {
+    await t.push('b', 1, [t.mutation([put('items', 'i1', { name: 'Coffee' })])]);
+    await t.push('a', 1, [t.mutation([put('items', 'i1', { name: 'Tea' })])]);
+    const undo = {
+      type: 'resolve',
+      collection: 'items',
+      id: 'i1',
+      base: 2,
+      conflict: 1,
+      answer: 'undo',
+    } as const;
+    await t.push('c', 1, [t.mutation([undo])]);
+    const asked = async (who: string) => {
+      const { verdicts, conflicts } = await t.pull(who, { verdictsOf: { replica: who, seen: 0, merges: 9 } });
+      expect(verdicts.at(-1)).toMatchObject({ verdict: 'merged', merged: [{ conflict: 1 }] });
+      return conflicts.map(({ id }) => id);
+    };
+    expect(await asked('a')).toEqual([1]);
+    expect(await asked('c')).toEqual([]);
+  });
+
   test('a replica of another device gets no verdicts and pushes nothing', async () => {
     await t.push('a', 1, [t.mutation([put('items', 'i1', {})])]);
     await expect(t.pull('b', { verdictsOf: { replica: 'a', seen: 0 } })).rejects.toMatchObject({

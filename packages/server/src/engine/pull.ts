@@ -48,10 +48,8 @@ export function pull(
     }
     const told = await addConflicts(deps, snapshot, scope, logged);
     const { entries: verdicts, leftOutAsOf } = told;
-    const conflicts = await addMerges(deps, snapshot, scope, {
-      ...told,
-      max: request.verdictsOf?.merges ?? 0,
-    });
+    const merges = { ...told, device: reader.device, max: request.verdictsOf?.merges ?? 0 };
+    const conflicts = await addMerges(deps, snapshot, scope, merges);
     const page = await readPage(deps, snapshot, scope, request, leftOutAsOf);
     // A page of some collections says nothing of how far the device has read the others.
     if (reader.device !== '' && !request.collections)
@@ -199,16 +197,15 @@ async function addConflicts(
   return { entries, conflicts: [...told.values()], leftOutAsOf };
 }
 
-/** Those that the newest verdicts say a policy settled, as far as they fit beside the others: no verdict is left out for them. */
+/**
+ * Those that the newest verdicts say a policy settled, as far as they fit beside the others: no verdict is left out for them. The
+ * verdict on an answer may name another device's conflict, of which nothing is told.
+ */
 async function addMerges(
   { limits }: PullDeps,
   snapshot: StoreSnapshot,
   scope: string,
-  {
-    entries,
-    conflicts,
-    max,
-  }: Pick<Verdicts, 'entries'> & { conflicts: readonly ConflictEntry[]; max: number },
+  { entries, conflicts, device, max }: MergesWanted,
 ): Promise<readonly ConflictEntry[]> {
   if (max === 0) return conflicts;
   const told = new Set(conflicts.map(({ id }) => id));
@@ -217,12 +214,21 @@ async function addMerges(
   const all = [...conflicts];
   let chars = JSON.stringify(conflicts).length;
   for (const id of ids) {
-    const found = (await snapshot.conflicts(scope, { ids: [id], max: 1 })).map(conflictEntry);
-    chars += JSON.stringify(found).length;
+    const [found] = await snapshot.conflicts(scope, { ids: [id], max: 1 });
+    if (found?.device !== device) continue;
+    const entry = conflictEntry(found);
+    chars += JSON.stringify(entry).length;
     if (chars > limits.pageCharsMax) break;
-    all.push(...found);
+    all.push(entry);
   }
   return all;
+}
+
+interface MergesWanted {
+  entries: readonly VerdictEntry[];
+  conflicts: readonly ConflictEntry[];
+  device: string;
+  max: number;
 }
 
 /** In which something that it tells is open, for a person to decide. */
