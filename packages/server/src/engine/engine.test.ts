@@ -134,6 +134,19 @@ describe('push and pull', () => {
     expect(await asked()).toEqual([]);
     expect(await asked(2)).toEqual(['i5 settled', 'i4 settled']);
     expect(await asked(100)).toEqual(['i5 settled', 'i4 settled', 'i3 settled']);
+    const { conflicts } = await t.pull('a', { verdictsOf: { replica: 'a', seen: 0, merges: 3 } });
+    const chars = JSON.stringify(conflicts).length;
+    await t.close();
+    for (const [pageCharsMax, told] of [
+      [chars, 3],
+      [chars - 1, 2],
+    ] as const) {
+      t = await startEngine({ limits: { recordCharsMax: 1_000, pageCharsMax } });
+      await t.push('b', 1, named('x'.repeat(600)));
+      await t.push('a', 1, named('Tea'));
+      expect(await asked(100)).toHaveLength(told);
+      if (told === 3) await t.close();
+    }
   });
 
   test('of another device’s merge nothing is told to who takes it back', async () => {

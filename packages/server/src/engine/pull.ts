@@ -217,7 +217,8 @@ async function addMerges(
     const [found] = await snapshot.conflicts(scope, { ids: [id], max: 1 });
     if (found?.device !== device) continue;
     const entry = conflictEntry(found);
-    chars += JSON.stringify(entry).length;
+    const comma = all.length > 0 ? 1 : 0;
+    chars += comma + JSON.stringify(entry).length;
     if (chars > limits.pageCharsMax) break;
     all.push(entry);
   }
