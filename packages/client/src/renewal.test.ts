@@ -200,6 +200,14 @@ test('a new commit of a mutation that this replica never had: a copy goes by its
   expect(await checkStorage(storage, shopSchema, 'shop-1')).toEqual([]);
 });
 
+test('a mutation that waits and that this replica never had shows a copy, too', async () => {
+  const { shop, server, replica } = await openBench();
+  const old = await replica.id();
+  server.tell(old, { mutation: 'made by the copy', verdict: 'waiting', asOf: 1, code: 'parent_missing' });
+  expect(await shop.sync()).toMatchObject({ ok: true });
+  expect(await replica.id()).not.toBe(old);
+});
+
 test('verdicts that are told again, and those that change nothing, show no copy', async () => {
   const { shop, server, replica } = await openBench();
   const id = await replica.id();

@@ -50,8 +50,8 @@ export async function renewIfBehind(
 }
 
 /**
- * Whether the log holds a new commit of a mutation that this replica does not have: a mutation stays in the outbox until its
- * verdict comes. Somebody else sent it under the same id, so the storage was copied, or set back. (Or the user dropped it in
+ * Whether the log holds a new commit of a mutation that this replica does not have, or tells that one waits: a mutation stays in
+ * the outbox until its verdict comes. Somebody else sent it under the same id, so the storage was copied, or set back. (Or the user dropped it in
  * the meantime; then a new id costs no more than to ask again.)
  */
 export async function isCopied(
@@ -63,7 +63,10 @@ export async function isCopied(
   const { verdictsSeen, seqSeen } = await readProgress(tx, request.scope);
   const sent = new Set(request.batch?.mutations.map(({ id }) => id));
   const unsent = verdicts
-    .filter(({ n, seq = 0, mutation }) => n > verdictsSeen && seq > seqSeen && !sent.has(mutation))
+    .filter(({ n, seq = 0, verdict, mutation }) => {
+      const isNews = seq > seqSeen || verdict === 'waiting';
+      return n > verdictsSeen && isNews && !sent.has(mutation);
+    })
     .map(({ mutation }) => mutation);
   const known = await findEntries(tx, request.scope, unsent);
   return unsent.some((mutation) => !known.has(mutation));

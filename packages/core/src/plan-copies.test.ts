@@ -52,6 +52,26 @@ describe('what the other copy wrote is in conflict with what this one writes', (
     expect(renewed.send(renamed('Mine')).verdict).toBe('merged');
   });
 
+  test('also what it made later itself, which the other copy sent without what stands before it', () => {
+    const scope = copied();
+    const [first, second] = [
+      [named('First'), renamed('First')],
+      [named('Second'), renamed('Second')],
+    ];
+    scope.replica('a', { device, seqSeen: 1 }).batch(second);
+    const renewed = scope.replica('a2', { device, former: { a: 1 }, seqSeen: 0 });
+    expect(renewed.batch([...first, ...second]).verdicts).toMatchObject([
+      { verdict: 'conflict', conflicts: [1] },
+      { verdict: 'merged', merged: [{ fields: ['name'], conflict: 2 }] },
+      { verdict: 'applied', seq: 2 },
+      { verdict: 'applied', seq: 3 },
+    ]);
+    // What it makes from now on is made in sight of all of it.
+    expect(renewed.batch([renamed('Third')], { seqSeen: 4 }).verdicts).toMatchObject([
+      { verdict: 'applied' },
+    ]);
+  });
+
   test('for the one that goes on under the old id, too, once it has taken a new one', () => {
     const scope = copied();
     scope.replica('a2', { device, former: { a: 1 } }).send(named('Mine'));

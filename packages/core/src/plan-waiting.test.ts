@@ -73,6 +73,19 @@ describe('a request whose parent is missing', () => {
     expect(scope.record('items', 'i3')).toMatchObject({ seq: 3, ordinal: 2 });
   });
 
+  test.each([
+    [1, 'the own of whoever has heard of the wait', 'applied'],
+    [0, 'perhaps a copy’s for one who has not', 'merged'],
+  ])('that has come about since is, with verdict %i seen, %s', (seen, _whose, verdict) => {
+    const scope = new TestScope();
+    scope.replica('a').push(orphan());
+    scope.replica('b').push(put('shelves', 's1', { name: 'Top' }));
+    expect(names(scope, 'a')).toEqual(['waiting', 'applied']);
+    const later = [mutation([put('items', 'i1', { name: 'Oil', shelf: 's1' })])];
+    const a = scope.replica('a', { seqSeen: 0, seen });
+    expect(a.batch(later, { n: 2 }).verdicts).toMatchObject([{ verdict }]);
+  });
+
   test('waits on when a parent that had come is gone again', () => {
     const scope = new TestScope();
     const b = scope.replica('b');

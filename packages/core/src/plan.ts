@@ -81,6 +81,7 @@ function takePush(draft: Draft, given: PushItem): PushOutcome | undefined {
     replica: item.replica,
     device: item.device,
     repeated: [],
+    waited: [],
     batch: 0,
     verdicts: 0,
     verdictsSeen: 0,
@@ -95,11 +96,16 @@ function takePush(draft: Draft, given: PushItem): PushOutcome | undefined {
     verdictsSeen: Math.max(state.verdictsSeen, Math.min(item.verdictsSeen, state.verdicts)),
   });
   for (const { id } of former) giveUp(draft, id);
-  const own = ownIn(draft, item, former, known);
+  let own = ownIn(draft, item, former);
+  const repeats: StoredMutation[] = [];
   const errors: { mutation: string; code: MutationErrorCode; message: string }[] = [];
   const answered: string[] = [];
   for (const [place, arrived] of item.mutations.entries()) {
     const key = keys[place] ?? arrived.mutation.id;
+    const repeated = known[place];
+    if (repeated?.hash === arrived.hash) repeats.push(repeated);
+    // What it repeats behind a mutation was not in sight of it: a copy may have sent the later one alone.
+    if (!repeated) own = withRepeats(draft, own, repeats.splice(0));
     const outcome = takeMutation(draft, item, { ...arrived, key }, own);
     if (outcome === 'id_reused')
       errors.push({
@@ -109,6 +115,7 @@ function takePush(draft: Draft, given: PushItem): PushOutcome | undefined {
       });
     else answered.push(key);
   }
+  withRepeats(draft, own, repeats);
   return { type: 'pushed', verdicts: verdictsOf(draft, item.replica, answered), errors };
 }
 
@@ -150,26 +157,35 @@ function giveUp(draft: Draft, id: string): void {
   if (state && !state.renewed) draft.setReplica({ ...state, renewed: true });
 }
 
-/** Which writes are the sender's own. Notes for later what it repeats that came under other ids. `known`: by place in the push. */
-function ownIn(
-  draft: Draft,
-  item: PushItem,
-  former: readonly Former[],
-  known: readonly (StoredMutation | null | undefined)[],
-): Own {
-  const repeats = known.filter((one, place) => one && one.hash === item.mutations[place]?.hash);
-  const seqsOf = (under: 'this' | 'other'): number[] =>
-    repeats.flatMap((one) => {
-      const isLogged = one && Object.hasOwn(one.logged, item.replica);
-      return (isLogged ? 'this' : 'other') === under ? (one?.verdict.seq ?? []) : [];
-    });
+/** Which writes are the sender's own before it repeats any. */
+function ownIn(draft: Draft, item: PushItem, former: readonly Former[]): Own {
   // Behind that, a copy under the same id may have repeated what this one never had.
   const inherited = former.flatMap(({ id, seqSeen }) =>
     (draft.replica(id)?.repeated ?? []).filter((seq) => seq <= seqSeen),
   );
-  noteRepeated(draft, item.replica, [...inherited, ...seqsOf('other')]);
+  noteRepeated(draft, item.replica, [...inherited, ...takeHeard(draft, item)]);
   const until = item.seqSeen === undefined ? 0 : draft.scope.head;
-  return { writer: item.replica, seen: item.seqSeen ?? 0, until, former, repeated: seqsOf('this') };
+  return { writer: item.replica, seen: item.seqSeen ?? 0, until, former, repeated: [] };
+}
+
+/** Seqs of commits that the sender does not know of yet, but of whose mutations it has heard that they wait. */
+function takeHeard(draft: Draft, { replica, verdictsSeen }: PushItem): readonly number[] {
+  const state = draft.replica(replica);
+  const heard = state?.waited.filter(({ n }) => n <= verdictsSeen) ?? [];
+  if (state && heard.length > 0)
+    draft.setReplica({ ...state, waited: state.waited.filter(({ n }) => n > verdictsSeen) });
+  return heard.map(({ seq }) => seq);
+}
+
+/** Counts `repeats` as the sender's own. Those that came under other ids are noted for later, too. */
+function withRepeats(draft: Draft, own: Own, repeats: readonly StoredMutation[]): Own {
+  if (repeats.length === 0) return own;
+  const seqsOf = (under: 'this' | 'other'): number[] =>
+    repeats.flatMap(({ logged, verdict }) =>
+      (Object.hasOwn(logged, own.writer) ? 'this' : 'other') === under ? (verdict.seq ?? []) : [],
+    );
+  noteRepeated(draft, own.writer, seqsOf('other'));
+  return { ...own, repeated: [...own.repeated, ...seqsOf('this')] };
 }
 
 /**

@@ -63,7 +63,9 @@ export function accept(
   const commit = accepted.records.length === 0 ? null : draft.commit(accepted.records, commitOf(sender));
   if (commit && held) {
     draft.letGo.add(commit.seq);
-    for (const replica of sender.replicas.slice(1)) noteRepeated(draft, replica, [commit.seq]);
+    const [first, ...others] = sender.replicas;
+    if (first !== undefined) noteWaited(draft, first, sender, commit.seq);
+    for (const replica of others) noteRepeated(draft, replica, [commit.seq]);
   }
   for (const entry of accepted.unique.entries) draft.setHolders(entry);
   const claimant = claimantOf(sender);
@@ -155,6 +157,17 @@ export function noteRepeated(draft: Draft, replica: string, seqs: readonly numbe
   if (!state || seqs.length === 0) return;
   const repeated = [...new Set([...state.repeated, ...seqs])].sort((a, b) => a - b);
   draft.setReplica({ ...state, repeated: repeated.slice(-draft.context.limits.repeatedMax) });
+}
+
+/** Commits of a present id that a replica has not heard of may be a copy's. What it heard waiting is not. */
+function noteWaited(draft: Draft, replica: string, { mutation, rememberedAs }: Sender, seq: number): void {
+  const state = draft.replica(replica);
+  const n = draft.mutation(rememberedAs ?? mutation.id)?.logged[replica];
+  if (!state || n === undefined) return;
+  draft.setReplica({
+    ...state,
+    waited: [...state.waited, { n, seq }].slice(-draft.context.limits.repeatedMax),
+  });
 }
 
 export function senderOf(held: HeldMutation): Sender {

@@ -50,6 +50,11 @@ export interface ReplicaState {
   device: string;
   /** Seqs of commits that were another id's, whose mutations it repeated: the highest `repeatedMax`, rising. */
   repeated: readonly number[];
+  /**
+   * Commits of mutations that had waited: `n` is the verdict that told it so. Who has heard of that one knows the mutation for its
+   * own, although the commit is news to it. The highest `repeatedMax`, rising.
+   */
+  waited: readonly { n: number; seq: number }[];
   /** Number of its last batch. */
   batch: number;
   /** Number of its last verdict, and of the last one that it says it holds. */

@@ -60,6 +60,7 @@ function testStanding(open: OpenStore): void {
     const { store } = await open();
     const replica = replicaState('replica-1', {
       repeated: [3, 5],
+      waited: [{ n: 4, seq: 6 }],
       batch: 7,
       verdicts: 9,
       verdictsSeen: 8,

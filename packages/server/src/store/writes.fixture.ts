@@ -94,6 +94,7 @@ export function replicaState(replica: string, more: Partial<ReplicaState> = {}):
     replica,
     device: 'device-1',
     repeated: [],
+    waited: [],
     batch: 1,
     verdicts: 1,
     verdictsSeen: 0,

@@ -11,15 +11,20 @@ export const scopeColumns = `t.head, t.stamp, t.record_number AS recordNumber, t
 export const recordColumns = `t.collection, t.id, t.number, t.seq, t.ordinal, t.stamp, t.edits, t.declared, t.writer,
   t.made_at AS madeAt, t.schema, t.body, t.body_hash AS bodyHash, t.touched`;
 
-export const replicaColumns = `t.replica, t.device, t.repeated, t.batch, t.verdicts, t.verdicts_seen AS verdictsSeen, t.waiting,
+export const replicaColumns = `t.replica, t.device, t.repeated, t.waited, t.batch, t.verdicts, t.verdicts_seen AS verdictsSeen, t.waiting,
   t.renewed`;
 
-export type ReplicaRow = Omit<ReplicaState, 'repeated' | 'renewed'> & { repeated: string; renewed: number };
+export type ReplicaRow = Omit<ReplicaState, 'repeated' | 'waited' | 'renewed'> & {
+  repeated: string;
+  waited: string;
+  renewed: number;
+};
 
-export function replicaOf({ replica, device, repeated, batch, ...rest }: ReplicaRow): ReplicaState {
+export function replicaOf({ replica, device, repeated, waited, batch, ...rest }: ReplicaRow): ReplicaState {
   const { verdicts, verdictsSeen, waiting, renewed } = rest;
   const counts = { batch, verdicts, verdictsSeen, waiting };
-  return { replica, device, repeated: parsed(repeated), ...counts, renewed: renewed === 1 };
+  const lists = { repeated: parsed<number[]>(repeated), waited: parsed<ReplicaState['waited']>(waited) };
+  return { replica, device, ...lists, ...counts, renewed: renewed === 1 };
 }
 
 export const mutationColumns = 't.id, t.hash, t.made_at AS madeAt, t.verdict, t.logged';

@@ -289,4 +289,8 @@ CREATE INDEX hf_quarantine_payload ON hf_quarantine (device, chars) WHERE payloa
 -- A replica that has taken another id is not served under the one before.
 ALTER TABLE hf_replicas ADD COLUMN renewed INTEGER NOT NULL DEFAULT 0;
 `,
+  `
+-- JSON: [{n, seq}] of commits whose mutations had waited for a parent.
+ALTER TABLE hf_replicas ADD COLUMN waited TEXT NOT NULL DEFAULT '[]';
+`,
 ];

@@ -30,7 +30,7 @@ export const commitsSql = upsert('hf_commits', {
 });
 export const replicasSql = upsert('hf_replicas', {
   key: ['scope', 'replica'],
-  fields: ['device', 'repeated', 'batch', 'verdicts', 'verdicts_seen', 'waiting', 'renewed'],
+  fields: ['device', 'repeated', 'waited', 'batch', 'verdicts', 'verdicts_seen', 'waiting', 'renewed'],
   // A replica belongs to one device for ever.
   kept: ['device'],
 });

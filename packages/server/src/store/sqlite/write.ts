@@ -114,8 +114,8 @@ function writeAnswers(connection: Connection, writes: ScopeWrites): void {
       writes,
       ({ replicas }) => replicas,
       (state) => [
-        ...[state.replica, state.device, JSON.stringify(state.repeated), state.batch],
-        ...[state.verdicts, state.verdictsSeen, state.waiting, Number(state.renewed)],
+        ...[state.replica, state.device, JSON.stringify(state.repeated), JSON.stringify(state.waited)],
+        ...[state.batch, state.verdicts, state.verdictsSeen, state.waiting, Number(state.renewed)],
       ],
     ),
   );
