@@ -215,6 +215,10 @@ export class Draft {
     this.#quarantine.put(entry, this.context.limits);
   }
 
+  unquarantine(device: string, mutation: string): void {
+    this.#quarantine.remove({ device, mutation, at: this.context.nowMs });
+  }
+
   /** Makes the records of one mutation the scope's next commit. Their seq is `head + 1`; the rest is given here. */
   commit(
     records: readonly Live[],
@@ -249,7 +253,7 @@ export class Draft {
       unique: this.#uniqueWrites(),
       held: this.#held.writes(),
       conflicts: this.#conflicts.writes(),
-      quarantine: this.#quarantine.writes(),
+      ...this.#quarantine.writes(),
     };
   }
 

@@ -19,12 +19,12 @@ export function foresee(items: readonly PlanItem[], scope: ScopeState, context: 
         needs.held.add(id);
         needs.mutations.add(id);
       }
-    if (item.type !== 'push') continue;
-    needs.replicas.add(item.replica);
-    for (const { id } of item.former) needs.replicas.add(id);
+    if (item.type !== 'push' && item.type !== 'declared') continue;
+    for (const id of item.type === 'push' ? [item.replica, ...item.former.map((one) => one.id)] : [])
+      needs.replicas.add(id);
     for (const { mutation, problem } of item.mutations) {
       needs.mutations.add(mutation.id);
-      needs.mutations.add(refusedAs(item.device, mutation.id));
+      if (item.type === 'push') needs.mutations.add(refusedAs(item.device, mutation.id));
       if (problem || item.right !== 'write') {
         // It will be refused, and its payload kept.
         needs.quarantine.add(item.device);

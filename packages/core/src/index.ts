@@ -25,6 +25,9 @@ export {
   subtractDecimal,
   sumDecimals,
 } from './decimal.ts';
+export type { DeclaredChange, Judge, Ruling, TimeJudge, TimePolicy, VersionJudge } from './declared.ts';
+export { declaredVersion } from './declared.ts';
+export { type DeclaredWrite, declaredMutations, uuidOf } from './declared-mutation.ts';
 export type { PlanContext } from './draft.ts';
 export { counterIn, editOf } from './edit.ts';
 export type { ErrorEntry, MutationErrorCode, Problem, RequestErrorCode, VerdictCode } from './errors.ts';
@@ -69,8 +72,10 @@ export {
 } from './messages.ts';
 export type { ItemOutcome, Plan, PushOutcome } from './plan.ts';
 export { plan } from './plan.ts';
+export type { Declared, DeclaredOutcome } from './plan-declared.ts';
 export type {
   Arrived,
+  DeclaredItem,
   ExpireItem,
   PlanItem,
   PushItem,

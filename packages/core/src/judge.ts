@@ -3,6 +3,7 @@
 
 import { misfit } from './admit.ts';
 import { mutationKey, recordKey } from './change.ts';
+import type { Ruling } from './declared.ts';
 import type { Draft, Live } from './draft.ts';
 import { counterIn, valueIn } from './edit.ts';
 import type { Problem, VerdictCode } from './errors.ts';
@@ -25,6 +26,8 @@ export type Judgement =
       open: readonly CaseConflict[];
       /** Why a fact is flagged. */
       flags: readonly Flag[];
+      /** Of a declared change: what its judge made of it. */
+      ruling: Ruling | undefined;
     }
   | { type: 'wait'; waitsFor: readonly string[] }
   | { type: 'ask'; conflicts: readonly CaseConflict[] }
@@ -144,6 +147,7 @@ function judgeEnd(
     merged: trial.merged,
     open: trial.open,
     flags: [...trial.flags, ...flaws.map(flagOf)],
+    ruling: trial.ruling,
   };
 }
 

@@ -1,11 +1,12 @@
 // What a plan folds over: pushes of devices, answers of people to conflicts, and held mutations whose time is over.
 
 import type { Mutation } from './change.ts';
+import type { Judge } from './declared.ts';
 import type { Problem, VerdictCode } from './errors.ts';
 import type { JsonObject } from './json.ts';
 import type { Former } from './touched.ts';
 
-export type PlanItem = PushItem | Resolution | ExpireItem;
+export type PlanItem = PushItem | DeclaredItem | Resolution | ExpireItem;
 
 /** A mutation as it came through the door. */
 export interface Arrived {
@@ -32,6 +33,17 @@ export interface PushItem {
   /** The highest seq among its verdicts that it holds. Absent for protocols that know of none: then all under its id is its own. */
   seqSeen?: number;
   mutations: readonly Arrived[];
+}
+
+/** Writes of a client that knows neither bases nor mutation ids. Each is a mutation of its own, of one change. */
+export interface DeclaredItem {
+  type: 'declared';
+  device: string;
+  /** Under which its writes are recorded: `<protocol>/<device>`. */
+  writer: string;
+  right: 'write' | 'read' | 'none';
+  judge: Judge;
+  mutations: readonly (Arrived & { version: number })[];
 }
 
 export interface Resolution {

@@ -11,6 +11,7 @@ import { Draft, type PlanContext } from './draft.ts';
 import { type MutationErrorCode, mutationErrors, requestErrors, verdictCodes } from './errors.ts';
 import { foreseeWaiting, hiddenReplica, refusedAs } from './foresee.ts';
 import type { VerdictEntry } from './messages.ts';
+import { type DeclaredOutcome, takeDeclared } from './plan-declared.ts';
 import type { Arrived, ExpireItem, PlanItem, PushItem } from './plan-item.ts';
 import { answerConflict, type ResolveOutcome, resolveConflict } from './plan-resolve.ts';
 import { whyNotReplica } from './replica-use.ts';
@@ -29,7 +30,7 @@ export type PushOutcome =
   /** Nothing of the push was taken. */
   | { type: 'refused'; code: 'stale_batch' | 'forbidden'; field: string; message: string };
 
-export type ItemOutcome = PushOutcome | ResolveOutcome | { type: 'expired' };
+export type ItemOutcome = PushOutcome | DeclaredOutcome | ResolveOutcome | { type: 'expired' };
 
 export type Plan =
   | { type: 'needs'; needs: Needs }
@@ -53,6 +54,8 @@ function takeItem(draft: Draft, item: PlanItem): ItemOutcome | undefined {
   switch (item.type) {
     case 'push':
       return takePush(draft, item);
+    case 'declared':
+      return takeDeclared(draft, item);
     case 'resolve':
       return resolveConflict(draft, item);
     case 'expire':

@@ -3,12 +3,13 @@
 
 import type { Limits } from './limits.ts';
 import type { Quarantined } from './stored.ts';
-import type { KeptPayloads, Needs, WorkingSet } from './working-set.ts';
+import type { KeptPayloads, Needs, WorkingSet, Writes } from './working-set.ts';
 
 export class QuarantineBook {
   readonly #set: WorkingSet;
   readonly #needs: Needs;
-  readonly #entries: Quarantined[] = [];
+  #entries: Quarantined[] = [];
+  readonly #left: Writes['unquarantined'] = [];
   readonly #kept = new Map<string, KeptPayloads>();
 
   constructor(set: WorkingSet, needs: Needs) {
@@ -31,7 +32,13 @@ export class QuarantineBook {
     this.#entries.push(kept);
   }
 
-  writes(): Quarantined[] {
-    return this.#entries;
+  /** It was taken after all. What is counted of its device is counted again when it is next read. */
+  remove({ device, mutation, at }: Writes['unquarantined'][number]): void {
+    this.#entries = this.#entries.filter((entry) => entry.device !== device || entry.mutation !== mutation);
+    this.#left.push({ device, mutation, at });
+  }
+
+  writes(): Pick<Writes, 'quarantine' | 'unquarantined'> {
+    return { quarantine: this.#entries, unquarantined: this.#left };
   }
 }

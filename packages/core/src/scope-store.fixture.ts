@@ -146,6 +146,10 @@ export function apply(stored: Stored, given: Writes): void {
   for (const held of writes.held.put) stored.held.set(held.mutation.id, held);
   for (const conflict of writes.conflicts) stored.conflicts.set(conflict.id, conflict);
   stored.quarantine.push(...writes.quarantine);
+  for (const { device, mutation } of writes.unquarantined) {
+    const place = stored.quarantine.findIndex((one) => one.device === device && one.mutation === mutation);
+    if (place >= 0) stored.quarantine.splice(place, 1);
+  }
 }
 
 /** Every list holds each key once, in its final state. */

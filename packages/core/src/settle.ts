@@ -8,7 +8,7 @@ import { foreseeChain } from './foresee.ts';
 import { type Judgement, judge } from './judge.ts';
 import type { HeldMutation } from './stored.ts';
 import type { Own } from './touched.ts';
-import type { CaseConflict } from './trial.ts';
+import type { Case, CaseConflict } from './trial.ts';
 import { type Exception, isFinal, type Verdict } from './verdict.ts';
 
 /** A mutation on its way to a verdict, with whom it came from. */
@@ -20,6 +20,8 @@ export interface Sender {
   /** The replicas that are told, the sending one first. Empty for what a person decides at the server. */
   replicas: readonly string[];
   own: Own;
+  /** Of a client that knows no base. */
+  declared?: Case['declared'];
   /** Under which it is remembered, when that is not its own id. */
   rememberedAs?: string;
 }
@@ -89,6 +91,7 @@ export function accept(
     verdict: exceptions.length > 0 ? 'excepted' : merged.length > 0 ? 'merged' : 'applied',
     ...(commit ? { seq: commit.seq } : {}),
     asOf: draft.scope.head,
+    ...(accepted.ruling === undefined ? {} : { ruling: accepted.ruling }),
     ...(merged.length > 0 ? { merged } : {}),
     ...(exceptions.length > 0 ? { exceptions } : {}),
   };
@@ -108,6 +111,8 @@ export function reject(
     asOf = draft.scope.head,
   }: { held?: HeldMutation | undefined; inScope?: boolean; asOf?: number } = {},
 ): void {
+  // A declared change that was refused is judged afresh when it comes again; its payload is kept once.
+  const before = sender.declared && draft.mutation(sender.mutation.id);
   const verdict: Verdict = {
     mutation: sender.mutation.id,
     verdict: 'rejected',
@@ -119,7 +124,7 @@ export function reject(
   };
   conclude(draft, sender, verdict, held);
   // Who sends at the server itself is told at once, and has it still.
-  if (sender.device === '' && !held) return;
+  if ((sender.device === '' && !held) || before) return;
   const payload = problem.code === 'record_too_large' ? null : sender.mutation;
   draft.quarantine({
     device: sender.device,

@@ -5,22 +5,20 @@ import { equalJson } from './canonical.ts';
 import { type Change, type Mutation, type RecordChange, recordKey } from './change.ts';
 import { decide } from './decide.ts';
 import type { DecideContext, Decision, FoundConflict } from './decision.ts';
+import {
+  asKept,
+  type DeclaredChange,
+  declaredVersion,
+  type Judge,
+  type Ruling,
+  ruleDeclared,
+} from './declared.ts';
 import type { Draft, Live } from './draft.ts';
 import { type Problem, type VerdictCode, verdictCodes } from './errors.ts';
+import { nextVersion } from './next-version.ts';
 import type { Collection, Schema } from './schema.ts';
-import type { StoredConflict, StoredRecord } from './stored.ts';
-import {
-  isIdOf,
-  type Own,
-  type Owner,
-  ownerOf,
-  readTouched,
-  serverWriter,
-  type Touch,
-  touchedAgain,
-  touchedAnew,
-  writeTouched,
-} from './touched.ts';
+import type { StoredConflict } from './stored.ts';
+import { isIdOf, type Own, type Owner, ownerOf, serverWriter } from './touched.ts';
 import type { Exception } from './verdict.ts';
 
 export interface Case {
@@ -35,6 +33,8 @@ export interface Case {
   decided: boolean;
   /** The head at which it was put before a person: what its own replica has written since came after it. */
   askedAt?: number;
+  /** It comes from a client that knows no base: this judges it, and the version is what it declares. */
+  declared?: { judge: Judge; version: number };
 }
 
 /** A record as the changes so far leave it. */
@@ -43,6 +43,8 @@ export interface Tried extends Live {
   stood: Live | null;
   /** It is what a put made of it: the door has judged that already. */
   asPut: boolean;
+  /** It gets a version even if its body stays. */
+  moves: boolean;
 }
 
 /** A conflict between one change and the record as it stood. */
@@ -71,11 +73,14 @@ export class Trial {
   readonly open: CaseConflict[] = [];
   readonly ask: CaseConflict[] = [];
   readonly flags: Flag[] = [];
+  /** What the judge of a declared change made of it. */
+  ruling: Ruling | undefined;
   readonly #draft: Draft;
   readonly #given: Case;
   readonly #schema: Schema;
   readonly #own: Owner;
   readonly #asked = new Set<string>();
+  #moves = false;
 
   constructor(draft: Draft, given: Case) {
     this.#draft = draft;
@@ -96,8 +101,8 @@ export class Trial {
 
   /** Records that differ from how they stood, in the order in which the mutation came to them. */
   changed(): Tried[] {
-    return [...this.after.values()].filter(({ stood, body }) => {
-      if (!stood) return true;
+    return [...this.after.values()].filter(({ stood, body, moves }) => {
+      if (!stood || moves) return true;
       if (stood.body === null || body === null) return stood.body !== body;
       return !equalJson(stood.body, body);
     });
@@ -127,14 +132,15 @@ export class Trial {
       this.incomplete = true;
       return undefined;
     }
+    const { declared } = this.#given;
     const conflict = (found: FoundConflict): CaseConflict => ({
-      change,
+      change: declared ? asKept(change, before, declared.judge) : change,
       found,
       before,
       into: mine?.id ?? null,
     });
     if (decision.type === 'ask') this.#askAbout(key, conflict(decision.conflict));
-    else if (!this.fact && this.#staysWith(key, mine, change))
+    else if (!this.#goesOn && this.#staysWith(key, mine, change))
       this.#askAbout(key, conflict({ fields: [], base: {}, policy: 'ask' }));
     else if (decision.type === 'refuse') return this.#refuse(decision, place, conflict);
     else this.#write(decision, { key, change, before, conflict });
@@ -153,10 +159,15 @@ export class Trial {
     return mine !== null && (change.base ?? 0) < mine.serverVersion;
   }
 
+  /** A conflict holds nothing of it back: of a fact, and of what nobody could tell a later verdict. */
+  get #goesOn(): boolean {
+    return this.fact || this.#given.declared !== undefined;
+  }
+
   #askAbout(key: string, conflict: CaseConflict): void {
     this.#asked.add(key);
-    (this.fact ? this.open : this.ask).push(conflict);
-    if (this.fact)
+    (this.#goesOn ? this.open : this.ask).push(conflict);
+    if (this.#goesOn)
       this.#flag(conflict, { code: 'conflict_open', message: verdictCodes.conflict_open.meaning });
   }
 
@@ -166,6 +177,7 @@ export class Trial {
   ): Decision | undefined {
     const draft = this.#draft;
     const given = this.#given;
+    if (given.declared) return this.#rule(change, before, given.declared);
     const forced = given.forced.get(key);
     const context = {
       collection,
@@ -180,6 +192,20 @@ export class Trial {
     if (decision.type !== 'needsBase') return decision;
     const atBase = draft.atBase(before, change.collection, change.id, change.base ?? 0);
     return atBase === undefined ? undefined : decide(change, standing, { ...context, atBase });
+  }
+
+  #rule(change: RecordChange, before: Live | null, declared: NonNullable<Case['declared']>): Decision {
+    const { madeAt, own } = this.#given;
+    const standing = before && {
+      ...before.record,
+      version: declaredVersion(before.record),
+      body: before.body,
+    };
+    const declaration = { writer: own.writer, madeAt, version: declared.version };
+    const ruled = ruleDeclared(change as DeclaredChange, standing, { judge: declared.judge, declaration });
+    this.ruling = ruled.ruling;
+    this.#moves = ruled.moves;
+    return ruled.decision;
   }
 
   #refuse(
@@ -215,62 +241,25 @@ export class Trial {
     const { body, fields } = decision;
     const { key, change, before } = at;
     if (decision.conflict) this.#noteMerge(at.conflict(decision.conflict));
-    if (fields.length === 0 || (before === null && body === null)) return;
+    if (!this.#moves && (fields.length === 0 || (before === null && body === null))) return;
     const tried = this.after.get(key);
     this.after.set(key, {
-      record: this.#versionOf(change, before?.record ?? null, decision),
+      record: nextVersion(change, before?.record ?? null, decision, {
+        ...this.#given,
+        seq: this.#draft.scope.head + 1,
+        touchedFieldsMax: this.#draft.context.limits.touchedFieldsMax,
+      }),
       body,
       stood: tried ? tried.stood : before,
-      asPut: change.type === 'put' && typeof fields === 'string',
+      asPut: change.type === 'put' && typeof fields === 'string' && !this.#given.declared,
+      moves: this.#moves,
     });
   }
 
   #noteMerge(merged: CaseConflict): void {
     this.merged.push(merged);
-    if (merged.found.unapplied && this.fact)
+    if (merged.found.unapplied && this.fact && !this.#given.declared)
       this.#flag(merged, { code: 'record_deleted', message: verdictCodes.record_deleted.meaning });
-  }
-
-  /** The record's next version. Number, ordinal and stamp are given by the commit. */
-  #versionOf(
-    change: RecordChange,
-    before: StoredRecord | null,
-    decision: Extract<Decision, { type: 'write' }>,
-  ): StoredRecord {
-    const { body } = decision;
-    const { madeAt, mutation } = this.#given;
-    const { writer } = this.#given.own;
-    const seq = this.#draft.scope.head + 1;
-    return {
-      collection: change.collection,
-      id: change.id,
-      number: before?.number ?? 0,
-      seq,
-      ordinal: 0,
-      stamp: 0,
-      edits: (before?.edits ?? 0) + 1,
-      // No native change declares a version: to the protocol whose clients do, it is another's write.
-      declared: before?.declared ? before.declared + 1 : 0,
-      writer,
-      madeAt,
-      schema: mutation.schema,
-      body: body === null ? null : JSON.stringify(body),
-      bodyHash: '',
-      touched: before ? this.#touchedBy(before, decision, [seq, madeAt, writer]) : '',
-    };
-  }
-
-  #touchedBy(
-    before: StoredRecord,
-    { body, fields }: Extract<Decision, { type: 'write' }>,
-    touch: Touch,
-  ): string {
-    const { touchedFieldsMax } = this.#draft.context.limits;
-    if (fields === 'all') return '';
-    if (fields === 'anew') return touchedAnew(before, touch);
-    if (fields === 'again') return touchedAgain(before, Object.keys(body ?? {}), touch, touchedFieldsMax);
-    const isOneWrite = before.seq === touch[0] && before.touched === '';
-    return isOneWrite ? '' : writeTouched(readTouched(before), fields, touch, touchedFieldsMax);
   }
 }
 

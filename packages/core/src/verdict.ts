@@ -1,5 +1,6 @@
 // The server's durable answer to one mutation.
 
+import type { Ruling } from './declared.ts';
 import type { VerdictCode } from './errors.ts';
 
 export type VerdictName = 'applied' | 'merged' | 'waiting' | 'conflict' | 'rejected' | 'excepted';
@@ -38,6 +39,8 @@ export interface Verdict {
   help?: string;
   merged?: readonly Merge[];
   exceptions?: readonly Exception[];
+  /** Of a declared change: what its judge made of it. */
+  ruling?: Ruling;
   /** Conflicts that hold the mutation until a person decides. */
   conflicts?: readonly number[];
 }

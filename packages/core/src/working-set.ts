@@ -72,6 +72,8 @@ export interface Writes {
   held: { put: HeldMutation[]; remove: string[] };
   conflicts: StoredConflict[];
   quarantine: Quarantined[];
+  /** What lies in the quarantine and was taken after all. */
+  unquarantined: { device: string; mutation: string; at: number }[];
 }
 
 export function noNeeds(): Needs {

@@ -2,6 +2,8 @@
 
 import type {
   Clock,
+  Declared,
+  DeclaredOutcome,
   Limits,
   PushOutcome,
   Random,
@@ -11,13 +13,13 @@ import type {
   Sha256,
   Timer,
 } from '@holdfast/core';
-import { ownReplicas, RequestError } from '@holdfast/core';
+import { declaredMutations, ownReplicas, RequestError } from '@holdfast/core';
 import { type Store, StoreError } from '../store/port.ts';
 import { rightIn } from './access.ts';
 import type { Admitted } from './admission.ts';
 import { checkPosition, readCheckpoint } from './checkpoint.ts';
 import { type CommitDeps, type CommitJob, type Committed, commitGroup } from './commit.ts';
-import { type Caller, type Engine, operator, type PushRequest } from './engine.ts';
+import { type Caller, type DeclaredRequest, type Engine, operator, type PushRequest } from './engine.ts';
 import { answerOf, type FaultDeps } from './faults.ts';
 import { follow, readIdentityMark, readStandings } from './follow.ts';
 import { createInspect } from './inspect.ts';
@@ -79,6 +81,11 @@ export function createEngine(deps: EngineDeps): Engine {
       const { outcome, pulled } = await submit(pushJob(caller, scope, request));
       const { verdicts, errors } = pushed(outcome as PushOutcome);
       return { verdicts, errors, ...(pulled ? { pulled } : {}) };
+    },
+    async pushDeclared(caller, scope, request) {
+      if (request.writes.length === 0) return [];
+      const { outcome } = await submit(declaredJob(deps, { caller, scope }, request));
+      return declared(outcome as DeclaredOutcome);
     },
     pull: (reader, scope, request) =>
       healthy(pull({ store, limits, nowMs, noteRead: reads.note }, reader, scope, request)),
@@ -188,6 +195,37 @@ function pushJob(caller: Caller, scope: string, request: PushRequest): Omit<Comm
       ...(n === undefined ? {} : { n }),
       ...(seqSeen === undefined ? {} : { seqSeen }),
     }),
+  };
+}
+
+/** Throws RequestError when nothing of it was taken. */
+function declared(outcome: DeclaredOutcome): readonly Declared[] {
+  if (outcome.type === 'declared') return outcome.answers;
+  throw new RequestError(outcome.code, { field: outcome.field, message: outcome.message });
+}
+
+function declaredJob(
+  { schema, limits, sha256, clock, random }: EngineDeps,
+  { caller, scope }: { caller: Caller; scope: string },
+  { writer, judge, writes }: DeclaredRequest,
+): Omit<CommitJob, 'resolve' | 'reject'> {
+  const mutations = declaredMutations(writes, {
+    writer,
+    actor: caller.actor,
+    judge,
+    schema,
+    limits,
+    sha256,
+    atMs: clock.wallMs(),
+    newId: () => newMutationId(random),
+  });
+  return {
+    scope,
+    caller,
+    changes: writes.length,
+    // Nothing is remembered of a caller without the right to write.
+    mutations: 0,
+    item: ({ right }) => ({ type: 'declared', device: caller.device, writer, right, judge, mutations }),
   };
 }
 

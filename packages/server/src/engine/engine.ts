@@ -4,8 +4,11 @@
 import type {
   Arrived,
   ConflictEntry,
+  Declared,
+  DeclaredWrite,
   Former,
   Grants,
+  Judge,
   RequestError,
   Resolution,
   ResolutionAnswer,
@@ -58,6 +61,14 @@ export interface PushResult {
   errors: readonly { mutation: string; code: string; message: string }[];
   /** What `pull` would have answered right after the commit. Absent: nobody asked, or it has to be read. */
   pulled?: PullResult;
+}
+
+/** Writes of a client that knows neither bases nor mutation ids. */
+export interface DeclaredRequest {
+  /** Under which its writes are recorded, and told from those of others: `<protocol>/<device>`. */
+  writer: string;
+  judge: Judge;
+  writes: readonly DeclaredWrite[];
 }
 
 export interface PullRequest {
@@ -132,6 +143,11 @@ export type Seen = Pick<Resolution, 'seenVersion' | 'seenOpen'>;
 export interface Engine {
   /** A verdict for each mutation, durable when it resolves. Throws RequestError when nothing of it was taken. */
   push(caller: Caller, scope: string, request: PushRequest): Promise<PushResult>;
+  /**
+   * As `push`, for protocols whose clients name no base: each write is a mutation of its own, judged by what it declares. An answer for
+   * each, in order, durable when it resolves. Throws RequestError when nothing of it was taken.
+   */
+  pushDeclared(caller: Caller, scope: string, request: DeclaredRequest): Promise<readonly Declared[]>;
   /** Records in (seq, ordinal) order behind a position. Without a read grant: no records, and the grants say so. */
   pull(reader: Caller, scope: string, request: PullRequest): Promise<PullResult>;
   resolve(

@@ -350,6 +350,21 @@ function testConflicts(open: OpenStore): void {
     ]);
   });
 
+  test('what was taken after all lies in the quarantine no more', async () => {
+    const { store } = await open();
+    await write(store, writesOf({ quarantine: [quarantined('m-1'), quarantined('m-2')] }));
+    await write(store, writesOf({ quarantine: [quarantined('m-1')] }), 'other');
+    const { device } = quarantined('m-1');
+    await write(store, writesOf({ unquarantined: [{ device, mutation: 'm-1', at: 9 }] }));
+    const rows = await store.read((snapshot) => snapshot.quarantine({ max: 9 }));
+    expect(rows.map(({ scope, mutation }) => [scope, mutation])).toEqual([
+      ['shop', 'm-2'],
+      ['other', 'm-1'],
+    ]);
+    const set = await loaded(store, (needs) => void needs.quarantine.add(device));
+    expect(set.quarantine.get(device)?.payloads).toBe(2);
+  });
+
   test('of a device’s quarantine the payloads that are kept are counted and measured, in whatever scope', async () => {
     const { store } = await open();
     await write(store, writesOf({ quarantine: [quarantined('m-1'), quarantined('m-2', { payload: null })] }));

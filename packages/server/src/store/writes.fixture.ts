@@ -196,6 +196,7 @@ export function writesOf(
     held: { put: [], remove: [] },
     conflicts: [],
     quarantine: [],
+    unquarantined: [],
     ...lists,
   };
 }

@@ -49,15 +49,28 @@ export function writeScope(
     });
     if (entry.payload !== null) countPayload(database, entry, 1);
   }
+  for (const { device, mutation } of writes.unquarantined)
+    for (const row of database.quarantine)
+      if (
+        row.scope === scope &&
+        !row.settled &&
+        row.entry.device === device &&
+        row.entry.mutation === mutation
+      )
+        settleRow(database, row);
 }
 
 export function settleQuarantined(database: Database, place: number, audit: AuditEntry): void {
   const row = database.quarantine.find((one) => one.place === place && !one.settled);
   if (!row) return;
+  settleRow(database, row);
+  database.audit.push({ ...audit });
+}
+
+function settleRow(database: Database, row: Database['quarantine'][number]): void {
   if (row.entry.payload !== null) countPayload(database, row.entry, -1);
   row.settled = true;
   row.entry = { ...row.entry, payload: null };
-  database.audit.push({ ...audit });
 }
 
 function countPayload({ payloads: all }: Database, { device, chars }: Quarantined, by: 1 | -1): void {

@@ -225,6 +225,17 @@ function writeForPeople(connection: Connection, writes: ScopeWrites): void {
       ]),
     ),
   );
+  connection.bulk(
+    `UPDATE hf_quarantine SET payload = NULL, settled_at = given.value ->> 3
+     FROM jsonb_each(?1) AS given
+     WHERE scope = given.value ->> 0 AND hf_quarantine.device = given.value ->> 1 AND settled_at IS NULL
+       AND mutation = given.value ->> 2`,
+    rowsOf(
+      writes,
+      ({ unquarantined }) => unquarantined,
+      ({ device, mutation, at }) => [device, mutation, at],
+    ),
+  );
 }
 
 function recordRow(record: StoredRecord): unknown[] {

@@ -1,0 +1,211 @@
+// Conflicts of protocols whose clients know no base: what they declare with a write, a time or a version of their own, is compared
+// with what the record has. A judge is data: which of the two it goes by, and how each collection settles what is not newer.
+//
+//   by time     newer than the record ► written      older, or equal with other content ► the collection's policy
+//   by version  higher than the record's ► written   equal with other content, or lower ► a conflict; the record stays
+//
+// Nothing here reads `touched`: a client that cannot say what it saw is only ever judged by the record as a whole.
+
+import { equalJson } from './canonical.ts';
+import type { DeleteChange, PutChange, RecordChange } from './change.ts';
+import type { Decision, FoundConflict } from './decision.ts';
+import type { JsonObject } from './json.ts';
+
+/** What becomes of a change that is not newer than its record: it stays open for a person, or is logged as settled for the record. */
+export type TimePolicy =
+  | 'ask'
+  | 'newest'
+  /** As `newest`, and what is newer loses as well: records that exist are the server's. */
+  | 'server';
+
+export interface TimeJudge {
+  by: 'time';
+  /** Collection → policy; `newest` where none is named. */
+  policies: ReadonlyMap<string, TimePolicy>;
+  /** Whether a put is the whole record, or some fields of it. */
+  put: 'whole' | 'fields';
+  /** What other content of the very same time does: it is a conflict, or the later arrival wins. */
+  sameTime: 'conflict' | 'wins';
+  /** Fields that are not compared: bookkeeping, and the declared time itself. */
+  ignored: ReadonlySet<string>;
+}
+
+export interface VersionJudge {
+  by: 'version';
+  /** Up to which seq the device was sent what others wrote. */
+  sentSeq: number;
+  /** Fields that are not compared. */
+  ignored: ReadonlySet<string>;
+}
+
+export type Judge = TimeJudge | VersionJudge;
+
+/** What the judge made of a change, in words that a protocol answers by. */
+export type Ruling =
+  | 'inserted'
+  | 'updated'
+  | 'deleted'
+  /** The record was so already. */
+  | 'unchanged'
+  /** Not newer than the record. */
+  | 'older'
+  /** Equal time or version, other content. */
+  | 'differs'
+  /** As `differs`, and another device has written that version. */
+  | 'concurrent'
+  /** The record is deleted. */
+  | 'gone'
+  /** The collection takes no changes of existing records. */
+  | 'reserved';
+
+/** One write of such a client. A put without a base. */
+export type DeclaredChange = Omit<PutChange, 'base' | 'replaced'> | Omit<DeleteChange, 'base'>;
+
+/** The record as it stands, as a judge reads it. */
+export interface DeclaredStanding {
+  seq: number;
+  madeAt: number;
+  writer: string;
+  /** See `declaredVersion`. */
+  version: number;
+  body: JsonObject | null;
+}
+
+export interface Ruled {
+  ruling: Ruling;
+  decision: Extract<Decision, { type: 'write' | 'ask' }>;
+  /** The record gets a version even if its body stays: its time or declared version moves. */
+  moves: boolean;
+}
+
+/** Whose change it is, and what it declares. */
+export interface Declaration {
+  writer: string;
+  madeAt: number;
+  /** Only where the judge goes by versions. */
+  version: number;
+}
+
+/** The version that a client of such a protocol sees: what was declared last or, if never, how often the record was written. */
+export function declaredVersion({ declared, edits }: { declared: number; edits: number }): number {
+  return declared > 0 ? declared : edits;
+}
+
+/** Decides one declared change of a record that stands as `current` (null: never existed). */
+export function ruleDeclared(
+  change: DeclaredChange,
+  current: DeclaredStanding | null,
+  given: { judge: Judge; declaration: Declaration },
+): Ruled {
+  // A delete leaves a tombstone also where nothing was: an older put may be on its way.
+  if (!current) return written(change.type === 'put' ? 'inserted' : 'deleted', bodyOf(change), 'all');
+  if (change.type === 'delete' && current.body === null) return unchanged(null);
+  const { judge, declaration } = given;
+  return judge.by === 'time'
+    ? ruleByTime(change, current, { judge, madeAt: declaration.madeAt })
+    : ruleByVersion(change, current, { judge, declaration });
+}
+
+/** The change as a conflict keeps it for a person: some fields of a record are a patch of it as it stood. */
+export function asKept(
+  change: RecordChange,
+  before: { record: { seq: number }; body: JsonObject | null } | null,
+  judge: Judge,
+): RecordChange {
+  const isPart = judge.by === 'time' && judge.put === 'fields' && change.type === 'put';
+  if (!isPart || !before?.body) return change;
+  const { collection, id, body } = change;
+  return { type: 'patch', collection, id, base: before.record.seq, set: body };
+}
+
+function ruleByTime(
+  change: DeclaredChange,
+  current: DeclaredStanding,
+  { judge, madeAt }: { judge: TimeJudge; madeAt: number },
+): Ruled {
+  const policy = judge.policies.get(change.collection) ?? 'newest';
+  const after = change.type === 'put' ? putOnto(change.body, current.body, judge.put) : null;
+  const fields = differing(current.body, after);
+  const compared = fields.filter((field) => !judge.ignored.has(field));
+  const isSame = current.body !== null && after !== null && compared.length === 0;
+  if (isSame && (madeAt === current.madeAt || policy === 'server')) return unchanged(current.body);
+  const named = compared.length > 0 ? compared : fields;
+  const against = (ruling: Ruling): Ruled => stays(ruling, { change, current, policy, fields: named });
+  if (policy === 'server') return against('reserved');
+  if (madeAt < current.madeAt) return against('older');
+  if (madeAt === current.madeAt && judge.sameTime === 'conflict') return against('differs');
+  if (after === null) return written('deleted', null, 'all');
+  return current.body === null ? written('inserted', after, 'anew') : written('updated', after, fields);
+}
+
+function ruleByVersion(
+  change: DeclaredChange,
+  current: DeclaredStanding,
+  { judge, declaration }: { judge: VersionJudge; declaration: Declaration },
+): Ruled {
+  const { writer, version } = declaration;
+  const after = bodyOf(change);
+  const fields = differing(current.body, after);
+  const compared = fields.filter((field) => !judge.ignored.has(field));
+  const against = (ruling: Ruling): Ruled =>
+    stays(ruling, { change, current, policy: 'newest', fields: compared });
+  // What came back under a deleted identity would be another record.
+  if (current.body === null) return against('gone');
+  if (after !== null && compared.length === 0) {
+    if (version <= current.version) return unchanged(current.body);
+    return { ...written('unchanged', current.body, []), moves: true };
+  }
+  if (version < current.version) return against('older');
+  if (version === current.version) return against(current.writer === writer ? 'differs' : 'concurrent');
+  const decided = written(after === null ? 'deleted' : 'updated', after, after === null ? 'all' : fields);
+  if (current.writer === writer || current.seq <= judge.sentSeq) return decided;
+  // It overwrites what its device was never sent.
+  return { ...decided, decision: { ...decided.decision, conflict: conflictOf('version', compared) } };
+}
+
+function written(
+  ruling: Ruling,
+  body: JsonObject | null,
+  fields: readonly string[] | 'all' | 'anew',
+): Ruled & { decision: { type: 'write' } } {
+  return { ruling, decision: { type: 'write', body, fields, conflict: null }, moves: true };
+}
+
+function unchanged(body: JsonObject | null): Ruled {
+  const decision = { type: 'write' as const, body, fields: [], conflict: null };
+  return { ruling: 'unchanged', decision, moves: false };
+}
+
+/** The record stays as it is. What was not taken lies in the conflict, open or settled. */
+function stays(
+  ruling: Ruling,
+  at: { change: DeclaredChange; current: DeclaredStanding; policy: TimePolicy; fields: readonly string[] },
+): Ruled {
+  const { change, current, policy, fields } = at;
+  const named = change.type === 'put' && current.body === null ? Object.keys(change.body).sort() : fields;
+  const conflict: FoundConflict = { ...conflictOf(policy, named), unapplied: true };
+  if (policy === 'ask') return { ruling, decision: { type: 'ask', conflict }, moves: false };
+  const decision = { type: 'write' as const, body: current.body, fields: [], conflict };
+  return { ruling, decision, moves: false };
+}
+
+function conflictOf(policy: string, fields: readonly string[]): FoundConflict {
+  // What the client saw is not known.
+  return { fields, base: {}, policy };
+}
+
+function bodyOf(change: DeclaredChange): JsonObject | null {
+  return change.type === 'put' ? change.body : null;
+}
+
+function putOnto(body: JsonObject, current: JsonObject | null, put: TimeJudge['put']): JsonObject {
+  return put === 'fields' && current ? { ...current, ...body } : body;
+}
+
+/** Fields in which two bodies differ, in code-unit order. */
+function differing(a: JsonObject | null, b: JsonObject | null): string[] {
+  const names = new Set([...Object.keys(a ?? {}), ...Object.keys(b ?? {})]);
+  const given = (body: JsonObject | null, field: string) =>
+    body && Object.hasOwn(body, field) ? [body[field] as never] : [];
+  return [...names].filter((field) => !equalJson(given(a, field), given(b, field))).sort();
+}
