@@ -196,7 +196,7 @@ function appDeps(
   const { clock, random, timer, log } = opened.parts;
   const { store, engine } = opened.folder;
   const { schema, limits, live, auth, hosts, corsOrigins } = config;
-  const identity = createIdentity({ store, clock, random, sha256, auth });
+  const identity = createIdentity({ store, clock, random, sha256, limits, auth });
   const native = { engine, identity, schema, limits, clock, sha256 };
   const admin = createAdmin({ store, engine, schema, limits, clock, random, sha256, version });
   return {

@@ -109,7 +109,7 @@ async function startServer(
     log: (...line) => faults.push(line),
     fatal: (error) => faults.push(error),
   });
-  const identity = createIdentity({ store, clock, random, sha256, auth: 'none' });
+  const identity = createIdentity({ store, clock, random, sha256, limits, auth: 'none' });
   const { app } = createTestApp({
     routes: [nativeRoutes({ engine, identity, schema, limits, clock, sha256 })],
     limits,

@@ -11,7 +11,16 @@ const credential: Credential = {
   expiresAt: null,
   revokedAt: null,
 };
-const device: Device = { device: 'd1', name: '', key: 'k1', createdAt: 0, seenAt: 0, revokedAt: null };
+const device: Device = {
+  device: 'd1',
+  name: '',
+  role: '',
+  address: '',
+  key: 'k1',
+  createdAt: 0,
+  seenAt: 0,
+  revokedAt: null,
+};
 const caller = { key: 'k1', device: 'd1', actor: '' };
 const standing = { credential, device, enrolled: false, nowMs: 1_000 };
 

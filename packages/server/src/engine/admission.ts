@@ -125,6 +125,8 @@ async function openRegister(
       put.set(caller.device, {
         device: caller.device,
         name: before?.name ?? '',
+        role: before?.role ?? '',
+        address: before?.address ?? '',
         key,
         createdAt: before?.createdAt ?? nowMs,
         seenAt: Math.max(nowMs, before?.seenAt ?? 0),

@@ -222,7 +222,10 @@ describe('an enrolled device', () => {
     await addKey('all', 'all');
     const code = { codeHash: 'c', device: null, name: 'Till', grants: 'all' as const, expiresAt: 10 };
     await t.store.identity.addEnrolmentCode(code, audit);
-    const device = { device: 'till', name: 'Till', key: 'k1', createdAt: 1, seenAt: 1, revokedAt: null };
+    const device = {
+      ...{ device: 'till', name: 'Till', role: '', address: '', key: 'k1' },
+      ...{ createdAt: 1, seenAt: 1, revokedAt: null },
+    };
     const credential = {
       key: 'k1',
       name: 'Till',

@@ -53,7 +53,7 @@ beforeEach(async () => {
       fraction: () => 0.5,
     },
   };
-  identity = createIdentity({ ...deps, auth: 'keys' });
+  identity = createIdentity({ ...deps, store, limits: defaultLimits, auth: 'keys' });
 });
 afterEach(() => store.close());
 
@@ -207,7 +207,7 @@ test('names that could move a cursor, and grants of nothing, are refused', async
 });
 
 test('without authentication everybody is nobody in particular', async () => {
-  const open = createIdentity({ ...deps, auth: 'none' });
+  const open = createIdentity({ ...deps, store, limits: defaultLimits, auth: 'none' });
   expect(await open.prove({ authorization: 'Bearer x' })).toEqual({ key: null, device: null, actor: '' });
 });
 

@@ -1,10 +1,11 @@
 // Who calls: proves a request's credential, and gives a device its key when it enrols.
 
-import { type Grants, RequestError } from '@holdfast/core';
-import type { Device } from '../store/port.ts';
+import { type Grants, type Limits, RequestError } from '@holdfast/core';
+import type { Device, Store } from '../store/port.ts';
+import { type Registration, registerDevice } from './devices.ts';
 import { createGuesses } from './guesses.ts';
 import { createKeyText, hashCode, hashSecret, parseKeyText, sameHash } from './key-text.ts';
-import { checkName, type IdentityDeps } from './keys.ts';
+import { checkName, type IdentityDeps, listDevices } from './keys.ts';
 
 /** What a credential proves. What it is worth is read again inside the commit or snapshot that uses it. */
 export interface Proof {
@@ -29,9 +30,21 @@ export interface Identity {
     name: string;
     address: string;
   }): Promise<{ key: string; grants: Grants }>;
+  /** See `registerDevice`. */
+  register(registration: Registration): Promise<Device>;
+  /** The active ones: registered, and not revoked. */
+  devices(): Promise<readonly Device[]>;
+  /** Also a revoked one. */
+  device(device: string): Promise<Device | undefined>;
 }
 
-export function createIdentity(deps: IdentityDeps & { auth: 'none' | 'keys' }): Identity {
+export type IdentityOptions = IdentityDeps & {
+  store: Pick<Store, 'commit'>;
+  limits: Limits;
+  auth: 'none' | 'keys';
+};
+
+export function createIdentity(deps: IdentityOptions): Identity {
   const guesses = createGuesses(deps.clock);
   return {
     prove: async (headers) =>
@@ -41,7 +54,8 @@ export function createIdentity(deps: IdentityDeps & { auth: 'none' | 'keys' }): 
       const noGuess = guesses.begin(address);
       const at = deps.clock.wallMs();
       const { key, secret, text } = createKeyText(deps.random);
-      const enrolled: Device = { device, name, key, createdAt: at, seenAt: at, revokedAt: null };
+      const times = { createdAt: at, seenAt: at, revokedAt: null };
+      const enrolled: Device = { device, name, role: '', address, key, ...times };
       const credential = { key, name, device, createdAt: at, expiresAt: null, revokedAt: null };
       const secretHash = hashSecret(secret, deps.sha256);
       const found = await deps.store.identity
@@ -55,6 +69,12 @@ export function createIdentity(deps: IdentityDeps & { auth: 'none' | 'keys' }): 
       if (found === 'otherDevice') throw new RequestError('device_taken', { field: 'device' });
       return { key: text, grants: found.grants };
     },
+    register: (registration) => registerDevice(deps, registration),
+    async devices() {
+      const all = await listDevices(deps);
+      return all.filter(({ revokedAt }) => revokedAt === null);
+    },
+    device: (device) => deps.store.read((snapshot) => snapshot.device(device)),
   };
 }
 

@@ -121,7 +121,8 @@ export async function createEnrolment(
   return { code, expiresAt };
 }
 
-export async function listDevices(deps: Pick<IdentityDeps, 'store'>): Promise<readonly Device[]> {
+/** Every device, revoked ones too. */
+export async function listDevices(deps: { store: Pick<Store, 'read'> }): Promise<readonly Device[]> {
   return deps.store.read((snapshot) => snapshot.devices());
 }
 
@@ -142,12 +143,12 @@ export async function revokeDevice(
 const nameCharsMax = 200;
 
 /** Names are shown on terminals: no control characters, which could move its cursor or forge a line. */
-export function checkName(name: string): string {
+export function checkName(name: string, field = 'name'): string {
   const good = name.length > 0 && name.length <= nameCharsMax && !/[\p{Cc}\p{Zl}\p{Zp}]/u.test(name);
-  if (good) return name;
+  if (good && name.isWellFormed()) return name;
   throw new RequestError('malformed', {
-    field: 'name',
-    message: `A name has 1 to ${nameCharsMax} characters and no control characters.`,
+    field,
+    message: `The ${field} has 1 to ${nameCharsMax} characters and no control characters.`,
   });
 }
 

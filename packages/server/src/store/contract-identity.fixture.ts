@@ -31,6 +31,8 @@ function enrol(store: Store, name: string, { at = 500, codeHash = 'code-hash' } 
   const device: Device = {
     device: name,
     name: 'Till',
+    role: '',
+    address: `10.0.0.${at / 100}`,
     key: `key-${name}-${at}`,
     createdAt: at,
     seenAt: at,
@@ -169,13 +171,24 @@ export function testIdentity(open: OpenStore): void {
     for (const codeHash of ['one', 'two'])
       await store.identity.addEnrolmentCode(code({ codeHash }), entry('device.invite'));
     const registered = ['known', 'lost'].map((name) => ({
-      ...{ device: name, name: '', key: null, createdAt: 1, seenAt: 1, revokedAt: null },
+      ...{
+        device: name,
+        name: '',
+        role: 'pos',
+        address: '10.0.0.7',
+        key: null,
+        createdAt: 1,
+        seenAt: 1,
+        revokedAt: null,
+      },
     }));
     await store.commit((transaction) => transaction.putDevices(registered));
     await store.identity.revokeDevice('lost', 400, entry('device.revoke'));
     expect(await enrol(store, 'lost', { codeHash: 'one' })).toBe('otherDevice');
     expect(await device(store, 'lost')).toMatchObject({ key: null, revokedAt: 400 });
     expect(await enrol(store, 'known', { codeHash: 'one' })).toMatchObject({ codeHash: 'one' });
+    const enrolled = { name: 'Till', role: 'pos', address: '10.0.0.5', key: 'key-known-500', createdAt: 1 };
+    expect(await device(store, 'known')).toMatchObject(enrolled);
     expect((await auditOf(store)).map(({ action }) => action)).toEqual([
       ...['device.invite', 'device.invite', 'device.revoke', 'device.enrol'],
     ]);

@@ -64,7 +64,7 @@ function testCommit(open: OpenStore): void {
         store.life,
       );
       await transaction.putDevices([
-        { device: 'd', name: '', key: null, createdAt: 1, seenAt: 1, revokedAt: null },
+        { device: 'd', name: '', role: '', address: '', key: null, createdAt: 1, seenAt: 1, revokedAt: null },
       ]);
       throw oops;
     });
@@ -178,6 +178,8 @@ function testCommit(open: OpenStore): void {
     const device = (name: string, more = {}) => ({
       device: name,
       name: `Till ${name}`,
+      role: 'client',
+      address: '10.0.0.7',
       key: null,
       createdAt: 1,
       seenAt: 1,

@@ -2,7 +2,6 @@
 // postgres/ implement it, contract.ts is the test that each of them passes.
 
 import type {
-  Grants,
   LoggedVerdict,
   Needs,
   ReplicaState,
@@ -12,56 +11,21 @@ import type {
   WorkingSet,
   Writes,
 } from '@holdfast/core';
+import type { AuditEntry, Credential, Device, IdentityStore, StoredCredential } from './identity-port.ts';
+
+export type {
+  AuditEntry,
+  Credential,
+  Device,
+  EnrolmentCode,
+  IdentityStore,
+  StoredCredential,
+} from './identity-port.ts';
 
 /** A life of the server: each start adds one. Checkpoints name the one in which they were given out. */
 export interface Life {
   id: string;
   startedAt: number;
-}
-
-/** What a caller's credential is worth, as it stands inside the transaction that reads it. */
-export interface Credential {
-  /** The key's public id; the secret is kept as a hash only. */
-  key: string;
-  name: string;
-  /** The device that the key was issued to at enrolment; null for a key that any device may use. */
-  device: string | null;
-  grants: Grants;
-  createdAt: number;
-  expiresAt: number | null;
-  revokedAt: number | null;
-}
-
-export interface StoredCredential extends Credential {
-  /** SHA-256 of the secret, hex. */
-  secretHash: string;
-}
-
-export interface Device {
-  device: string;
-  name: string;
-  /** The key by which it last came; null without authentication. */
-  key: string | null;
-  createdAt: number;
-  seenAt: number;
-  revokedAt: number | null;
-}
-
-/** A one-time code by which a device enrols. Kept as a hash. */
-export interface EnrolmentCode {
-  codeHash: string;
-  /** The one device, revoked or not, that may come back with it; null: for a device that never enrolled. */
-  device: string | null;
-  name: string;
-  grants: Grants;
-  expiresAt: number;
-}
-
-export interface AuditEntry {
-  at: number;
-  actor: string;
-  action: string;
-  subject: string;
 }
 
 /** How far a device has read a scope: what was sent to it, and what it came back with; the last page of that it may be storing yet. */
@@ -223,30 +187,6 @@ export interface StoreCounts {
   /** Sum of the scopes' heads: the number of commits ever made. */
   commits: number;
   bytes: number;
-}
-
-/** Who may come in. Each call is durable when it resolves, and writes its audit entry with it. */
-export interface IdentityStore {
-  addCredential(credential: StoredCredential, audit: AuditEntry): Promise<void>;
-  /** False when there is no such key, or it was revoked already. */
-  revokeCredential(key: string, at: number, audit: AuditEntry): Promise<boolean>;
-  /** Revokes the device and every key issued to it. False when there is no such device or it was revoked already. */
-  revokeDevice(device: string, at: number, audit: AuditEntry): Promise<boolean>;
-  addEnrolmentCode(code: EnrolmentCode, audit: AuditEntry): Promise<void>;
-  /** For what the operator does besides. */
-  addAudit(audit: AuditEntry): Promise<void>;
-  /**
-   * Uses a code up: at most one of several callers gets it, and then the device and its key exist.
-   * 'unknown' when there is no such code or it has expired; expired codes are removed. 'otherDevice' when the code is for
-   * another device, or names none and this one has enrolled before: else whoever has any code could take a device's place.
-   * Neither uses the code up.
-   */
-  enrol(
-    codeHash: string,
-    at: number,
-    device: Device,
-    credential: Omit<StoredCredential, 'grants'>,
-  ): Promise<EnrolmentCode | 'unknown' | 'otherDevice'>;
 }
 
 /**

@@ -49,10 +49,12 @@ export function createIdentityStore(
         const before = database.devices.get(device.device);
         database.codes.delete(codeHash);
         revokeKeysOf(database, device.device, at);
-        const { name, key, seenAt } = device;
+        const { name, address, key, seenAt } = device;
         database.devices.set(
           device.device,
-          before ? { ...before, name, key, seenAt, revokedAt: null } : { ...device, revokedAt: null },
+          before
+            ? { ...before, name, address, key, seenAt, revokedAt: null }
+            : { ...device, revokedAt: null },
         );
         database.credentials.set(credential.key, { ...credential, grants: code.grants });
         database.audit.push({ at, actor: device.device, action: 'device.enrol', subject: device.device });

@@ -109,7 +109,7 @@ export async function createTestServer(
     log: (_level, message, facts) => faults.push(new Error(message, { cause: facts })),
     fatal: (error) => faults.push(error),
   });
-  const identity = { store, clock, random, sha256 };
+  const identity = { store, clock, random, sha256, limits };
   const native = { engine, identity: createIdentity({ ...identity, auth }), schema, limits, clock, sha256 };
   const { live, corsOrigins = [] } = options;
   const { app, lines } = createTestApp({

@@ -7,7 +7,7 @@ import { type ExchangeDeps, exchange, readRequest } from './exchange.ts';
 import { readEnrol } from './wire.ts';
 
 export interface NativeDeps extends ExchangeDeps {
-  identity: Identity;
+  identity: Pick<Identity, 'prove' | 'enrol'>;
 }
 
 export function nativeRoutes(deps: NativeDeps): FastifyPluginAsync {

@@ -70,10 +70,11 @@ export function heldOf(row: { content: string }): HeldMutation {
   return parsed(row.content);
 }
 
-export const deviceColumns = `t.device, t.name, t.key, t.created_at AS createdAt, t.seen_at AS seenAt, t.revoked_at AS revokedAt`;
+export const deviceColumns = `t.device, t.name, t.role, t.address, t.key, t.created_at AS createdAt, t.seen_at AS seenAt, t.revoked_at AS revokedAt`;
 
-export function deviceOf({ device, name, key, createdAt, seenAt, revokedAt }: Device): Device {
-  return { device, name, key, createdAt, seenAt, revokedAt };
+export function deviceOf(row: Device): Device {
+  const { device, name, role, address, key, createdAt, seenAt, revokedAt } = row;
+  return { device, name, role, address, key, createdAt, seenAt, revokedAt };
 }
 
 export const credentialColumns = `t.key, t.name, t.device, t.grants, t.created_at AS createdAt, t.expires_at AS expiresAt,

@@ -167,7 +167,16 @@ test('when SQLite has rolled back by itself, nothing runs outside a transaction'
     await transaction.write(new Map([['shop', series(2, 2)]]), store.life);
     // The transaction is gone, and the next statement would stand alone and stay.
     fail(/INSERT INTO hf_devices/, 13, 'undone');
-    const device = { device: 'd', name: '', key: null, createdAt: 1, seenAt: 1, revokedAt: null };
+    const device = {
+      device: 'd',
+      name: '',
+      role: '',
+      address: '',
+      key: null,
+      createdAt: 1,
+      seenAt: 1,
+      revokedAt: null,
+    };
     await transaction.putDevices([device]).catch(() => undefined);
     await transaction.write(new Map([['other', series(1, 1)]]), store.life).catch(() => undefined);
   });

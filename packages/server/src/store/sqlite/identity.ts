@@ -79,10 +79,14 @@ function enrol(
   // The key that it had may be in other hands, or lost with the answer that held it: a device has one key at a time.
   revokeKeysOf(connection, device.device, at);
   connection.run(
-    `INSERT INTO hf_devices (device, name, key, created_at, seen_at, revoked_at) VALUES (?, ?, ?, ?, ?, NULL)
-     ON CONFLICT (device) DO UPDATE SET name = excluded.name, key = excluded.key, seen_at = excluded.seen_at, revoked_at = NULL`,
+    `INSERT INTO hf_devices (device, name, role, address, key, created_at, seen_at, revoked_at)
+     VALUES (?, ?, ?, ?, ?, ?, ?, NULL)
+     ON CONFLICT (device) DO UPDATE SET name = excluded.name, address = excluded.address, key = excluded.key,
+       seen_at = excluded.seen_at, revoked_at = NULL`,
     device.device,
     device.name,
+    device.role,
+    device.address,
     device.key,
     device.createdAt,
     device.seenAt,

@@ -191,7 +191,16 @@ async function exercise(store: Store): Promise<void> {
     needs.conflicts.add(1);
     needs.quarantine.add('d');
   });
-  const device = { device: 'd', name: '', key: 'k', createdAt: 1, seenAt: 1, revokedAt: null };
+  const device = {
+    device: 'd',
+    name: '',
+    role: '',
+    address: '',
+    key: 'k',
+    createdAt: 1,
+    seenAt: 1,
+    revokedAt: null,
+  };
   const { key: _, ...owner } = { ...device, secretHash: '', expiresAt: null };
   await store.commit(async (transaction) => {
     await transaction.credentials(['k']);

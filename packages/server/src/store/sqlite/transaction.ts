@@ -16,6 +16,7 @@ import {
 import type { Connection } from './connection.ts';
 import { putAudit } from './identity.ts';
 import { loadNeeds } from './load.ts';
+import { values } from './upserts.ts';
 import { writeAll } from './write.ts';
 
 export class SqliteTransaction implements StoreTransaction {
@@ -108,11 +109,14 @@ export class SqliteTransaction implements StoreTransaction {
     return this.#do((connection) => {
       connection.bulk(
         // What was revoked stays so, whatever the writer had read.
-        `INSERT INTO hf_devices (device, name, key, created_at, seen_at, revoked_at)
-         SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5 FROM jsonb_each(?1) WHERE true
-         ON CONFLICT (device) DO UPDATE SET name = excluded.name, key = excluded.key, seen_at = excluded.seen_at,
-           revoked_at = coalesce(hf_devices.revoked_at, excluded.revoked_at)`,
-        devices.map((it) => [it.device, it.name, it.key, it.createdAt, it.seenAt, it.revokedAt]),
+        `INSERT INTO hf_devices (device, name, role, address, key, created_at, seen_at, revoked_at)
+         SELECT ${values(8)} FROM jsonb_each(?1) WHERE true
+         ON CONFLICT (device) DO UPDATE SET name = excluded.name, role = excluded.role, address = excluded.address,
+           key = excluded.key, seen_at = excluded.seen_at, revoked_at = coalesce(hf_devices.revoked_at, excluded.revoked_at)`,
+        devices.map((it) => [
+          ...[it.device, it.name, it.role, it.address],
+          ...[it.key, it.createdAt, it.seenAt, it.revokedAt],
+        ]),
       );
     });
   }
