@@ -89,6 +89,11 @@ export function createEngine(deps: EngineDeps): Engine {
     },
     pull: (reader, scope, request) =>
       healthy(pull({ store, limits, nowMs, noteRead: reads.note }, reader, scope, request)),
+    async sentTo(scope, device, notedAs) {
+      const noted = reads.sent(scope, device, notedAs);
+      const stored = await healthy(store.read((snapshot) => snapshot.reads(scope, device)));
+      return Math.max(noted, stored.find(({ collection }) => collection === notedAs)?.sent ?? 0);
+    },
     async resolve(caller, scope, conflict, seen, answer) {
       const resolution: Resolution = {
         type: 'resolve',

@@ -76,6 +76,8 @@ export interface PullRequest {
   after: { checkpoint: string } | { stamp: number } | null;
   collections?: readonly string[];
   recordsMax?: number;
+  /** A name for this way of reading: how far the device was sent is noted under it, whatever the collections. See `sentTo`. */
+  notedAs?: string;
   /** Also the verdicts of this replica behind the last that it has seen. */
   verdictsOf?: {
     replica: string;
@@ -150,6 +152,8 @@ export interface Engine {
   pushDeclared(caller: Caller, scope: string, request: DeclaredRequest): Promise<readonly Declared[]>;
   /** Records in (seq, ordinal) order behind a position. Without a read grant: no records, and the grants say so. */
   pull(reader: Caller, scope: string, request: PullRequest): Promise<PullResult>;
+  /** Up to which seq a device was sent pages under a name; 0 when it was sent none, or a crash forgot it. */
+  sentTo(scope: string, device: string, notedAs: string): Promise<number>;
   resolve(
     caller: Caller,
     scope: string,

@@ -14,12 +14,13 @@ import type { Store, StoreSnapshot } from '../store/port.ts';
 import { grantsOf, isEnrolled, type Right, rightIn } from './access.ts';
 import { checkPosition, readCheckpoint, writeCheckpoint } from './checkpoint.ts';
 import type { Caller, PullRequest, PullResult } from './engine.ts';
+import type { Reads } from './reads.ts';
 
 export interface PullDeps {
   store: Store;
   limits: Limits;
   nowMs: () => number;
-  noteRead: (scope: string, device: string, position: { sent: number; confirmed: number }) => void;
+  noteRead: Reads['note'];
 }
 
 export function pull(
@@ -52,8 +53,9 @@ export function pull(
     const conflicts = await addMerges(deps, snapshot, scope, merges);
     const page = await readPage(deps, snapshot, scope, request, leftOutAsOf);
     // A page of some collections says nothing of how far the device has read the others.
-    if (reader.device !== '' && !request.collections)
-      deps.noteRead(scope, reader.device, { sent: page.sent, confirmed: page.confirmed });
+    const { notedAs } = request;
+    if (reader.device !== '' && (notedAs !== undefined || !request.collections))
+      deps.noteRead(scope, reader.device, { sent: page.sent, confirmed: page.confirmed }, notedAs);
     const { records, checkpoint, stamp, head, more } = page;
     return { records, checkpoint, stamp, head, more, grants, verdicts, conflicts };
   });

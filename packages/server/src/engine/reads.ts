@@ -8,7 +8,10 @@ import type { ReadPosition } from '../store/port.ts';
 const everyCollection = '*';
 
 export interface Reads {
-  note(scope: string, device: string, position: { sent: number; confirmed: number }): void;
+  /** `as`: which of the device's ways of reading it is. */
+  note(scope: string, device: string, position: { sent: number; confirmed: number }, as?: string): void;
+  /** What was noted since the take before the last; 0 when nothing was. */
+  sent(scope: string, device: string, as: string): number;
   /** Hands over what was noted since the last call. */
   take(): readonly ReadPosition[];
   size(): number;
@@ -17,25 +20,31 @@ export interface Reads {
 /** Keeps at most `readersMax` positions between two commits; more are dropped until then. */
 export function createReads(readersMax: number): Reads {
   let noted = new Map<string, ReadPosition>();
+  // Perhaps not durable yet, and so read by nobody.
+  let taken: ReadonlyMap<string, ReadPosition> = new Map();
   return {
-    note(scope, device, { sent, confirmed }) {
+    note(scope, device, { sent, confirmed }, as = everyCollection) {
       // Who only writes has read nothing.
       if (sent === 0) return;
-      const key = JSON.stringify([scope, device]);
+      const key = JSON.stringify([scope, device, as]);
       const before = noted.get(key);
       if (!before && noted.size >= readersMax) return;
       noted.set(key, {
         scope,
         device,
-        collection: everyCollection,
+        collection: as,
         sent: Math.max(sent, before?.sent ?? 0),
         confirmed: Math.max(confirmed, before?.confirmed ?? 0),
       });
     },
     take() {
-      const taken = [...noted.values()];
+      taken = noted;
       noted = new Map();
-      return taken;
+      return [...taken.values()];
+    },
+    sent(scope, device, as) {
+      const key = JSON.stringify([scope, device, as]);
+      return Math.max(noted.get(key)?.sent ?? 0, taken.get(key)?.sent ?? 0);
     },
     size: () => noted.size,
   };

@@ -217,6 +217,7 @@ function testCommit(open: OpenStore): void {
       expect((await snapshot.devices()).map((one) => one.device)).toEqual(['a', 'b']);
       // A third device finds no room in the scope; those that are known move on.
       expect(await snapshot.reads('shop')).toEqual([position('a', 5), position('b', 8)]);
+      expect(await snapshot.reads('shop', 'b')).toEqual([position('b', 8)]);
       expect(await snapshot.reads('other')).toEqual([{ ...position('c', 1), scope: 'other' }]);
     });
   });

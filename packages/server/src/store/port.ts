@@ -127,7 +127,7 @@ export interface StoreSnapshot {
   device(device: string): Promise<Device | undefined>;
   credentials(): Promise<readonly Credential[]>;
   credential(key: string): Promise<StoredCredential | undefined>;
-  reads(scope: string): Promise<readonly ReadPosition[]>;
+  reads(scope: string, device?: string): Promise<readonly ReadPosition[]>;
   /** Newest first; `before`: the place of the last entry that was read. */
   audit(query: { before?: number; max: number }): Promise<readonly PlacedAuditEntry[]>;
   /** For each unique group, how many records hold a value of it that belongs to another; looks at no more than `max` of them. */

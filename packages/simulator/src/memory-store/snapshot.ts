@@ -67,9 +67,9 @@ export function createSnapshot(database: Database): StoreSnapshot {
         .slice(-max)
         .reverse(),
     unclaimed: async (max) => readUnclaimed(database, max),
-    reads: async (scope) =>
+    reads: async (scope, device) =>
       [...database.reads.values()]
-        .filter((read) => read.scope === scope)
+        .filter((read) => read.scope === scope && (device === undefined || read.device === device))
         .sort((a, b) => (a.device < b.device ? -1 : 1)),
   };
 }

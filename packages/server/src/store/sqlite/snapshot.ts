@@ -250,11 +250,12 @@ export class SqliteSnapshot implements StoreSnapshot {
     return row && storedCredentialOf(row);
   }
 
-  async reads(scope: string): Promise<readonly ReadPosition[]> {
+  async reads(scope: string, device?: string): Promise<readonly ReadPosition[]> {
     return this.#reads().all(
       `SELECT t.scope, t.device, t.collection, t.sent, t.confirmed FROM hf_reads AS t WHERE t.scope = ?
-       ORDER BY t.device, t.collection`,
+       ${device === undefined ? '' : 'AND t.device = ?'} ORDER BY t.device, t.collection`,
       scope,
+      ...(device === undefined ? [] : [device]),
     );
   }
 
