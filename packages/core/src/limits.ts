@@ -53,6 +53,8 @@ export interface Limits {
   repeatedMax: number;
   /** Devices of one scope whose reading position is kept. */
   readersPerScopeMax: number;
+  /** Entries that the sync log keeps. */
+  syncLogMax: number;
   /** A device's clock may be this far ahead of the server's before its times are cut to the arrival. */
   clockDriftMsMax: number;
   /** Pushes of one group commit, those that may wait for one, and the changes in one group. */
@@ -89,6 +91,7 @@ export const defaultLimits: Limits = {
   replicasPerDeviceMax: 20,
   repeatedMax: 1_000,
   readersPerScopeMax: 10_000,
+  syncLogMax: 20_000,
   clockDriftMsMax: 5 * 60_000,
   groupPushesMax: 256,
   groupChangesMax: 10_000,

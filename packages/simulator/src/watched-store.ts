@@ -64,6 +64,7 @@ function watchTransaction(
     load: (needs, sets, holdersMax) => reading(() => transaction.load(needs, sets, holdersMax)),
     putDevices: (devices) => writing(() => transaction.putDevices(devices)),
     settleQuarantined: (place, audit) => writing(() => transaction.settleQuarantined(place, audit)),
+    putSyncs: (notes, keptMax) => writing(() => transaction.putSyncs(notes, keptMax)),
     putReads: (reads) => writing(() => transaction.putReads(reads)),
     async write(writes, life) {
       hooks.point('write');

@@ -5,6 +5,7 @@ import type {
   Declared,
   DeclaredOutcome,
   Limits,
+  PlanItem,
   PushOutcome,
   Random,
   Resolution,
@@ -24,10 +25,12 @@ import { answerOf, type FaultDeps } from './faults.ts';
 import { follow, readIdentityMark, readStandings } from './follow.ts';
 import { createInspect } from './inspect.ts';
 import { createLanes, type Lanes } from './lanes.ts';
+import { createListeners } from './listeners.ts';
 import { newMutationId } from './mutation-id.ts';
 import { pull, readGrants } from './pull.ts';
 import { createReads } from './reads.ts';
 import { startSweep } from './sweep.ts';
+import { createSyncLog, type SyncLog } from './sync-log.ts';
 
 export interface EngineDeps extends FaultDeps {
   store: Store;
@@ -65,16 +68,10 @@ export function createEngine(deps: EngineDeps): Engine {
     reads,
     nowMs,
     timer: deps.timer,
-    expire: (scope, mutations) =>
-      submit({
-        scope,
-        caller: operator,
-        changes: mutations.length,
-        mutations: 0,
-        item: () => ({ type: 'expire', mutations }),
-      }),
+    expire: (scope, mutations) => submit(expireJob(scope, mutations)),
     failed: (error) => deps.log('warn', 'The sweep failed and will be tried again.', { error }),
   });
+  const syncs = createSyncs(deps, { nowMs, healthy });
   return {
     async push(caller, scope, request) {
       await healthy(checkBatch({ store, nowMs }, { caller, scope }, request));
@@ -95,18 +92,8 @@ export function createEngine(deps: EngineDeps): Engine {
       return Math.max(noted, stored.find(({ collection }) => collection === notedAs)?.sent ?? 0);
     },
     async resolve(caller, scope, conflict, seen, answer) {
-      const resolution: Resolution = {
-        type: 'resolve',
-        conflict,
-        ...seen,
-        answer,
-        mutation: newMutationId(deps.random),
-        actor: caller.actor,
-      };
-      // A conflict of a scope that the caller may not write is as unknown as one that never was.
-      const item = ({ right }: Admitted): Resolution =>
-        right === 'write' ? resolution : { ...resolution, conflict: 0 };
-      const committed = await submit({ scope, caller, changes: 1, mutations: 0, item });
+      const mutation = newMutationId(deps.random);
+      const committed = await submit(resolveJob(caller, scope, { conflict, ...seen, answer, mutation }));
       const outcome = committed.outcome as ResolveOutcome;
       if (outcome.type === 'unresolved') throw new RequestError(outcome.code, { message: outcome.message });
       return outcome;
@@ -114,15 +101,30 @@ export function createEngine(deps: EngineDeps): Engine {
     subscribe: listeners.add,
     ...following(store, { nowMs, healthy }),
     inspect: createInspect(store),
+    syncs,
     sweep: sweep.run,
     async stop() {
       sweep.stop();
       await lanes.stop();
+      await syncs.stop();
     },
   };
 }
 
 type Healthy = <Result>(work: Promise<Result>) => Promise<Result>;
+
+function createSyncs(
+  deps: EngineDeps,
+  { nowMs, healthy }: { nowMs: () => number; healthy: Healthy },
+): SyncLog {
+  const { store, limits, timer } = deps;
+  const log = createSyncLog({ store, limits, timer, nowMs, failed: (error) => answerOf(deps, error) });
+  return {
+    ...log,
+    stats: (protocol, kinds) => healthy(log.stats(protocol, kinds)),
+    list: (query) => healthy(log.list(query)),
+  };
+}
 
 function following(
   store: Store,
@@ -174,6 +176,23 @@ async function runGroup(deps: EngineDeps, commit: CommitDeps, group: readonly Co
 function pushed(outcome: PushOutcome): Extract<PushOutcome, { type: 'pushed' }> {
   if (outcome.type === 'pushed') return outcome;
   throw new RequestError(outcome.code, { field: outcome.field, message: outcome.message });
+}
+
+function expireJob(scope: string, mutations: readonly string[]): Omit<CommitJob, 'resolve' | 'reject'> {
+  const item = (): PlanItem => ({ type: 'expire', mutations });
+  return { scope, caller: operator, changes: mutations.length, mutations: 0, item };
+}
+
+function resolveJob(
+  caller: Caller,
+  scope: string,
+  asked: Omit<Resolution, 'type' | 'actor'>,
+): Omit<CommitJob, 'resolve' | 'reject'> {
+  const resolution: Resolution = { type: 'resolve', ...asked, actor: caller.actor };
+  // A conflict of a scope that the caller may not write is as unknown as one that never was.
+  const item = ({ right }: Admitted): Resolution =>
+    right === 'write' ? resolution : { ...resolution, conflict: 0 };
+  return { scope, caller, changes: 1, mutations: 0, item };
 }
 
 function pushJob(caller: Caller, scope: string, request: PushRequest): Omit<CommitJob, 'resolve' | 'reject'> {
@@ -260,27 +279,4 @@ async function checkBatch(
       if (!(error instanceof RequestError) || right !== 'none') throw error;
     }
   });
-}
-
-interface Listeners {
-  add: Engine['subscribe'];
-  tell: CommitDeps['committed'];
-}
-
-function createListeners(): Listeners {
-  const byScope = new Map<string, Set<(head: number) => void>>();
-  return {
-    add(scope, listener) {
-      const set = byScope.get(scope) ?? new Set();
-      byScope.set(scope, set);
-      set.add(listener);
-      return () => {
-        set.delete(listener);
-        if (set.size === 0 && byScope.get(scope) === set) byScope.delete(scope);
-      };
-    },
-    tell(heads) {
-      for (const [scope, head] of heads) for (const listener of byScope.get(scope) ?? []) listener(head);
-    },
-  };
 }

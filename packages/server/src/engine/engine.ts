@@ -25,6 +25,7 @@ import type {
   ReadPosition,
   StoreCounts,
 } from '../store/port.ts';
+import type { Syncs } from './sync-log.ts';
 
 /** Who calls. Grants are read inside the commit or snapshot, never from here. */
 export interface Caller {
@@ -170,6 +171,8 @@ export interface Engine {
   /** The mark of a FollowStep, now. */
   identityMark(): Promise<number>;
   readonly inspect: Inspect;
+  /** The log and the counts of what devices did by protocols without replicas. */
+  readonly syncs: Syncs;
   /** Rejects mutations that waited too long for a parent, and writes down reading positions. Runs by itself, too. */
   sweep(): Promise<void>;
   /** Takes no more pushes, and resolves when those taken are answered. The store stays open. */

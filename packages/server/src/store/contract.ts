@@ -5,6 +5,7 @@ import { afterEach, describe, expect, test } from 'vitest';
 import { testIdentity } from './contract-identity.fixture.ts';
 import { testLoad } from './contract-load.fixture.ts';
 import { testReads } from './contract-reads.fixture.ts';
+import { testSyncLog } from './contract-sync-log.fixture.ts';
 import { type Life, type Store, StoreError, type StoreTransaction } from './port.ts';
 import {
   type ContractStore,
@@ -46,6 +47,7 @@ export function storeContract(contract: StoreContract): void {
     describe('load', () => testLoad(open));
     describe('reads', () => testReads(open));
     describe('identity', () => testIdentity(open));
+    describe('sync log', () => testSyncLog(open));
   });
 }
 

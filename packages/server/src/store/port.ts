@@ -12,6 +12,7 @@ import type {
   Writes,
 } from '@holdfast/core';
 import type { AuditEntry, Credential, Device, IdentityStore, StoredCredential } from './identity-port.ts';
+import type { PlacedSyncEntry, SyncCount, SyncNotes, SyncQuery } from './sync-log.ts';
 
 export type {
   AuditEntry,
@@ -64,6 +65,8 @@ export interface StoreTransaction {
   write(writes: ReadonlyMap<string, Writes>, life: Life): Promise<void>;
   putDevices(devices: readonly Device[]): Promise<void>;
   putReads(reads: readonly ReadPosition[]): Promise<void>;
+  /** Of the entries the newest `keptMax` stay; the counts stay for ever. */
+  putSyncs(notes: SyncNotes, keptMax: number): Promise<void>;
   /**
    * Takes a payload out of the quarantine, with its audit entry. False, and nothing is written, when none lies there. What is counted
    * of its device stays counted: that a mutation was refused is remembered.
@@ -128,6 +131,8 @@ export interface StoreSnapshot {
   credentials(): Promise<readonly Credential[]>;
   credential(key: string): Promise<StoredCredential | undefined>;
   reads(scope: string, device?: string): Promise<readonly ReadPosition[]>;
+  syncs(query: SyncQuery): Promise<readonly PlacedSyncEntry[]>;
+  syncCounts(protocol: string): Promise<readonly SyncCount[]>;
   /** Newest first; `before`: the place of the last entry that was read. */
   audit(query: { before?: number; max: number }): Promise<readonly PlacedAuditEntry[]>;
   /** For each unique group, how many records hold a value of it that belongs to another; looks at no more than `max` of them. */

@@ -14,6 +14,7 @@ import type {
   UniqueHolder,
 } from '@holdfast/core';
 import type { AuditEntry, Device, EnrolmentCode, Life, ReadPosition, StoredCredential } from 'holdfast/store';
+import type { PlacedSyncEntry, SyncCount } from 'holdfast/store/sync-log';
 import { Lock } from './lock.ts';
 
 export interface ScopeData {
@@ -49,6 +50,9 @@ export interface Database {
   /** Device → what is kept of it there. */
   payloads: Map<string, KeptPayloads>;
   audit: AuditEntry[];
+  syncs: PlacedSyncEntry[];
+  /** Protocol and kind → how many there were. */
+  syncCounts: Map<string, SyncCount>;
   places: number;
   lock: Lock;
 }
@@ -64,6 +68,8 @@ export function createDatabase(): Database {
     quarantine: [],
     payloads: new Map(),
     audit: [],
+    syncs: [],
+    syncCounts: new Map(),
     places: 0,
     lock: new Lock(),
   };

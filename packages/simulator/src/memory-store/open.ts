@@ -7,6 +7,7 @@ import { type Database, scopeOf, sizeOf } from './database.ts';
 import { createIdentityStore } from './identity.ts';
 import { loadScope } from './load.ts';
 import { createSnapshot } from './snapshot.ts';
+import { putSyncs } from './sync-log.ts';
 import { settleQuarantined, writeScope } from './write.ts';
 
 const probeChars = 65_536;
@@ -176,6 +177,9 @@ function createTransaction(
       if (!database.quarantine.some((row) => row.place === place && !row.settled)) return false;
       staged.writes.push(() => settleQuarantined(database, place, audit));
       return true;
+    },
+    async putSyncs(notes, keptMax) {
+      staged.writes.push(() => putSyncs(database, notes, keptMax));
     },
     async putReads(reads) {
       staged.writes.push(() => putReads(database, reads, readersPerScopeMax));

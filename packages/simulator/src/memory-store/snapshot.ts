@@ -3,6 +3,7 @@
 import { compareText, type LoggedVerdict, type StoredRecord } from '@holdfast/core';
 import type { PageQuery, QuarantineRow, StoreSnapshot, Unclaimed } from 'holdfast/store';
 import { type Database, type ScopeData, scopeOf, sizeOf } from './database.ts';
+import { readSyncLog } from './sync-log.ts';
 
 export function createSnapshot(database: Database): StoreSnapshot {
   const scoped = (scope: string) => scopeOf(database, scope);
@@ -66,6 +67,7 @@ export function createSnapshot(database: Database): StoreSnapshot {
         .filter(({ place }) => place < before)
         .slice(-max)
         .reverse(),
+    ...readSyncLog(database),
     unclaimed: async (max) => readUnclaimed(database, max),
     reads: async (scope, device) =>
       [...database.reads.values()]

@@ -15,6 +15,7 @@ import type {
   StoreSnapshot,
   Unclaimed,
 } from '../port.ts';
+import type { PlacedSyncEntry, SyncCount, SyncQuery } from '../sync-log.ts';
 import {
   type ConflictRow,
   type CredentialRow,
@@ -37,6 +38,7 @@ import {
 import type { Connection } from './connection.ts';
 import { readCounts, readUnclaimed } from './counts.ts';
 import { readCollection, readPage } from './page.ts';
+import { readSyncCounts, readSyncs } from './sync-log.ts';
 
 export class SqliteSnapshot implements StoreSnapshot {
   readonly #connection: Connection;
@@ -257,6 +259,14 @@ export class SqliteSnapshot implements StoreSnapshot {
       scope,
       ...(device === undefined ? [] : [device]),
     );
+  }
+
+  async syncs(query: SyncQuery): Promise<readonly PlacedSyncEntry[]> {
+    return readSyncs(this.#reads(), query);
+  }
+
+  async syncCounts(protocol: string): Promise<readonly SyncCount[]> {
+    return readSyncCounts(this.#reads(), protocol);
   }
 
   async audit({ before, max }: { before?: number; max: number }): Promise<readonly PlacedAuditEntry[]> {

@@ -209,6 +209,9 @@ async function exercise(store: Store): Promise<void> {
     await transaction.deviceCounts(['k']);
     await transaction.refusals([{ scope: 's', device: 'd' }]);
     await transaction.settleQuarantined(1, { at: 1, actor: '', action: '', subject: '' });
+    const sync = { at: 1, protocol: 'p', device: 'd', scope: 's', kind: 'push', ok: true, facts: {} };
+    const counts = [{ protocol: 'p', kind: 'push', total: 1, ok: 1, lastAt: 1 }];
+    await transaction.putSyncs({ entries: [sync], counts }, 9);
     await transaction.putReads([{ scope: 's', device: 'd', collection: '*', sent: 1, confirmed: 1 }]);
   });
   const audit = { at: 1, actor: '', action: '', subject: '' };
@@ -247,6 +250,9 @@ async function exercise(store: Store): Promise<void> {
     await snapshot.device('d');
     await snapshot.credential('k');
     await snapshot.reads('s');
+    await snapshot.syncs({ max: 9 });
+    await snapshot.syncs({ protocol: 'p', before: 9, max: 9 });
+    await snapshot.syncCounts('p');
     await snapshot.audit({ max: 9 });
     await snapshot.unclaimed(9);
   });

@@ -42,4 +42,26 @@ ALTER TABLE hf_replicas ADD COLUMN waited TEXT NOT NULL DEFAULT '[]';
 ALTER TABLE hf_devices ADD COLUMN address TEXT NOT NULL DEFAULT '';
 ALTER TABLE hf_devices ADD COLUMN role TEXT NOT NULL DEFAULT '';
 `,
+  `
+CREATE TABLE hf_sync_log (
+  place INTEGER PRIMARY KEY,
+  at INTEGER NOT NULL,
+  protocol TEXT NOT NULL,
+  device TEXT NOT NULL,
+  scope TEXT NOT NULL,
+  kind TEXT NOT NULL,
+  ok INTEGER NOT NULL,
+  facts TEXT NOT NULL
+);
+CREATE INDEX hf_sync_log_protocol ON hf_sync_log (protocol);
+-- Entries go when there are many; what was counted stays.
+CREATE TABLE hf_sync_counts (
+  protocol TEXT NOT NULL,
+  kind TEXT NOT NULL,
+  total INTEGER NOT NULL,
+  ok INTEGER NOT NULL,
+  last_at INTEGER NOT NULL,
+  PRIMARY KEY (protocol, kind)
+) WITHOUT ROWID;
+`,
 ];

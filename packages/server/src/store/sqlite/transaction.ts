@@ -5,6 +5,7 @@
 
 import type { Needs, ScopeState, WorkingSet, Writes } from '@holdfast/core';
 import type { AuditEntry, Credential, Device, Life, ReadPosition, StoreTransaction } from '../port.ts';
+import type { SyncNotes } from '../sync-log.ts';
 import {
   type CredentialRow,
   credentialColumns,
@@ -16,6 +17,7 @@ import {
 import type { Connection } from './connection.ts';
 import { putAudit } from './identity.ts';
 import { loadNeeds } from './load.ts';
+import { putSyncs } from './sync-log.ts';
 import { values } from './upserts.ts';
 import { writeAll } from './write.ts';
 
@@ -128,6 +130,10 @@ export class SqliteTransaction implements StoreTransaction {
       putAudit(connection, audit);
       return true;
     });
+  }
+
+  putSyncs(notes: SyncNotes, keptMax: number): Promise<void> {
+    return this.#do((connection) => putSyncs(connection, notes, keptMax));
   }
 
   putReads(reads: readonly ReadPosition[]): Promise<void> {
