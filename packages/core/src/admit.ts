@@ -7,7 +7,7 @@ import { valueIn } from './edit.ts';
 import type { Problem, VerdictCode } from './errors.ts';
 import { checkJson, type Json, type JsonObject } from './json.ts';
 import type { Limits } from './limits.ts';
-import type { Collection, Schema } from './schema.ts';
+import { type Collection, collectionIn, type Schema } from './schema.ts';
 
 export interface Admission {
   problem?: Problem<VerdictCode>;
@@ -79,7 +79,7 @@ export function misfit(
 
 /** The collection's rules are the server's; its fields those of the writer's version. */
 export function collectionFor(schema: Schema, own: Schema, name: string): Collection | undefined {
-  return own.collections.has(name) ? schema.collections.get(name) : undefined;
+  return collectionIn(own, name) && collectionIn(schema, name);
 }
 
 interface Door {
@@ -90,7 +90,7 @@ interface Door {
 
 function admitChange(change: Change, door: Door): Problem<VerdictCode> | undefined {
   const rules = collectionFor(door.schema, door.own, change.collection);
-  const written = door.own.collections.get(change.collection);
+  const written = collectionIn(door.own, change.collection);
   if (!rules || !written) {
     return {
       code: 'collection_unknown',

@@ -24,8 +24,16 @@ import {
   type UniqueHolder,
 } from './stored.ts';
 import type { UniqueEntry } from './unique.ts';
+import { UniqueBook } from './unique-book.ts';
 import type { Verdict } from './verdict.ts';
-import { type Needs, noNeeds, uniqueKey, versionKey, type WorkingSet, type Writes } from './working-set.ts';
+import {
+  allCollections,
+  type Needs,
+  noNeeds,
+  versionKey,
+  type WorkingSet,
+  type Writes,
+} from './working-set.ts';
 
 /** What a plan is told besides the working set. Nothing else decides. */
 export interface PlanContext {
@@ -57,12 +65,13 @@ export class Draft {
   readonly #conflicts: ConflictBook;
   readonly #records = new Map<string, Live | null>();
   readonly #changedRecords = new Set<string>();
+  /** Collections of those. */
+  readonly #written = new Set<string>();
   /** recordKey → versions superseded in this plan, oldest first. */
   readonly #superseded = new Map<string, StoredRecord[]>();
   readonly #replicas = new Map<string, ReplicaState>();
   readonly #mutations = new Map<string, StoredMutation>();
-  readonly #unique = new Map<string, readonly UniqueHolder[]>();
-  readonly #freed = new Map<string, UniqueHolder>();
+  readonly #unique: UniqueBook;
   readonly #verdicts: Writes['verdicts'] = [];
   readonly #history: Writes['history'] = [];
   readonly #commits: Commit[] = [];
@@ -74,6 +83,7 @@ export class Draft {
     this.scope = { ...set.scope };
     this.#held = new HeldBook(set, this.needs);
     this.#conflicts = new ConflictBook(set, this.needs);
+    this.#unique = new UniqueBook(set, this.needs);
     this.#quarantine = new QuarantineBook(set, this.needs);
   }
 
@@ -102,6 +112,13 @@ export class Draft {
     return known;
   }
 
+  /** Names of the collections of the scope. */
+  collections(): ReadonlySet<string> | undefined {
+    const stored = this.#set.collections.get(allCollections);
+    if (!stored) this.needs.collections.add(allCollections);
+    return stored && new Set([...stored, ...this.#written]);
+  }
+
   replica(replica: string): ReplicaState | null | undefined {
     const known = this.#replicas.get(replica) ?? this.#set.replicas.get(replica);
     if (known === undefined) this.needs.replicas.add(replica);
@@ -119,19 +136,11 @@ export class Draft {
   }
 
   holders(collection: string, group: string, value: string): readonly UniqueHolder[] | undefined {
-    const key = uniqueKey(collection, group, value);
-    const known = this.#unique.get(key) ?? this.#set.unique.get(key);
-    if (known === undefined) this.needs.unique.set(key, { collection, group, value });
-    return known;
+    return this.#unique.holders(collection, group, value);
   }
 
-  setHolders({ collection, group, value, holders, freed }: UniqueEntry): void {
-    this.#unique.set(uniqueKey(collection, group, value), holders);
-    // Noted one by one: who is far behind the owner is not among the holders that were loaded.
-    for (const id of freed) {
-      const holder = { collection, group, value, id, claimed: false, since: 0 };
-      this.#freed.set(`${uniqueKey(collection, group, value)}/${id}`, holder);
-    }
+  setHolders(entry: UniqueEntry): void {
+    this.#unique.put(entry);
   }
 
   held(id: string): HeldMutation | null | undefined {
@@ -250,7 +259,7 @@ export class Draft {
       history: this.#history,
       commits: this.#commits,
       verdicts: this.#verdicts,
-      unique: this.#uniqueWrites(),
+      unique: this.#unique.writes(),
       held: this.#held.writes(),
       conflicts: this.#conflicts.writes(),
       ...this.#quarantine.writes(),
@@ -267,21 +276,8 @@ export class Draft {
       versions.push(before);
     }
     this.#records.set(key, live);
+    this.#written.add(live.record.collection);
     this.#changedRecords.add(key);
-  }
-
-  #uniqueWrites(): Writes['unique'] {
-    const put: UniqueHolder[] = [];
-    const kept = new Set<string>();
-    for (const [key, holders] of this.#unique) {
-      const before = new Map((this.#set.unique.get(key) ?? []).map((holder) => [holder.id, holder]));
-      for (const holder of holders) {
-        kept.add(`${key}/${holder.id}`);
-        const old = before.get(holder.id);
-        if (old?.claimed !== holder.claimed || old.since !== holder.since) put.push(holder);
-      }
-    }
-    return { put, remove: [...this.#freed].flatMap(([key, holder]) => (kept.has(key) ? [] : [holder])) };
   }
 
   /** A replica that sent a mutation, first or again, has it waiting. */

@@ -176,6 +176,11 @@ export const verdictCodes = {
     'The schema has no such collection.',
     'Correct the name or update the schema.',
   ),
+  collections_too_many: entry(
+    200,
+    'The scope has no room for another collection that no schema declares.',
+    'Use one of those that are there, or have an operator raise collectionsNamedMax.',
+  ),
   record_too_large: entry(
     200,
     'The record is larger than the server accepts.',

@@ -5,9 +5,10 @@ import { type Mutation, mutationKey, recordKey } from './change.ts';
 import type { Draft, PlanContext } from './draft.ts';
 import { valueIn } from './edit.ts';
 import type { PlanItem } from './plan-item.ts';
+import { collectionIn } from './schema.ts';
 import type { HeldMutation, ScopeState } from './stored.ts';
 import { uniqueValue } from './unique.ts';
-import { type Needs, noNeeds, uniqueKey } from './working-set.ts';
+import { allCollections, type Needs, noNeeds, uniqueKey } from './working-set.ts';
 
 /** What the items will ask for first, in a scope that stands so. */
 export function foresee(items: readonly PlanItem[], scope: ScopeState, context: PlanContext): Needs {
@@ -86,7 +87,7 @@ function foreseeHeld(draft: Draft, id: string): void {
     const live = draft.record(collection, record);
     if (!live) continue;
     if (base > 0) draft.atBase(live, collection, record, base);
-    for (const fields of draft.context.schema.collections.get(collection)?.unique ?? []) {
+    for (const fields of collectionIn(draft.context.schema, collection)?.unique ?? []) {
       const value = uniqueValue(live.body, fields, draft.context.sha256);
       if (value !== undefined) draft.holders(collection, fields.join(','), value);
     }
@@ -97,6 +98,7 @@ function foreseeMutation(mutation: Mutation, needs: Needs, { schema, sha256 }: P
   const own = schema.versions.get(mutation.schema) ?? schema;
   for (const { collection: name, id, ...change } of mutation.changes) {
     needs.records.set(recordKey(name, id), { collection: name, id });
+    if (schema.named && !schema.collections.has(name)) needs.collections.add(allCollections);
     const collection = collectionFor(schema, own, name);
     const given = change.type === 'put' ? change.body : change.type === 'patch' ? (change.set ?? {}) : {};
     for (const [field, parent] of collection?.parents ?? []) {

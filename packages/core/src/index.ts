@@ -102,7 +102,7 @@ export type {
   RecordPolicyName,
   Schema,
 } from './schema.ts';
-export { defineSchema, priorityOf } from './schema.ts';
+export { collectionIn, defineSchema, priorityOf } from './schema.ts';
 export type {
   Commit,
   HeldMutation,

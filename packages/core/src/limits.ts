@@ -51,6 +51,8 @@ export interface Limits {
   replicasPerDeviceMax: number;
   /** Commits of which is kept that a replica repeated their mutations, which came under another id; older ones count as another's. */
   repeatedMax: number;
+  /** Collections of one scope that no schema declares: those that clients name themselves. */
+  collectionsNamedMax: number;
   /** Devices of one scope whose reading position is kept. */
   readersPerScopeMax: number;
   /** Entries that the sync log keeps. */
@@ -90,6 +92,7 @@ export const defaultLimits: Limits = {
   refusalsPerDeviceMax: 5_000,
   replicasPerDeviceMax: 20,
   repeatedMax: 1_000,
+  collectionsNamedMax: 100,
   readersPerScopeMax: 10_000,
   syncLogMax: 20_000,
   clockDriftMsMax: 5 * 60_000,

@@ -5,6 +5,7 @@ import type { Draft } from './draft.ts';
 import { requestErrors } from './errors.ts';
 import { type Judgement, judge } from './judge.ts';
 import type { Arrived, DeclaredItem } from './plan-item.ts';
+import { collectionIn } from './schema.ts';
 import { accept, reject, type Sender, settleWoken } from './settle.ts';
 import type { StoredRecord } from './stored.ts';
 import { ownOf } from './touched.ts';
@@ -96,7 +97,7 @@ function judgeDeclared(
   given: Parameters<typeof judge>[1],
 ): Judgement {
   const [change] = given.mutation.changes;
-  const collection = change && draft.context.schema.collections.get(change.collection);
+  const collection = change && collectionIn(draft.context.schema, change.collection);
   if (by === 'time' || change?.type !== 'put' || !collection?.unique.length) return judge(draft, given);
   const live = draft.record(change.collection, change.id);
   if (live === undefined) return { type: 'needs' };

@@ -6,7 +6,7 @@ import type { Draft, Live } from './draft.ts';
 import { editBetween, valueIn } from './edit.ts';
 import type { Json, JsonObject } from './json.ts';
 import type { ResolutionAnswer } from './plan-item.ts';
-import type { Collection } from './schema.ts';
+import { type Collection, collectionIn } from './schema.ts';
 import type { HeldMutation, StoredConflict } from './stored.ts';
 
 interface Answering {
@@ -32,7 +32,7 @@ export function heldOf(draft: Draft, conflict: StoredConflict): readonly HeldMut
 /** Made on the version that stands, so that nothing is concurrent with them. */
 export function changesOf(draft: Draft, answering: Answering): readonly RecordChange[] {
   const { conflict, live, answer } = answering;
-  const collection = draft.context.schema.collections.get(conflict.collection);
+  const collection = collectionIn(draft.context.schema, conflict.collection);
   // The collection was dropped from the schema: the conflict can be closed, and nothing else.
   if (!collection) return [];
   const target = { collection: conflict.collection, id: conflict.record, base: live?.record.seq ?? 0 };

@@ -1,7 +1,7 @@
 // The schema: what collections there are, what may happen in them, and how conflicts in them are answered.
 // It judges records and never rewrites them (DESIGN section 3): what is stored is what came.
 
-import type { z } from 'zod';
+import { z } from 'zod';
 import { assertJudgesOnly, fieldIsNumber } from './schema-check.ts';
 
 /** A **fact** has happened and is never refused; a **request** may be rejected. */
@@ -85,6 +85,8 @@ export type AnyCollections = { readonly [name: string]: CollectionOptions<any> }
 export interface Schema<Collections extends AnyCollections = AnyCollections> {
   readonly version: number;
   readonly collections: ReadonlyMap<string, Collection>;
+  /** The rules of collections that clients name themselves; null: they may not. */
+  readonly named: Omit<Collection, 'name'> | null;
   /** Versions, this one included, by which mutations are still read. */
   readonly versions: ReadonlyMap<number, Schema>;
   /** Only for types: what `RecordOf` reads. */
@@ -107,6 +109,8 @@ export function defineSchema<const Collections extends AnyCollections>(options: 
   /** A whole number from 1; raise it whenever the fields change. */
   version: number;
   collections: Collections;
+  /** Takes any other collection, too, under these rules; `limits.collectionsNamedMax` bounds how many. Replicas know none of them. */
+  named?: Pick<CollectionOptions, 'kind' | 'policy' | 'priority' | 'history'>;
   /** Former schemas whose mutations are still accepted. */
   former?: readonly Schema[];
 }): Schema<Collections> {
@@ -118,7 +122,10 @@ export function defineSchema<const Collections extends AnyCollections>(options: 
     collections.set(name, readCollection(name, declared, options.collections));
   }
   const versions = new Map<number, Schema>();
-  const schema: Schema<Collections> = { version: options.version, collections, versions };
+  const named = options.named
+    ? readCollection('named', { ...options.named, fields: z.looseObject({}) }, {})
+    : null;
+  const schema: Schema<Collections> = { version: options.version, collections, named, versions };
   for (const former of options.former ?? []) {
     if (former.version >= options.version) {
       throw new TypeError(`A former schema must have a lower version than ${options.version}.`);
@@ -128,6 +135,13 @@ export function defineSchema<const Collections extends AnyCollections>(options: 
   }
   versions.set(options.version, schema);
   return schema;
+}
+
+/** The rules of a collection, declared or named by a client; undefined when the schema takes none of that name. */
+export function collectionIn(schema: Schema, name: string): Collection | undefined {
+  const declared = schema.collections.get(name);
+  if (declared || !schema.named || !isName(name)) return declared;
+  return { ...schema.named, name };
 }
 
 /** The priority of a record, 1 to 10; a function that throws or strays counts as the default 5. */
@@ -146,11 +160,15 @@ const namePattern = /^[A-Za-z][A-Za-z0-9_]{0,63}$/;
 const policies = new Set<unknown>(['server', 'client', 'newest', 'merge', 'ask']);
 const fieldPolicies = new Set<unknown>(['server', 'client', 'newest', 'max', 'min', 'union']);
 
+function isName(name: string): boolean {
+  return namePattern.test(name) && !name.toLowerCase().startsWith('hf_');
+}
+
 function readCollection(name: string, declared: CollectionOptions, all: AnyCollections): Collection {
   const fail = (what: string): never => {
     throw new TypeError(`Collection ${name}: ${what}`);
   };
-  if (!namePattern.test(name) || name.toLowerCase().startsWith('hf_')) {
+  if (!isName(name)) {
     fail('a name is a letter, then up to 63 letters, digits or _, and does not begin with hf_.');
   }
   if (declared.kind !== 'fact' && declared.kind !== 'request') fail("kind is 'fact' or 'request'.");

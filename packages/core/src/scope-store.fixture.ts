@@ -97,6 +97,8 @@ export function load(stored: Stored, needs: Needs, set: WorkingSet, holdersMax: 
       ),
     );
   for (const id of needs.conflicts) set.conflicts.set(id, copied(stored.conflicts.get(id) ?? null));
+  for (const key of needs.collections)
+    set.collections.set(key, [...new Set([...stored.records.values()].map(({ collection }) => collection))]);
   for (const device of needs.quarantine)
     set.quarantine.set(
       device,

@@ -16,7 +16,7 @@ import {
 import type { Draft, Live } from './draft.ts';
 import { type Problem, type VerdictCode, verdictCodes } from './errors.ts';
 import { nextVersion } from './next-version.ts';
-import type { Collection, Schema } from './schema.ts';
+import { type Collection, collectionIn, type Schema } from './schema.ts';
 import type { StoredConflict } from './stored.ts';
 import { isIdOf, type Own, type Owner, ownerOf, serverWriter } from './touched.ts';
 import type { Exception } from './verdict.ts';
@@ -96,7 +96,7 @@ export class Trial {
 
   /** The collection as the writer's schema has it. */
   written(name: string): Collection | undefined {
-    return this.#schema.collections.get(name);
+    return collectionIn(this.#schema, name);
   }
 
   /** Records that differ from how they stood, in the order in which the mutation came to them. */
@@ -124,6 +124,8 @@ export class Trial {
         message: `The schema has no collection ${change.collection}.`,
       };
     }
+    const crowded = this.#crowded(change.collection);
+    if (crowded) return { ...crowded, field: `changes[${place}].collection` };
     const key = recordKey(change.collection, change.id);
     const before = this.after.get(key) ?? this.#draft.record(change.collection, change.id);
     const mine = this.#given.forced.has(key) ? null : this.#ownConflict(change);
@@ -145,6 +147,18 @@ export class Trial {
     else if (decision.type === 'refuse') return this.#refuse(decision, place, conflict);
     else this.#write(decision, { key, change, before, conflict });
     return undefined;
+  }
+
+  /** Whether a client names one more collection than the scope has room for. */
+  #crowded(name: string): Omit<Problem<VerdictCode>, 'field'> | undefined {
+    const { schema, limits } = this.#draft.context;
+    if (schema.collections.has(name)) return undefined;
+    const names = this.#draft.collections();
+    if (!names) this.incomplete = true;
+    const here = [...this.after.values()].map(({ record }) => record.collection);
+    const named = new Set([...(names ?? []), ...here].filter((other) => !schema.collections.has(other)));
+    if (named.size < limits.collectionsNamedMax || named.has(name)) return undefined;
+    return { code: 'collections_too_many', message: verdictCodes.collections_too_many.meaning };
   }
 
   /** The open conflict of this writer about the record: null if none, undefined while that is not loaded. */

@@ -34,7 +34,12 @@ export interface Needs {
   conflicts: Set<number>;
   /** Devices of which is wanted what the quarantine keeps. */
   quarantine: Set<string>;
+  /** `allCollections` when it is wanted which collections the scope has. */
+  collections: Set<string>;
 }
+
+/** The one key under which the names of a scope's collections are asked for. */
+export const allCollections = '*';
 
 /** How many payloads of a device the quarantine keeps, and how long they are together. */
 export interface KeptPayloads {
@@ -56,6 +61,8 @@ export interface WorkingSet {
   conflictsOpen: Map<string, readonly StoredConflict[]>;
   conflicts: Map<number, StoredConflict | null>;
   quarantine: Map<string, KeptPayloads>;
+  /** `allCollections` → names of collections with records or tombstones. */
+  collections: Map<string, readonly string[]>;
 }
 
 /** What one plan writes in one scope. Every list holds each key once, in its final state. */
@@ -89,6 +96,7 @@ export function noNeeds(): Needs {
     conflictsOpen: new Map(),
     conflicts: new Set(),
     quarantine: new Set(),
+    collections: new Set(),
   };
 }
 
@@ -106,6 +114,7 @@ export function emptyWorkingSet(scope: ScopeState): WorkingSet {
     conflictsOpen: new Map(),
     conflicts: new Map(),
     quarantine: new Map(),
+    collections: new Map(),
   };
 }
 

@@ -30,7 +30,7 @@ beforeAll(() => {
           },
           enrol: work,
         },
-        schema: { version: 1, collections: new Map(), versions: new Map() },
+        schema: { version: 1, collections: new Map(), named: null, versions: new Map() },
         limits: {} as never,
         clock,
         sha256: (text) => text,

@@ -42,6 +42,7 @@ function testStanding(open: OpenStore): void {
       needs.conflictsOpen.set('items/a', item('a'));
       needs.conflicts.add(1);
       needs.quarantine.add('d');
+      needs.collections.add('*');
     });
     expect(set.replicas).toEqual(new Map([['r', null]]));
     expect(set.mutations).toEqual(new Map([['m', null]]));
@@ -54,6 +55,7 @@ function testStanding(open: OpenStore): void {
     expect(set.conflictsOpen).toEqual(new Map([['items/a', []]]));
     expect(set.conflicts).toEqual(new Map([[1, null]]));
     expect(set.quarantine).toEqual(new Map([['d', { payloads: 0, chars: 0 }]]));
+    expect(set.collections).toEqual(new Map([['*', []]]));
   });
 
   test('replicas, mutations and records come back as they were written, the latest write of each', async () => {
@@ -348,6 +350,22 @@ function testConflicts(open: OpenStore): void {
       { mutations: 1, replicas: 1 },
       { mutations: 0, replicas: 0 },
     ]);
+  });
+
+  test('the names of a scope’s collections come each once, those with tombstones alone, too', async () => {
+    const { store } = await open();
+    const records = ['b', 'a', 'c', 'b'].map((collection, n) =>
+      record(n + 1, {
+        collection,
+        id: `r${n}`,
+        number: n + 1,
+        ...(collection === 'c' ? { body: null } : {}),
+      }),
+    );
+    await write(store, writesOf({ records }));
+    await write(store, writesOf({ records: [record(1, { collection: 'z', id: 'r' })] }), 'other');
+    const set = await loaded(store, (needs) => void needs.collections.add('*'));
+    expect([...(set.collections.get('*') ?? [])].sort()).toEqual(['a', 'b', 'c']);
   });
 
   test('what was taken after all lies in the quarantine no more', async () => {

@@ -35,6 +35,8 @@ export function loadScope(
     );
   }
   for (const id of needs.conflicts) set.conflicts.set(id, data.conflicts.get(id) ?? null);
+  for (const key of needs.collections)
+    set.collections.set(key, [...new Set([...data.records.values()].map(({ collection }) => collection))]);
   for (const device of needs.quarantine)
     set.quarantine.set(device, database.payloads.get(device) ?? { payloads: 0, chars: 0 });
 }

@@ -29,6 +29,7 @@ export function loadNeeds(connection: Connection, load: Load): void {
   loadUnique(connection, load);
   loadHeld(connection, load);
   loadConflicts(connection, load);
+  loadCollections(connection, load);
   fill(connection, load, {
     keys: ({ quarantine }) => own(quarantine),
     // Ends at the index entries of one device, of which there are no more than its quarantine holds.
@@ -75,6 +76,24 @@ function loadStanding(connection: Connection, load: Load): void {
             ON t.scope = k.value ->> 0 AND t.collection = k.value ->> 1 AND t.id = k.value ->> 2`,
     put: (set, key, [row]: readonly { body: string | null }[]) =>
       set.versions.set(key, row?.body ? parsed<JsonObject>(row.body) : null),
+  });
+}
+
+/** From one name to the next in the records' own order: what it takes does not depend on how many records there are. */
+function loadCollections(connection: Connection, load: Load): void {
+  fill(connection, load, {
+    keys: ({ collections }) => own(collections),
+    sql: `SELECT k.key AS place, (
+            WITH RECURSIVE found(name) AS (
+              SELECT min(t.collection) FROM hf_records AS t WHERE t.scope = k.value ->> 0
+              UNION ALL
+              SELECT (SELECT min(t.collection) FROM hf_records AS t
+                WHERE t.scope = k.value ->> 0 AND t.collection > found.name)
+              FROM found WHERE found.name IS NOT NULL)
+            SELECT json_group_array(name) FROM found WHERE name IS NOT NULL) AS names
+          FROM jsonb_each(?1) AS k`,
+    put: (set, key, [row]: readonly { names: string }[]) =>
+      set.collections.set(key, parsed<string[]>(row?.names ?? '[]')),
   });
 }
 
