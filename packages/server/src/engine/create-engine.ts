@@ -49,7 +49,7 @@ export function createEngine(deps: EngineDeps): Engine {
     nowMs,
     context: contextOf(deps),
     reads,
-    committed: listeners.tell,
+    followers: listeners,
   });
   const submit = (job: Omit<CommitJob, 'resolve' | 'reject'>): Promise<Committed> =>
     new Promise((resolve, reject) => lanes.add({ ...job, resolve, reject }));
@@ -219,13 +219,10 @@ async function checkBatch(
   });
 }
 
-interface Listeners {
-  add: Engine['subscribe'];
-  tell: CommitDeps['committed'];
-}
+type Listener = Parameters<Engine['subscribe']>[1];
 
-function createListeners(): Listeners {
-  const byScope = new Map<string, Set<(head: number) => void>>();
+function createListeners(): { add: Engine['subscribe'] } & CommitDeps['followers'] {
+  const byScope = new Map<string, Set<Listener>>();
   return {
     add(scope, listener) {
       const set = byScope.get(scope) ?? new Set();
@@ -236,8 +233,9 @@ function createListeners(): Listeners {
         if (set.size === 0 && byScope.get(scope) === set) byScope.delete(scope);
       };
     },
-    tell(heads) {
-      for (const [scope, head] of heads) for (const listener of byScope.get(scope) ?? []) listener(head);
+    has: (scope) => byScope.has(scope),
+    tell(scope, head, known) {
+      for (const listener of byScope.get(scope) ?? []) listener(head, known);
     },
   };
 }

@@ -199,6 +199,7 @@ async function exercise(store: Store): Promise<void> {
     await transaction.putDevices([device]);
     await transaction.deviceCounts(['k']);
     await transaction.refusals([{ scope: 's', device: 'd' }]);
+    await transaction.auditPlace();
     await transaction.settleQuarantined(1, { at: 1, actor: '', action: '', subject: '' });
     await transaction.putReads([{ scope: 's', device: 'd', collection: '*', sent: 1, confirmed: 1 }]);
   });
