@@ -1,12 +1,14 @@
-// The next page is asked for while the last one is stored; what came of it counts only for who asks for the very same.
+// The next page is asked for while the last one is read and stored; what came of it counts only for who asks for the very same.
 
 import { expect, test } from 'vitest';
 import { Asker } from './ahead.ts';
-import { bare, FakeServer, refusal } from './fake-server.fixture.ts';
+import { bare, FakeServer, ok, refusal } from './fake-server.fixture.ts';
 import { openBench, shopSchema, VirtualTime } from './replica.fixture.ts';
 import { createMemoryStorage } from './storage/memory.ts';
 import type { Storage } from './storage/port.ts';
+import { exchangeAnswer } from './transport/contract.ts';
 import { createLoopbackTransport } from './transport/loopback.ts';
+import type { Transport, TransportReply } from './transport/port.ts';
 
 const question = {
   protocol: 'holdfast/1',
@@ -27,25 +29,23 @@ function openAsker(): { asker: Asker; server: FakeServer } {
 }
 
 async function firstPage(asker: Asker) {
-  const { request, reply } = await asker.ask(question);
+  const { reply } = await asker.ask(question);
   if (reply.type !== 'answer') throw new Error(reply.type);
-  return { request, answer: reply.answer };
+  return reply.answer;
 }
 
 test('who asks for the next page has the reply to what was asked ahead', async () => {
   const { asker, server } = openAsker();
-  const { request, answer } = await firstPage(asker);
-  asker.askAhead(request, answer);
+  const answer = await firstPage(asker);
   expect(server.requests.length).toBe(2);
   const { reply } = await asker.ask({ ...question, checkpoint: answer.checkpoint });
   expect(reply).toMatchObject({ type: 'answer', answer: { from: '1', checkpoint: '2' } });
-  expect(server.requests.length).toBe(2);
+  expect(server.requests.map(({ checkpoint }) => checkpoint)).toEqual([null, '1', '2']);
 });
 
 test('who asks for something else has what he asked for', async () => {
   const { asker, server } = openAsker();
-  const { request, answer } = await firstPage(asker);
-  asker.askAhead(request, answer);
+  await firstPage(asker);
   const { reply } = await asker.ask({ ...question, checkpoint: '2' });
   expect(reply).toMatchObject({ type: 'answer', answer: { from: '2', checkpoint: '3' } });
   expect(server.requests.length).toBe(3);
@@ -53,24 +53,67 @@ test('who asks for something else has what he asked for', async () => {
 });
 
 test('nothing is asked ahead of the last page, nor before verdicts are stored', async () => {
-  const { asker, server } = openAsker();
-  const { request, answer } = await firstPage(asker);
-  asker.askAhead(request, { ...answer, more: false });
   const verdict = { n: 1, mutation: 'm', verdict: 'applied', asOf: 1 } as const;
-  asker.askAhead(request, { ...answer, verdicts: [verdict] });
-  expect(server.requests.length).toBe(1);
+  for (const change of [{ more: false }, { verdicts: [verdict] }]) {
+    const { asker, server } = openAsker();
+    server.hooks = [(_, serve) => ok({ ...serve(), ...change })];
+    await firstPage(asker);
+    expect(server.requests.length).toBe(1);
+  }
 });
 
 test('what is dropped comes to nobody; the next question is asked anew', async () => {
   const { asker, server } = openAsker();
-  const { request, answer } = await firstPage(asker);
-  asker.askAhead(request, answer);
-  const next = { ...question, checkpoint: answer.checkpoint };
-  const waiting = asker.ask(next);
+  const waiting = asker.ask(question);
   asker.drop();
   expect((await waiting).reply).toMatchObject({ type: 'unreachable' });
-  expect((await asker.ask(next)).reply).toMatchObject({ type: 'answer' });
+  const { checkpoint } = await firstPage(asker);
   expect(server.requests.length).toBe(3);
+  asker.drop();
+  expect((await asker.ask({ ...question, checkpoint })).reply).toMatchObject({ type: 'answer' });
+  expect(server.requests.map((request) => request.checkpoint)).toEqual([null, null, '1', '1', '2']);
+});
+
+/** A transport whose answers come when the test says so. */
+function openByHand() {
+  const asked: { from: string | null; begin(): void; end(reply?: TransportReply): void }[] = [];
+  const transport: Transport = {
+    exchange: ({ checkpoint: from }, _, begun) =>
+      new Promise((resolve) => {
+        const answer = { ...exchangeAnswer, from, checkpoint: `${from ?? ''}+`, more: true };
+        const end = (reply: TransportReply = { type: 'answer', answer }): void => resolve(reply);
+        asked.push({ from, begin: () => begun?.(answer), end });
+      }),
+  };
+  const asker = new Asker({ transport, clock: new VirtualTime(), session: 's' });
+  return { asker, asked, from: () => asked.map(({ from }) => from) };
+}
+
+test('the next page is asked for when the last one begins to arrive, and none behind it before somebody comes for it', async () => {
+  const { asker, asked, from } = openByHand();
+  const first = asker.ask(question);
+  asked[0]!.begin();
+  expect(from()).toEqual([null, '+']);
+  asked[1]!.begin();
+  asked[1]!.end();
+  asked[0]!.end();
+  await first;
+  expect(from()).toEqual([null, '+']);
+  expect((await asker.ask({ ...question, checkpoint: '+' })).reply).toMatchObject({ type: 'answer' });
+  expect(from()).toEqual([null, '+', '++']);
+});
+
+test('of a page that began and never came whole nothing is left: its question is asked again', async () => {
+  const { asker, asked, from } = openByHand();
+  const first = asker.ask(question);
+  asked[0]!.begin();
+  asked[0]!.end({ type: 'unreachable', reason: 'The network was lost.' });
+  expect((await first).reply).toMatchObject({ type: 'unreachable' });
+  const again = asker.ask(question);
+  asked[1]!.end();
+  asked[2]!.end();
+  expect((await again).reply).toMatchObject({ type: 'answer', answer: { from: null } });
+  expect(from()).toEqual([null, '+', null, '+']);
 });
 
 /** Calls `onWrite` while a transaction that writes is open. */

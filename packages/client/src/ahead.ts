@@ -1,14 +1,15 @@
-// One exchange of the sync loop, and the next page of a run, asked for while the last one is being stored: the server makes it meanwhile.
+// One exchange of the sync loop, and the next page of a run, asked for as soon as the last one begins to arrive: the server makes it
+// while that is being read and stored.
 //
-//   page 1 arrives ──▶ stored ──────────▶ page 2, which has come meanwhile ──▶ stored ──▶ …
-//          └── page 2 is asked for ──▶ …          └── page 3 is asked for ──▶ …
+//   page 1 begins ──▶ read, stored ──▶ page 2, which has come meanwhile ──▶ read, stored ──▶ …
+//          └── page 2 is asked for        └── page 3 is asked for
 //
 // It is one exchange sent a little earlier, never a second one: whoever comes to ask takes its reply if he asks for the very same;
-// if not, it is dropped, and changes nothing.
+// if not, it is dropped, and changes nothing. What was asked ahead asks no further before somebody has come for it.
 
-import { type Clock, type ExchangeAnswer, type ExchangeRequest, equalJson, type Json } from '@holdfast/core';
+import { type Clock, type ExchangeRequest, equalJson, type Json } from '@holdfast/core';
 import { mustLast } from './answer.ts';
-import type { Transport, TransportReply } from './transport/port.ts';
+import type { AnswerHead, Transport, TransportReply } from './transport/port.ts';
 
 /** A request without the clocks at sending, which are read when it is sent. */
 export type Question = Omit<ExchangeRequest, 'clock'>;
@@ -28,43 +29,62 @@ export interface AskerDeps {
   session: string;
 }
 
-/** Asks the server, one question at a time. */
+interface Asked {
+  question: Question;
+  exchanged: Promise<Exchanged>;
+  ending: AbortController;
+  head: AnswerHead | undefined;
+}
+
+/** Asks the server, one question at a time and at most one ahead. */
 export class Asker {
   readonly #deps: AskerDeps;
-  #asked: { question: Question; exchanged: Promise<Exchanged>; ending: AbortController } | undefined;
+  /** What somebody waits for. */
+  #asked: Asked | undefined;
+  #ahead: Asked | undefined;
 
   constructor(deps: AskerDeps) {
     this.#deps = deps;
   }
 
   async ask(question: Question): Promise<Exchanged> {
-    if (!this.#asked || !equalJson(this.#asked.question as unknown as Json, question as unknown as Json)) {
-      this.drop();
-      this.#asked = this.#send(question);
-    }
-    const asked = this.#asked;
+    const asked = this.#takeAhead(question) ?? this.#send(question);
+    this.#asked = asked;
+    if (asked.head) this.#askBehind(question, asked.head);
     try {
-      return await asked.exchanged;
+      const exchanged = await asked.exchanged;
+      const { reply } = exchanged;
+      if (this.#asked === asked && reply.type === 'answer') this.#askBehind(question, reply.answer);
+      return exchanged;
     } finally {
       if (this.#asked === asked) this.#asked = undefined;
     }
   }
 
-  /** Asks for what comes behind the page of an answer that is still to be stored. */
-  askAhead(request: ExchangeRequest, answer: ExchangeAnswer): void {
-    // The server may be told of verdicts only once they are stored.
-    if (!answer.more || mustLast(answer)) return;
-    const { clock: _, batch: __, ...question } = request;
-    this.#asked ??= this.#send({ ...question, checkpoint: answer.checkpoint });
-  }
-
   /** What was asked is not wanted any more: whoever waits for it is told at once that it did not come. */
   drop(): void {
     this.#asked?.ending.abort();
+    this.#ahead?.ending.abort();
     this.#asked = undefined;
+    this.#ahead = undefined;
   }
 
-  #send(question: Question): { question: Question; exchanged: Promise<Exchanged>; ending: AbortController } {
+  #takeAhead(question: Question): Asked | undefined {
+    const ahead = this.#ahead;
+    this.#ahead = undefined;
+    if (!ahead || equalJson(ahead.question as unknown as Json, question as unknown as Json)) return ahead;
+    ahead.ending.abort();
+    return undefined;
+  }
+
+  /** Asks for what comes behind the page of an answer that is still to be stored. */
+  #askBehind({ batch: _, ...question }: Question, head: AnswerHead): void {
+    // The server may be told of verdicts only once they are stored.
+    if (!head.more || mustLast(head)) return;
+    this.#ahead ??= this.#send({ ...question, checkpoint: head.checkpoint });
+  }
+
+  #send(question: Question): Asked {
     const { clock, session, transport } = this.#deps;
     const sentMs = clock.monoMs();
     const request: ExchangeRequest = {
@@ -72,13 +92,18 @@ export class Asker {
       clock: { wall: Math.round(clock.wallMs()), mono: Math.round(sentMs), session },
     };
     const ending = new AbortController();
-    const exchanged = transport.exchange(request, ending.signal).then((reply): Exchanged => {
+    const begun = (head: AnswerHead): void => {
+      asked.head = head;
+      if (this.#asked === asked) this.#askBehind(question, head);
+    };
+    const exchanged = transport.exchange(request, ending.signal, begun).then((reply): Exchanged => {
       const receivedMonoMs = clock.monoMs();
       const ageMs = (receivedMonoMs - sentMs) / 2;
       return { request, reply, receivedMonoMs, receivedWallMs: clock.wallMs(), ageMs };
     });
     // A fault of the program is told to whoever asks for it; nobody may.
     exchanged.catch(() => undefined);
-    return { question, exchanged, ending };
+    const asked: Asked = { question, exchanged, ending, head: undefined };
+    return asked;
   }
 }

@@ -88,7 +88,7 @@ export async function applyAnswer(
 }
 
 /** Whether the answer changes what may not be lost again once the server was told that this replica has it. */
-export function mustLast(answer: ExchangeAnswer): boolean {
+export function mustLast(answer: Pick<ExchangeAnswer, 'verdicts' | 'errors' | 'conflicts'>): boolean {
   return answer.verdicts.length + answer.errors.length + answer.conflicts.length > 0;
 }
 

@@ -162,8 +162,9 @@ export class FakeServer {
   }
 }
 
-export function ok(answer: ExchangeAnswer): LoopbackAnswer {
-  return { status: 200, body: JSON.stringify(answer) };
+/** Its records stand last, as the server has them. */
+export function ok({ records, ...head }: ExchangeAnswer): LoopbackAnswer {
+  return { status: 200, body: JSON.stringify({ ...head, records }) };
 }
 
 export function refusal(status: number, code: string, headers: Record<string, string> = {}): LoopbackAnswer {

@@ -47,6 +47,6 @@ export {
   type LoopbackHandler,
   type LoopbackOptions,
 } from './transport/loopback.ts';
-export type { Following, LiveWord, Transport, TransportReply } from './transport/port.ts';
+export type { AnswerHead, Following, LiveWord, Transport, TransportReply } from './transport/port.ts';
 export type { OpenSocket, Socket, SocketHandlers } from './transport/socket.ts';
 export { createWebSocketTransport, type WebSocketOptions } from './transport/websocket.ts';

@@ -120,6 +120,7 @@ export async function takeServerRecords(
     tombstones: [],
   };
   const moved: VisibleMove[] = [];
+  let uncovered = false;
   for (const [at, { name, key, record, live }] of all.entries()) {
     if (record.deleted) puts.tombstones.push({ key, value: record.version });
     else if (hasTombstones) await tx.delete('tombstones', key);
@@ -130,7 +131,7 @@ export async function takeServerRecords(
       continue;
     }
     // Nothing is on top of it any more: what comes is what is visible.
-    if (!isTouched && dirty.delete(name)) await tx.delete('shadows', key);
+    if (!isTouched) uncovered = dirty.delete(name) || uncovered;
     if (live) puts.records.push({ key, value: { version: record.version, body: live } });
     else await tx.delete('records', key);
     const after = live ? { version: record.version, body: live } : undefined;
@@ -139,10 +140,15 @@ export async function takeServerRecords(
   for (const table of ['records', 'shadows', 'tombstones'] as const) {
     if (puts[table].length > 0) await tx.putMany(table, puts[table]);
   }
+  // While others are to be folded, their shadows are needed; `recompute` takes them all away.
+  if (uncovered && dirty.size === 0) await tx.deleteAll('shadows', [deps.scope]);
   if (isIndexed) await writeIndexes(tx, deps, moved);
 }
 
-/** Folds the view of these records afresh. A record that nothing in the outbox touches any more gives up its shadow. */
+/**
+ * Folds the view of these records afresh. A record that nothing in the outbox touches any more gives up its shadow; with an empty
+ * outbox all do, at once.
+ */
 export async function recompute(
   tx: StorageTransaction,
   deps: ScopeDeps,
@@ -156,6 +162,7 @@ export async function recompute(
   const all = [...keys];
   for (let at = 0; at < all.length; at += chunk)
     await recomputeChunk(tx, deps, { keys: all.slice(at, at + chunk), veil, open, isTouched });
+  if (!isTouched) await tx.deleteAll('shadows', [deps.scope]);
 }
 
 /** Brings the index entries of some records in line with how they changed. */
@@ -217,7 +224,7 @@ async function recomputeChunk(
     else if (before) await tx.delete('records', key);
     const [, collection = '', id = ''] = key;
     moved.push({ collection, id, before, after });
-    if (places.length === 0) await tx.delete('shadows', key);
+    if (isTouched && places.length === 0) await tx.delete('shadows', key);
   }
   if (puts.length > 0) await tx.putMany('records', puts);
   await writeIndexes(tx, deps, moved);

@@ -252,7 +252,6 @@ class CycleRunner implements Runner {
     const arrived = this.#arrived;
     this.#arrived = undefined;
     if (!arrived) throw new TypeError('There is no answer to apply.');
-    this.#asker.askAhead(arrived.request, arrived.answer);
     const mode = mustLast(arrived.answer) ? 'durable' : 'write';
     const outcome = await this.#deps.storage.transaction(mode, async (tx) => {
       await clearStop(tx, this.#deps.scope);

@@ -254,20 +254,20 @@ export class Device implements DeviceView {
           });
       },
     });
+    // What comes for a process that is gone finds nobody.
+    const whenAlive = (run: () => void): void =>
+      this.stillness.whenAwake(() => generation === this.#generation && run());
     return {
-      exchange: (request, signal) => {
+      exchange: (request, signal, begun) => {
         if (generation !== this.#generation) return new Promise(() => undefined);
         current = request;
-        const reply = loopback.exchange(request, signal);
-        // What comes for a process that is gone finds nobody.
+        const reply = loopback.exchange(request, signal, (head) => whenAlive(() => begun?.(head)));
         return new Promise((resolve) => {
-          void reply.then((value) => {
-            this.stillness.whenAwake(() => {
-              if (generation !== this.#generation) return;
-              if (value.type !== 'unreachable') world.operations.answers += 1;
-              resolve(value);
-            });
-          });
+          const take = (value: Awaited<typeof reply>): void => {
+            if (value.type !== 'unreachable') world.operations.answers += 1;
+            resolve(value);
+          };
+          void reply.then((value) => whenAlive(() => take(value)));
         });
       },
     };

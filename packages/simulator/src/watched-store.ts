@@ -60,6 +60,7 @@ function watchTransaction(
     credentials: (keys) => reading(() => transaction.credentials(keys)),
     devices: (devices) => reading(() => transaction.devices(devices)),
     deviceCounts: (keys) => reading(() => transaction.deviceCounts(keys)),
+    auditPlace: () => reading(() => transaction.auditPlace()),
     refusals: (places) => reading(() => transaction.refusals(places)),
     load: (needs, sets, holdersMax) => reading(() => transaction.load(needs, sets, holdersMax)),
     putDevices: (devices) => writing(() => transaction.putDevices(devices)),

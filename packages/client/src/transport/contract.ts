@@ -87,6 +87,26 @@ export function transportContract(name: string, open: (nowMs: number) => Promise
     await given.close();
   });
 
+  test(`${name}: tells what stands before the records, before it hands the answer on`, async () => {
+    const { records, ...head } = exchangeAnswer;
+    const told = async (status: number, body: string): Promise<unknown[]> => {
+      const given = await open(nowMs);
+      given.answer({ status, body });
+      const heard: unknown[] = [];
+      const reply = await given.transport.exchange(exchangeRequest, undefined, (begun) => heard.push(begun));
+      await given.close();
+      return [...heard, reply.type];
+    };
+    const text = JSON.stringify({ ...head, records });
+    expect(await told(200, text)).toEqual([{ ...head, records: [] }, 'answer']);
+    expect(await told(200, text.slice(0, -1))).toEqual([{ ...head, records: [] }, 'foreign']);
+    expect(await told(200, JSON.stringify({ records, ...head }))).toEqual(['answer']);
+    expect(await told(200, JSON.stringify({ ...head, conflicts: [{ records }], records }))).toEqual([
+      'foreign',
+    ]);
+    expect(await told(503, text)).toEqual(['refused']);
+  });
+
   test(`${name}: ignores fields that it does not know`, async () => {
     const far = { status: 200, body: JSON.stringify({ ...exchangeAnswer, future: 1 }) };
     expect(await exchange(far)).toEqual({ type: 'answer', answer: exchangeAnswer });

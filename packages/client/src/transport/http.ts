@@ -1,8 +1,8 @@
 // Exchanges over HTTP with `fetch`, in browsers and in Node alike.
 
 import type { Clock, ExchangeRequest, Timer } from '@holdfast/core';
-import type { Transport, TransportReply } from './port.ts';
-import { readReply } from './reply.ts';
+import type { AnswerHead, Transport, TransportReply } from './port.ts';
+import { listenForHead, readReply } from './reply.ts';
 
 export interface HttpOptions {
   /** The server's address; a path is kept: `https://example.org/sync` is asked at `/sync/v1/exchange`. */
@@ -22,17 +22,22 @@ export interface HttpOptions {
 /** Throws a TypeError when `url` is no http or https address. */
 export function createHttpTransport(options: HttpOptions): Transport {
   const address = exchangeAddress(options.url);
-  return { exchange: (request, signal) => exchange(options, address, request, signal) };
+  return { exchange: (request, signal, begun) => exchange(options, address, { request, signal, begun }) };
 }
 
 const timeLimitMsDefault = 30_000;
 const answerBytesMaxDefault = 33_554_432;
 
+interface Call {
+  request: ExchangeRequest;
+  signal: AbortSignal | undefined;
+  begun: ((head: AnswerHead) => void) | undefined;
+}
+
 async function exchange(
   options: HttpOptions,
   address: string,
-  request: ExchangeRequest,
-  signal?: AbortSignal,
+  { request, signal, begun }: Call,
 ): Promise<TransportReply> {
   const ending = new AbortController();
   const abort = (): void => ending.abort(new Error('The exchange was aborted.'));
@@ -52,7 +57,8 @@ async function exchange(
       cache: 'no-store',
       credentials: 'omit',
     });
-    const body = await readBody(response, options.answerBytesMax ?? answerBytesMaxDefault);
+    const listen = begun && response.status === 200 ? listenForHead(begun) : undefined;
+    const body = await readBody(response, options.answerBytesMax ?? answerBytesMaxDefault, listen);
     const retryAfter = response.headers.get('retry-after') ?? undefined;
     return readReply({ status: response.status, body, retryAfter }, options.clock.wallMs());
   } catch (error) {
@@ -84,7 +90,11 @@ function headersOf({ key }: HttpOptions): Record<string, string> {
 }
 
 /** Undefined when the body is larger than allowed (the rest is not read) or no UTF-8: then it is no message of ours. */
-async function readBody(response: Response, bytesMax: number): Promise<string | undefined> {
+async function readBody(
+  response: Response,
+  bytesMax: number,
+  listen: ((soFar: string) => void) | undefined,
+): Promise<string | undefined> {
   if (!response.body) return '';
   const decoder = new TextDecoder('utf-8', { fatal: true });
   const reader = response.body.getReader();
@@ -99,6 +109,7 @@ async function readBody(response: Response, bytesMax: number): Promise<string | 
       if (done) return text;
       bytes += value.byteLength;
       if (bytes > bytesMax) return undefined;
+      listen?.(text);
     }
   } finally {
     // After a failed read this rejects with the same failure.

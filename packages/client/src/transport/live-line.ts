@@ -17,8 +17,8 @@ import {
   type Timer,
   type TimerHandle,
 } from '@holdfast/core';
-import type { LiveWord, TransportReply } from './port.ts';
-import { readLivePage, readReply } from './reply.ts';
+import type { AnswerHead, LiveWord, Transport, TransportReply } from './port.ts';
+import { listenForHead, readLivePage, readReply } from './reply.ts';
 import type { OpenSocket, Socket } from './socket.ts';
 
 export interface LiveLineDeps {
@@ -40,9 +40,14 @@ export interface LiveLineDeps {
 
 export interface LiveLine {
   readonly isGreeted: boolean;
-  exchange(request: ExchangeRequest, signal?: AbortSignal): Promise<TransportReply>;
+  exchange: Transport['exchange'];
   say(frame: DeviceFrame): void;
   close(): void;
+}
+
+interface Waiter {
+  settle(reply: TransportReply): void;
+  begun: ((head: AnswerHead) => void) | undefined;
 }
 
 export function openLiveLine(deps: LiveLineDeps): LiveLine {
@@ -52,7 +57,7 @@ export function openLiveLine(deps: LiveLineDeps): LiveLine {
 class SocketLine implements LiveLine {
   readonly #deps: LiveLineDeps;
   readonly #socket: Socket;
-  readonly #answers = new Map<number, (reply: TransportReply) => void>();
+  readonly #answers = new Map<number, Waiter>();
   #numbers = 0;
   #greetedMs: number | undefined;
   #heardMs: number;
@@ -84,7 +89,11 @@ class SocketLine implements LiveLine {
     this.#end({ type: 'unreachable', reason: 'The socket was closed.' });
   }
 
-  exchange(request: ExchangeRequest, signal?: AbortSignal): Promise<TransportReply> {
+  exchange(
+    request: ExchangeRequest,
+    signal?: AbortSignal,
+    begun?: (head: AnswerHead) => void,
+  ): Promise<TransportReply> {
     if (signal?.aborted) return Promise.resolve(aborted);
     this.#numbers += 1;
     const id = this.#numbers;
@@ -98,7 +107,7 @@ class SocketLine implements LiveLine {
       };
       const abort = (): void => settle(aborted);
       signal?.addEventListener('abort', abort, { once: true });
-      this.#answers.set(id, settle);
+      this.#answers.set(id, { settle, begun });
       const head: DeviceFrame = { type: 'exchange', id };
       this.#socket.send(`${JSON.stringify(head)}\n${JSON.stringify(request)}`);
     });
@@ -132,7 +141,9 @@ class SocketLine implements LiveLine {
       case 'answer': {
         const retryAfter = frame.retryAfter === undefined ? undefined : String(frame.retryAfter);
         const raw = { status: frame.status, body: body ?? '', retryAfter };
-        this.#answers.get(frame.id)?.(readReply(raw, this.#deps.clock.wallMs()));
+        const waiter = this.#answers.get(frame.id);
+        if (waiter?.begun && raw.status === 200) listenForHead(waiter.begun)(raw.body);
+        waiter?.settle(readReply(raw, this.#deps.clock.wallMs()));
         return;
       }
       case 'error':
@@ -178,7 +189,7 @@ class SocketLine implements LiveLine {
     if (this.#over) return;
     this.#over = true;
     this.#watch.cancel();
-    for (const settle of [...this.#answers.values()]) settle(reply);
+    for (const { settle } of [...this.#answers.values()]) settle(reply);
     const livedMs = this.#greetedMs === undefined ? 0 : this.#deps.clock.monoMs() - this.#greetedMs;
     this.#deps.ended({ floorMs: this.#floorMs, refused: this.#refused, livedMs });
   }

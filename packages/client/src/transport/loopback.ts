@@ -2,8 +2,8 @@
 // For tests, the simulator, and a server in the same process.
 
 import type { ExchangeRequest } from '@holdfast/core';
-import type { Transport, TransportReply } from './port.ts';
-import { readReply } from './reply.ts';
+import type { AnswerHead, Transport, TransportReply } from './port.ts';
+import { listenForHead, readReply } from './reply.ts';
 
 export interface LoopbackAnswer {
   status: number;
@@ -27,7 +27,11 @@ export interface LoopbackOptions {
 
 export function createLoopbackTransport({ handler, key, wallMs }: LoopbackOptions): Transport {
   return {
-    exchange: async (request: ExchangeRequest, signal?: AbortSignal): Promise<TransportReply> => {
+    exchange: async (
+      request: ExchangeRequest,
+      signal?: AbortSignal,
+      begun?: (head: AnswerHead) => void,
+    ): Promise<TransportReply> => {
       if (signal?.aborted) return aborted;
       const credential = typeof key === 'function' ? key() : key;
       const headers = {
@@ -39,8 +43,10 @@ export function createLoopbackTransport({ handler, key, wallMs }: LoopbackOption
         signal?.addEventListener('abort', abort, { once: true });
         handler(JSON.stringify(request), headers)
           .then(
-            ({ status, headers: answered, body }) =>
-              readReply({ status, body, retryAfter: answered?.['retry-after'] }, wallMs?.() ?? 0),
+            ({ status, headers: answered, body }) => {
+              if (begun && status === 200 && !signal?.aborted) listenForHead(begun)(body);
+              return readReply({ status, body, retryAfter: answered?.['retry-after'] }, wallMs?.() ?? 0);
+            },
             (error: unknown): TransportReply => ({
               type: 'unreachable',
               reason: error instanceof Error ? error.message : String(error),

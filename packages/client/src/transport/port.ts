@@ -12,6 +12,9 @@ export type TransportReply =
   /** No answer: whether the server got the request is unknown. */
   | { type: 'unreachable'; reason: string };
 
+/** What an answer says before its records. */
+export type AnswerHead = Omit<ExchangeAnswer, 'records'>;
+
 /** What a server says of a scope without being asked. */
 export type LiveWord =
   /** From now on it tells what comes. */
@@ -33,9 +36,14 @@ export interface Following {
 /**
  * Guarantees: one reply for one call; an answer is handed on only when its body arrived whole and is a message of the
  * protocol; a call ends within the transport's time limit, or at once when `signal` aborts (then as `unreachable`).
+ * `begun` is called once at most, before the reply, when an answer has come up to its records; the reply may be any other then.
  */
 export interface Transport {
-  exchange(request: ExchangeRequest, signal?: AbortSignal): Promise<TransportReply>;
+  exchange(
+    request: ExchangeRequest,
+    signal?: AbortSignal,
+    begun?: (head: AnswerHead) => void,
+  ): Promise<TransportReply>;
   /**
    * Listens to the server for one scope, whenever it can be heard. Words come in the order in which the server said them, and
    * between `opened` and `closed` alone. Answers what ends it. Absent: this transport only answers.

@@ -10,7 +10,7 @@ import {
   parseJson,
   protocolMarker,
 } from '@holdfast/core';
-import type { TransportReply } from './port.ts';
+import type { AnswerHead, TransportReply } from './port.ts';
 
 export interface RawReply {
   status: number;
@@ -39,6 +39,26 @@ export function readReply({ status, body, retryAfter }: RawReply, nowMs: number)
     ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
   };
 }
+
+/**
+ * Answers what takes the text of a body as far as it has come, and calls `begun` once that holds all that an answer says before its
+ * records. A server that does not put them last is heard when all has come.
+ */
+export function listenForHead(begun: (head: AnswerHead) => void): (soFar: string) => void {
+  let over = false;
+  return (soFar) => {
+    if (over) return;
+    const end = soFar.indexOf(recordsMark);
+    over = end >= 0 || soFar.length > headCharsMax;
+    const message = end < 0 ? undefined : readMarked(`${soFar.slice(0, end)}${recordsMark}]}`);
+    const head = message === undefined ? undefined : answerMessage.safeParse(message).data;
+    if (head !== undefined) begun(head as AnswerHead);
+  };
+}
+
+/** Within a string its quotes would be escaped; within another value what stands before it is no whole message. */
+const recordsMark = ',"records":[';
+const headCharsMax = 1_048_576;
 
 /** A page that came unasked; undefined when it is none. */
 export function readLivePage(body: string): LivePage | undefined {

@@ -10,7 +10,7 @@
 import type { Clock, ExchangeRequest, Random, Timer, TimerHandle } from '@holdfast/core';
 import { createHttpTransport, type HttpOptions } from './http.ts';
 import { type LiveLine, type LiveLineDeps, openLiveLine } from './live-line.ts';
-import type { Following, Transport, TransportReply } from './port.ts';
+import type { AnswerHead, Following, Transport, TransportReply } from './port.ts';
 import { type OpenSocket, openPlatformSocket } from './socket.ts';
 
 export interface WebSocketOptions {
@@ -61,10 +61,14 @@ class SocketTransport implements Transport {
     this.#url = liveAddress(options.url);
   }
 
-  exchange(request: ExchangeRequest, signal?: AbortSignal): Promise<TransportReply> {
+  exchange(
+    request: ExchangeRequest,
+    signal?: AbortSignal,
+    begun?: (head: AnswerHead) => void,
+  ): Promise<TransportReply> {
     this.#renew();
     const line = this.#line?.isGreeted ? this.#line : this.#fallback;
-    return line.exchange(request, signal);
+    return line.exchange(request, signal, begun);
   }
 
   follow(following: Following): () => void {

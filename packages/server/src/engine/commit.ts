@@ -20,7 +20,8 @@ import {
 } from '@holdfast/core';
 import type { Store, StoreTransaction } from '../store/port.ts';
 import { type Admitted, type Applicant, admitAll } from './admission.ts';
-import type { PullRequest, PullResult } from './engine.ts';
+import type { FollowOfCommit, PullRequest, PullResult } from './engine.ts';
+import { followOfCommit } from './follow-of-commit.ts';
 import type { Job } from './lanes.ts';
 import { pullOfCommit } from './pull-of-commit.ts';
 import type { Reads } from './reads.ts';
@@ -48,8 +49,12 @@ export interface CommitDeps {
   nowMs: () => number;
   /** Reading positions: those to be written along, and those that come of it. */
   reads: Pick<Reads, 'take' | 'note'>;
-  /** Told the heads that moved, after the commit. */
-  committed: (heads: ReadonlyMap<string, number>) => void;
+  /** Those who are told of commits. */
+  followers: {
+    has(scope: string): boolean;
+    /** A head has moved, by a commit that is durable. */
+    tell(scope: string, head: number, known: FollowOfCommit): void;
+  };
 }
 
 // Each round loads everything that the last one missed; chains of waiting mutations need a few more.
@@ -63,8 +68,10 @@ export async function commitGroup(
   const nowMs = deps.nowMs();
   const context = deps.context(nowMs);
   const reads = deps.reads.take();
-  const { admissions, sets, plans, outcomes } = await deps.store.commit(async (transaction) => {
-    const states = await transaction.scopes([...new Set(group.map((job) => job.scope))]);
+  const { admissions, sets, plans, outcomes, mark } = await deps.store.commit(async (transaction) => {
+    const scopes = [...new Set(group.map((job) => job.scope))];
+    const states = await transaction.scopes(scopes);
+    const mark = scopes.some(deps.followers.has) ? await transaction.auditPlace() : undefined;
     const admissions = await admitAll(transaction, group, { nowMs, limits: context.limits });
     const taken = new Map<string, { job: CommitJob; item: PlanItem }[]>();
     for (const [place, job] of group.entries()) {
@@ -83,14 +90,9 @@ export async function commitGroup(
     if (reads.length > 0) await transaction.putReads(reads);
     const outcomes = outcomesOf(taken, plans);
     for (const [job, outcome] of outcomes) await job.besides?.(transaction, outcome);
-    return { admissions, sets, plans, outcomes };
+    return { admissions, sets, plans, outcomes, mark };
   });
-  const heads = new Map(
-    [...plans].flatMap(([scope, { writes }]) =>
-      writes.scope.head === sets.get(scope)?.scope.head ? [] : [[scope, writes.scope.head] as const],
-    ),
-  );
-  if (heads.size > 0) deps.committed(heads);
+  tellFollowers(deps, { sets, plans, mark });
   const pullIn = pullsOf(deps, { sets, plans, limits: context.limits });
   return group.map((job, place) => {
     const admitted = admissions[place];
@@ -100,6 +102,23 @@ export async function commitGroup(
     const pulled = outcome.type === 'pushed' ? pullIn(job, admitted) : undefined;
     return { outcome, ...(pulled ? { pulled } : {}) };
   });
+}
+
+/** Before those are answered who wrote: they see already what they wrote. */
+function tellFollowers(
+  { followers, store }: CommitDeps,
+  done: {
+    sets: ReadonlyMap<string, WorkingSet>;
+    plans: ReadonlyMap<string, ScopePlan>;
+    mark: number | undefined;
+  },
+): void {
+  for (const [scope, { writes }] of done.plans) {
+    const before = done.sets.get(scope);
+    if (!before || before.scope.head === writes.scope.head) continue;
+    const known = followOfCommit({ before, writes, life: store.life.id, mark: done.mark });
+    followers.tell(scope, writes.scope.head, known);
+  }
 }
 
 function outcomesOf(

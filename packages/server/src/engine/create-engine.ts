@@ -54,7 +54,7 @@ export function createEngine(deps: EngineDeps): Engine {
     nowMs,
     context: contextOf(deps),
     reads,
-    committed: listeners.tell,
+    followers: listeners,
   });
   const submit = (job: Omit<CommitJob, 'resolve' | 'reject'>): Promise<Committed> =>
     new Promise((resolve, reject) => lanes.add({ ...job, resolve, reject }));

@@ -391,6 +391,14 @@ test('subscribers are told a head that moved, until they stop', async () => {
   expect(heads).toEqual([1]);
 });
 
+test('subscribers are told before the writer is answered', async () => {
+  const order: string[] = [];
+  t.engine.subscribe('main', () => order.push('told'));
+  await t.push('a', 1, [t.mutation([put('items', 'i1', {})])]);
+  order.push('answered');
+  expect(order).toEqual(['told', 'answered']);
+});
+
 test('a stopped engine answers what it took and refuses the rest', async () => {
   const taken = t.push('a', 1, [t.mutation([put('items', 'i1', {})])]);
   await new Promise((resolve) => setImmediate(resolve));

@@ -134,6 +134,14 @@ export interface FollowStep {
   page: FollowPage | undefined;
 }
 
+export interface FollowRequest {
+  after: FollowPosition | null;
+  bounds: FollowBounds;
+}
+
+/** What `follow` would answer right behind a commit; undefined: the commit does not know it. */
+export type FollowOfCommit = (request: FollowRequest) => FollowStep | undefined;
+
 export interface Standing {
   grants: Grants;
   /** When the credential ends by itself, by the wall clock. */
@@ -162,10 +170,13 @@ export interface Engine {
     seen: Seen,
     answer: ResolutionAnswer,
   ): Promise<{ conflict: StoredConflict; record: StoredRecord | null; verdict: Verdict | null }>;
-  /** Calls `listener` whenever the scope's head has moved beyond what was told last. Answers the way to stop. */
-  subscribe(scope: string, listener: (head: number) => void): () => void;
+  /**
+   * Calls `listener` whenever the scope's head has moved beyond what was told last, before those are answered whose writes moved
+   * it. What the commit knows it is asked there and then: later, more may have been committed. Answers the way to stop.
+   */
+  subscribe(scope: string, listener: (head: number, known: FollowOfCommit) => void): () => void;
   /** One page for all who follow the scope. Checks no grant: whoever sends it on asks for `standings` behind it. */
-  follow(scope: string, request: { after: FollowPosition | null; bounds: FollowBounds }): Promise<FollowStep>;
+  follow(scope: string, request: FollowRequest): Promise<FollowStep>;
   /** What callers may do now, in their order; an error for one whose credential or device is good for nothing. */
   standings(callers: readonly Caller[]): Promise<readonly (Standing | RequestError)[]>;
   /** The mark of a FollowStep, now. */

@@ -3,15 +3,11 @@
 import { type Grants, RequestError } from '@holdfast/core';
 import type { Store, StoreSnapshot } from '../store/port.ts';
 import { writeCheckpoint } from './checkpoint.ts';
-import type { Caller, FollowBounds, FollowPosition, FollowStep, Standing } from './engine.ts';
+import type { Caller, FollowBounds, FollowPosition, FollowRequest, FollowStep, Standing } from './engine.ts';
 import { readGrants } from './pull.ts';
 
 /** All that came behind `after`, from one snapshot. Without `after`: where the scope is now. */
-export function follow(
-  store: Store,
-  scope: string,
-  { after, bounds }: { after: FollowPosition | null; bounds: FollowBounds },
-): Promise<FollowStep> {
+export function follow(store: Store, scope: string, { after, bounds }: FollowRequest): Promise<FollowStep> {
   return store.read(async (snapshot) => {
     const { head = 0, stamp = 0 } = (await snapshot.scope(scope)) ?? {};
     const to = { seq: head, stamp, checkpoint: writeCheckpoint({ life: store.life.id, seq: head, stamp }) };

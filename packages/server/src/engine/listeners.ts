@@ -1,14 +1,14 @@
 // Who is told when a scope's head moves.
 
-export interface Listeners {
-  /** Answers the way to stop. */
-  add(scope: string, listener: (head: number) => void): () => void;
-  tell(heads: ReadonlyMap<string, number>): void;
-}
+import type { CommitDeps } from './commit.ts';
+import type { Engine } from './engine.ts';
 
-export function createListeners(): Listeners {
-  const byScope = new Map<string, Set<(head: number) => void>>();
+type Listener = Parameters<Engine['subscribe']>[1];
+
+export function createListeners(): { add: Engine['subscribe'] } & CommitDeps['followers'] {
+  const byScope = new Map<string, Set<Listener>>();
   return {
+    /** Answers the way to stop. */
     add(scope, listener) {
       const set = byScope.get(scope) ?? new Set();
       byScope.set(scope, set);
@@ -18,8 +18,9 @@ export function createListeners(): Listeners {
         if (set.size === 0 && byScope.get(scope) === set) byScope.delete(scope);
       };
     },
-    tell(heads) {
-      for (const [scope, head] of heads) for (const listener of byScope.get(scope) ?? []) listener(head);
+    has: (scope) => byScope.has(scope),
+    tell(scope, head, known) {
+      for (const listener of byScope.get(scope) ?? []) listener(head, known);
     },
   };
 }

@@ -1,8 +1,8 @@
 // What a commit answers without reading is what a pull right behind it reads.
 
-import type { Change } from '@holdfast/core';
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { anyChanges } from './any-change.fixture.ts';
 import { put, startEngine, type TestEngine } from './engine.fixture.ts';
 import type { PullRequest } from './engine.ts';
 
@@ -134,17 +134,9 @@ describe('a commit leaves to a snapshot', () => {
 });
 
 describe('the law: what a commit answers, a pull right behind it reads', () => {
-  const change = fc.record({
-    collection: fc.constantFrom('items', 'items', 'shelves', 'sales'),
-    id: fc.constantFrom('r1', 'r2', 'r3'),
-    type: fc.constantFrom('put', 'put', 'delete'),
-    sku: fc.constantFrom(undefined, 'x'),
-    shelf: fc.constantFrom(undefined, 'r1'),
-    amount: fc.integer({ min: 0, max: 3 }),
-  });
   const sender = fc.record({
     who: fc.constantFrom('a', 'b', 'c'),
-    mutations: fc.array(fc.array(change, { minLength: 1, maxLength: 3 }), { minLength: 1, maxLength: 3 }),
+    mutations: fc.array(anyChanges, { minLength: 1, maxLength: 3 }),
     atHead: fc.boolean(),
     page: fc.constantFrom(undefined, undefined, 0, 2),
     seesAll: fc.boolean(),
@@ -170,7 +162,7 @@ describe('the law: what a commit answers, a pull right behind it reads', () => {
                 t.push(
                   who,
                   n,
-                  mutations.map((changes) => t.mutation(changes.map(changeOf))),
+                  mutations.map((changes) => t.mutation(changes)),
                   { pull },
                 ),
               ),
@@ -201,21 +193,5 @@ describe('the law: what a commit answers, a pull right behind it reads', () => {
       ...(one.page === undefined ? {} : { recordsMax: one.page }),
       verdictsOf: { replica: one.who, seen: one.seesAll ? (verdicts.at(-1)?.n ?? 0) : 0 },
     };
-  }
-
-  function changeOf(given: {
-    collection: string;
-    id: string;
-    type: string;
-    sku: string | undefined;
-    shelf: string | undefined;
-    amount: number;
-  }): Change {
-    const { collection, id, type, amount } = given;
-    if (type === 'delete') return { type, collection, id };
-    if (collection === 'shelves') return put(collection, id, { name: `shelf ${amount}` });
-    if (collection === 'sales') return put(collection, id, { amount });
-    const sku = given.sku === undefined ? {} : { sku: given.sku };
-    return put(collection, id, { price: amount, ...sku, ...(given.shelf ? { shelf: given.shelf } : {}) });
   }
 });

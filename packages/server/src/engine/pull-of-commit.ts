@@ -49,7 +49,7 @@ export function pullOfCommit(commit: ScopeCommit): PullOfCommit {
   const replicas = new Map(writes.replicas.map((state) => [state.replica, state]));
   let sorted: readonly StoredRecord[] | undefined;
   const records = (): readonly StoredRecord[] => {
-    sorted ??= writes.records.toSorted((a, b) => a.stamp - b.stamp);
+    sorted ??= inPageOrder(writes.records);
     return sorted;
   };
   return ({ device, right, grants }, request) => {
@@ -70,7 +70,7 @@ export function pullOfCommit(commit: ScopeCommit): PullOfCommit {
       return { pulled, read: { sent: 0, confirmed: 0 } };
     }
     if (from.seq !== before.scope.head || from.stamp !== before.scope.stamp) return undefined;
-    if (!isOnePage(records(), request, limits)) return undefined;
+    if (!fitsPage(records(), boundsOf(request, limits))) return undefined;
     const checkpoint = writeCheckpoint({ life, seq: head, stamp });
     const pulled = { ...rest, records: records(), checkpoint, more: false };
     return { pulled, read: { sent: head, confirmed: from.seq } };
@@ -102,13 +102,24 @@ function verdictsBehind(
   return logged.filter(({ n }) => n > seen);
 }
 
-function isOnePage(
+/** Records as a page has them. */
+export function inPageOrder(records: readonly StoredRecord[]): readonly StoredRecord[] {
+  return records.toSorted((a, b) => a.stamp - b.stamp);
+}
+
+export function fitsPage(
   records: readonly StoredRecord[],
-  { recordsMax }: PullRequest,
-  { pageRecordsDefault, pageRecordsMax, pageCharsMax }: Limits,
+  { recordsMax, charsMax }: { recordsMax: number; charsMax: number },
 ): boolean {
-  if (records.length > Math.min(recordsMax ?? pageRecordsDefault, pageRecordsMax)) return false;
+  if (records.length > recordsMax) return false;
   let chars = 0;
   for (const { body } of records) chars += body?.length ?? 0;
-  return chars <= pageCharsMax;
+  return chars <= charsMax;
+}
+
+function boundsOf(
+  { recordsMax }: PullRequest,
+  { pageRecordsDefault, pageRecordsMax, pageCharsMax }: Limits,
+): { recordsMax: number; charsMax: number } {
+  return { recordsMax: Math.min(recordsMax ?? pageRecordsDefault, pageRecordsMax), charsMax: pageCharsMax };
 }

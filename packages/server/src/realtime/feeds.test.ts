@@ -3,7 +3,15 @@
 
 import { type Grants, RequestError } from '@holdfast/core';
 import { beforeEach, expect, test } from 'vitest';
-import type { Caller, FollowPage, FollowPosition, FollowStep, Standing } from '../engine/engine.ts';
+import type {
+  Caller,
+  Engine,
+  FollowPage,
+  FollowPosition,
+  FollowRequest,
+  FollowStep,
+  Standing,
+} from '../engine/engine.ts';
 import { createFeeds, type Feeds, type Follower } from './feeds.ts';
 
 const bounds = { recordsMax: 10, charsMax: 1_000, mutationsMax: 10 };
@@ -19,14 +27,22 @@ class FakeEngine {
   standing: (caller: Caller) => Standing | RequestError = () => ({ grants: 'all', expiresAt: null });
   /** While there is one, reads wait for it behind having read. */
   gate: Promise<void> | undefined;
-  readonly #listeners = new Set<(head: number) => void>();
+  /** Commits know their page. */
+  knows = false;
+  readonly #listeners = new Set<Parameters<Engine['subscribe']>[1]>();
 
   commit(): void {
     this.head += 1;
-    for (const listener of this.#listeners) listener(this.head);
+    let over = false;
+    const known = (request: FollowRequest): FollowStep | undefined => {
+      if (over) throw new Error('A commit is asked too late.');
+      return this.knows ? this.#step(request) : undefined;
+    };
+    for (const listener of this.#listeners) listener(this.head, known);
+    over = true;
   }
 
-  subscribe = (_: string, listener: (head: number) => void) => {
+  subscribe = (_: string, listener: Parameters<Engine['subscribe']>[1]) => {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
   };
@@ -35,17 +51,21 @@ class FakeEngine {
     return this.#listeners.size;
   }
 
-  follow = async (_: string, { after }: { after: FollowPosition | null }): Promise<FollowStep> => {
+  follow = async (_: string, request: FollowRequest): Promise<FollowStep> => {
     this.reads += 1;
     if (this.fails) throw new RequestError('storage_busy');
-    const to = at(this.head);
-    const { mark } = this;
+    const step = this.#step(request);
     await this.gate;
+    return step;
+  };
+
+  #step = ({ after }: FollowRequest): FollowStep => {
+    const to = at(this.head);
     const page: FollowPage | undefined =
       after === null || this.cut
         ? undefined
         : { from: after.checkpoint, checkpoint: to.checkpoint, head: to.seq, records: [], mutations: [] };
-    return { to, mark, page };
+    return { to, mark: this.mark, page };
   };
 
   identityMark = async (): Promise<number> => this.mark;
@@ -158,6 +178,50 @@ test('a page is read once and made once for all, and what comes meanwhile is one
   for (const { heard } of all) expect(heard).toEqual(['c0-c1', 'c1-c6']);
   expect(engine.reads - before).toBe(2);
   expect(encoded).toBe(2);
+});
+
+test('what the commit knows is told there and then, and nothing is read for it', async () => {
+  const [one, two] = await followers('d1', 'd2');
+  engine.commit();
+  await settle();
+  engine.knows = true;
+  const before = engine.reads;
+  engine.commit();
+  expect([one!.heard, two!.heard]).toEqual(Array(2).fill(['c0-c1', 'c1-c2']));
+  expect([engine.reads - before, encoded]).toEqual([0, 2]);
+});
+
+test('what the commit knew is not told when its turn comes later: it is read then', async () => {
+  const [one] = await followers('d1');
+  let open = (): void => undefined;
+  engine.gate = new Promise((resolve) => {
+    open = resolve;
+  });
+  engine.commit();
+  engine.knows = true;
+  engine.commit();
+  const before = engine.reads;
+  open();
+  await settle();
+  expect(one!.heard).toEqual(['c0-c1', 'c1-c2']);
+  expect(engine.reads - before).toBe(1);
+});
+
+test('a page that the commit knows waits until it is certain who may read it', async () => {
+  const [one, two] = await followers('d1', 'd2');
+  engine.commit();
+  await settle();
+  engine.knows = true;
+  engine.mark = 2;
+  engine.standing = ({ device }) =>
+    device === 'd1' ? new RequestError('device_revoked') : { grants: 'all', expiresAt: null };
+  engine.commit();
+  engine.commit();
+  expect(one!.heard).toEqual(['c0-c1']);
+  await settle();
+  expect(one!.heard.slice(1)).toEqual(['device_revoked', 'stale 2', 'device_revoked', 'stale 3']);
+  expect(two!.heard.slice(1)).toEqual(['c1-c2', 'c2-c3']);
+  expect(failures).toEqual([]);
 });
 
 test('standings are read when a mark has changed, for those alone who are not certain', async () => {

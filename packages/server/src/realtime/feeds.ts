@@ -1,9 +1,17 @@
-// Follows scopes for those who are subscribed to them. Each scope with a subscriber has a feed, which reads what came as one page,
+// Follows scopes for those who are subscribed to them. Each scope with a subscriber has a feed, which takes what came as one page,
 // once, and hands it to all of them; each protocol's text of it is made once. What a commit costs grows with the subscribers of
 // its scope alone. Between so many of them, whatever else waits in the process gets its turn.
 
 import type { RequestError } from '@holdfast/core';
-import type { Caller, Engine, FollowBounds, FollowPage, FollowPosition, Standing } from '../engine/engine.ts';
+import type {
+  Caller,
+  Engine,
+  FollowBounds,
+  FollowOfCommit,
+  FollowPage,
+  FollowPosition,
+  Standing,
+} from '../engine/engine.ts';
 
 /** Who follows a scope. None of its methods may wait for anything. */
 export interface Follower {
@@ -73,7 +81,7 @@ class Feed {
   constructor(deps: FeedDeps, scope: string) {
     this.#deps = deps;
     this.#scope = scope;
-    this.#stop = deps.engine.subscribe(scope, () => this.#wake());
+    this.#stop = deps.engine.subscribe(scope, (_, known) => this.#wake(known));
   }
 
   add(follower: Follower): void {
@@ -96,40 +104,52 @@ class Feed {
     this.#stop();
   }
 
-  /** One step is under way at a time; what comes meanwhile is one step together. */
-  #wake(): void {
+  /**
+   * One step is under way at a time; what comes meanwhile is one step together. What the commit knows serves when nothing is under
+   * way, and not a moment later.
+   */
+  #wake(known?: FollowOfCommit): void {
     this.#again = true;
-    if (!this.#running) void this.#run();
+    if (!this.#running) void this.#run(known);
   }
 
-  async #run(): Promise<void> {
+  async #run(knownFirst?: FollowOfCommit): Promise<void> {
     this.#running = true;
+    let known = knownFirst;
     while (this.#again && this.#followers.size > 0) {
       this.#again = false;
       try {
-        await this.#step();
+        const step = this.#step(known);
+        known = undefined;
+        await step;
       } catch (error) {
         // Where they are is not certain any more: whoever pulls finds out.
         this.#position = undefined;
-        for await (const some of this.#inTurns())
+        for (const [part, some] of this.#inParts().entries()) {
+          if (part > 0) await this.#deps.turn();
           for (const follower of some) follower.stale(Number.MAX_SAFE_INTEGER);
+        }
         this.#deps.failed(error);
       }
     }
     this.#running = false;
   }
 
-  async #step(): Promise<void> {
+  /** Waits for nothing, where the commit knows the page and all who follow are certain. */
+  async #step(known: FollowOfCommit | undefined): Promise<void> {
+    const { engine, bounds, turn } = this.#deps;
     const after = this.#position ?? null;
-    const step = await this.#deps.engine.follow(this.#scope, { after, bounds: this.#deps.bounds });
+    const step = known?.({ after, bounds }) ?? (await engine.follow(this.#scope, { after, bounds }));
     this.#position = step.to;
     const texts = new Map<Follower['encode'], Uint8Array>();
     let { mark } = step;
-    let isFirst = true;
-    for await (const some of this.#inTurns()) {
-      if (!isFirst) mark = await this.#deps.engine.identityMark();
-      isFirst = false;
-      await this.#check(some, mark);
+    for (const [part, some] of this.#inParts().entries()) {
+      if (part > 0) {
+        await turn();
+        mark = await engine.identityMark();
+      }
+      const unsure = some.filter((one) => this.#followers.get(one)?.mark !== mark);
+      if (unsure.length > 0) await this.#check(unsure, mark);
       // From here on nothing is waited for: what was checked holds for all that is sent.
       for (const follower of some.filter((one) => this.#followers.has(one))) {
         if (after === null) follower.begin(step.to);
@@ -140,13 +160,12 @@ class Feed {
   }
 
   /** All who follow now, a few at a time. Who joins meanwhile hears by itself where the scope is. */
-  async *#inTurns(): AsyncGenerator<readonly Follower[]> {
-    const { followersPerTurn, turn } = this.#deps;
+  #inParts(): readonly (readonly Follower[])[] {
+    const { followersPerTurn } = this.#deps;
     const all = [...this.#followers.keys()];
-    for (let at = 0; at < all.length; at += followersPerTurn) {
-      if (at > 0) await turn();
-      yield all.slice(at, at + followersPerTurn);
-    }
+    return Array.from({ length: Math.ceil(all.length / followersPerTurn) }, (_, part) =>
+      all.slice(part * followersPerTurn, (part + 1) * followersPerTurn),
+    );
   }
 
   #tell(
@@ -176,9 +195,7 @@ class Feed {
   }
 
   /** Reads again what those may do whose standing is older than the mark. */
-  async #check(some: readonly Follower[], mark: number): Promise<void> {
-    const unsure = some.filter((one) => this.#followers.get(one)?.mark !== mark);
-    if (unsure.length === 0) return;
+  async #check(unsure: readonly Follower[], mark: number): Promise<void> {
     const standings = await this.#deps.engine.standings(unsure.map(({ caller }) => caller));
     for (const [place, follower] of unsure.entries()) {
       const standing = standings[place];

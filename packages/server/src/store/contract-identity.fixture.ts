@@ -202,5 +202,18 @@ export function testIdentity(open: OpenStore): void {
     expect(first).toMatchObject([entry('import', 'c'), entry('import', 'b')]);
     const rest = await read({ before: first[1]?.place ?? 0, max: 2 });
     expect(rest.map(({ place: _, ...it }) => it)).toEqual([entry('import', 'a')]);
+    expect(await place(store)).toBe(first[0]?.place);
   });
+
+  test('a commit finds the place of the newest audit entry, if there is one', async () => {
+    const { store } = await open();
+    expect(await place(store)).toBe(-1);
+    await store.identity.addAudit(entry('import', 'a'));
+    const [newest] = await store.read((snapshot) => snapshot.audit({ max: 1 }));
+    expect(await place(store)).toBe(newest?.place);
+  });
+}
+
+function place(store: Store): Promise<number> {
+  return store.commit((transaction) => transaction.auditPlace());
 }

@@ -51,6 +51,8 @@ export interface StoreTransaction {
   devices(devices: readonly string[]): Promise<ReadonlyMap<string, Device>>;
   /** How many devices there are, and how many of them came last with each of these keys. */
   deviceCounts(keys: readonly string[]): Promise<{ all: number; byKey: ReadonlyMap<string, number> }>;
+  /** The place of the newest audit entry that the commit found, -1 when there was none. Asked before it adds one of its own. */
+  auditPlace(): Promise<number>;
   /** For each place, in order: how many mutations of the device are remembered as refused with no_grant, in whatever scope, and how many replicas the scope knows of it. */
   refusals(
     places: readonly { scope: string; device: string }[],

@@ -145,6 +145,7 @@ function createTransaction(
         if (key !== null && counts.has(key)) counts.set(key, (counts.get(key) ?? 0) + 1);
       return { all: database.devices.size, byKey: counts };
     },
+    auditPlace: async () => database.audit.length - 1,
     refusals: async (places) => places.map(({ scope, device }) => refusalsOf(database, scope, device)),
     async load(needs, sets, holdersMax) {
       for (const [scope, need] of needs) {

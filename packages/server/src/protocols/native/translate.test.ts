@@ -127,6 +127,8 @@ test('a body leaves as it is stored, to the letter', () => {
     grants: 'all',
     now: 5,
   });
+  // What stands before them says what to ask for next, while they are on their way.
+  expect(Object.keys(JSON.parse(text)).at(-1)).toBe('records');
 });
 
 const verdict = (n: number): VerdictEntry => ({ n, mutation: `m${n}`, verdict: 'applied', asOf: n });

@@ -208,6 +208,7 @@ async function exercise(store: Store): Promise<void> {
     await transaction.putDevices([device]);
     await transaction.deviceCounts(['k']);
     await transaction.refusals([{ scope: 's', device: 'd' }]);
+    await transaction.auditPlace();
     await transaction.settleQuarantined(1, { at: 1, actor: '', action: '', subject: '' });
     const sync = { at: 1, protocol: 'p', device: 'd', scope: 's', kind: 'push', ok: true, facts: {} };
     const counts = [{ protocol: 'p', kind: 'push', total: 1, ok: 1, lastAt: 1 }];

@@ -79,6 +79,15 @@ export class SqliteTransaction implements StoreTransaction {
     });
   }
 
+  auditPlace(): Promise<number> {
+    return this.#do((connection) => {
+      const newest = connection.get<{ place: number }>(
+        'SELECT coalesce(max(t.place), -1) AS place FROM hf_audit AS t',
+      );
+      return newest?.place ?? -1;
+    });
+  }
+
   refusals(
     places: readonly { scope: string; device: string }[],
   ): Promise<readonly { mutations: number; replicas: number }[]> {
