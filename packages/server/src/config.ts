@@ -5,7 +5,9 @@ import { dirname, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import type { Limits, Schema } from '@holdfast/core';
 import { ConfigError, fail } from './config-error.ts';
+import { type JwtOptions, readJwt } from './config-jwt.ts';
 import { type LiveOptions, readLimits, readLive } from './config-limits.ts';
+import { type MountedAt, type ProtocolsGiven, readProtocols } from './config-protocols.ts';
 import { type LogLevel, logLevels } from './log.ts';
 import type { LiveBounds } from './realtime/bounds.ts';
 
@@ -18,12 +20,26 @@ export interface ConfigOptions {
   host?: string;
   /** The data folder. A relative path starts at the folder of the config file. Default `./data`. */
   data?: string;
-  /** `none` serves loopback and private addresses only; `keys` asks every device for its key. Default `none`. */
-  auth?: 'none' | 'keys';
+  /** The database in the data folder; a path may lead elsewhere. Default `holdfast.db`. */
+  database?: string;
+  /**
+   * `none` serves loopback and private addresses only; `keys` asks every device for its key, `jwt` every caller for a token.
+   * Default `none`.
+   */
+  auth?: Auth;
+  /** How tokens are verified; only `auth: 'jwt'` asks for them. */
+  jwt?: JwtOptions;
   /** Names by which devices reach this server, besides localhost, this machine's name and addresses. */
   hosts?: readonly string[];
-  /** Web origins whose pages may call this server, such as `https://app.example.com`. Default none. */
+  /**
+   * Web origins whose pages may call this server, such as `https://app.example.com`. Default: none call the native protocol; each
+   * other protocol has its own rule.
+   */
   corsOrigins?: readonly string[];
+  /** Other protocols, by their names, each with its prefix: `{ hims: '/hims' }`. */
+  protocols?: ProtocolsGiven;
+  /** What protocols tell of the server to whoever asks without a credential. Default `full`. */
+  health?: 'full' | 'minimal';
   /** Of what peers send and get. */
   limits?: Partial<Limits>;
   /** Of live sockets. */
@@ -35,15 +51,22 @@ export interface ConfigOptions {
   logLevel?: LogLevel;
 }
 
+export type Auth = 'none' | 'keys' | 'jwt';
+
 /** The same with every default filled in. */
 export interface Config {
   readonly schema: Schema;
   readonly port: number;
   readonly host: string;
   readonly data: string;
-  readonly auth: 'none' | 'keys';
+  readonly database: string;
+  readonly auth: Auth;
+  readonly jwt?: JwtOptions;
   readonly hosts: readonly string[];
-  readonly corsOrigins: readonly string[];
+  /** Undefined: none are listed. */
+  readonly corsOrigins?: readonly string[];
+  readonly protocols: Readonly<Record<string, MountedAt>>;
+  readonly health: 'full' | 'minimal';
   readonly limits: Limits;
   readonly live: LiveBounds;
   readonly sizeBytesMax?: number;
@@ -66,14 +89,20 @@ export function defineConfig(options: ConfigOptions | Config): Config {
   const maxClockDriftMs = readNumber(given, 'maxClockDriftMs', { min: 1, max: Number.MAX_SAFE_INTEGER });
   const limits = readLimits(given.limits, { maxClockDriftMs });
   const sizeBytesMax = readNumber(given, 'sizeBytesMax', { min: 1_048_576, max: Number.MAX_SAFE_INTEGER });
+  const auth = readChoice(given, 'auth', ['none', 'keys', 'jwt']) ?? 'none';
+  const jwt = readJwt(given.jwt, { needed: auth === 'jwt' });
   return Object.freeze({
     schema: readSchema(given.schema),
     port: readNumber(given, 'port', { min: 0, max: 65_535 }) ?? 4870,
     host: readText(given, 'host') ?? '127.0.0.1',
     data: readText(given, 'data') ?? './data',
-    auth: readChoice(given, 'auth', ['none', 'keys']) ?? 'none',
+    database: readText(given, 'database') ?? 'holdfast.db',
+    auth,
+    ...(jwt === undefined ? {} : { jwt }),
     hosts: readList(given, 'hosts', readHost),
-    corsOrigins: readList(given, 'corsOrigins', readOrigin),
+    ...(given.corsOrigins === undefined ? {} : { corsOrigins: readList(given, 'corsOrigins', readOrigin) }),
+    protocols: readProtocols(given.protocols),
+    health: readChoice(given, 'health', ['full', 'minimal']) ?? 'full',
     limits,
     live: readLive(given.live, limits),
     ...(sizeBytesMax === undefined ? {} : { sizeBytesMax }),
@@ -121,9 +150,13 @@ const optionNames: ReadonlySet<string> = new Set<keyof ConfigOptions>([
   'port',
   'host',
   'data',
+  'database',
   'auth',
+  'jwt',
   'hosts',
   'corsOrigins',
+  'protocols',
+  'health',
   'limits',
   'live',
   'sizeBytesMax',

@@ -2,7 +2,7 @@
 // speak to it (admin.token, mode 0600). Whoever can read the token can read the database beside it.
 
 import { lstat, mkdir, open, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import type { Random } from '@holdfast/core';
 import { StartError } from './start-error.ts';
 
@@ -10,9 +10,19 @@ import { StartError } from './start-error.ts';
 export interface ServerFile {
   url: string;
   pid: number;
+  /** The database that it has open. */
+  database?: string;
 }
 
-export const databaseFile = (data: string): string => join(data, 'holdfast.db');
+/** What a config says of where everything is kept. */
+export interface DataPlace {
+  data: string;
+  /** In the data folder, or a path that leads elsewhere. Default `holdfast.db`. */
+  database?: string;
+}
+
+export const databaseFile = ({ data, database = 'holdfast.db' }: DataPlace): string =>
+  resolve(data, database);
 const serverFile = (data: string): string => join(data, 'server.json');
 const tokenFile = (data: string): string => join(data, 'admin.token');
 
@@ -91,8 +101,10 @@ export async function removeServerFile(data: string): Promise<void> {
 /** What a server left there; it may be of one that was killed. */
 export async function readServerFile(data: string): Promise<ServerFile | undefined> {
   try {
-    const { url, pid } = JSON.parse(await readFile(serverFile(data), 'utf8')) as Partial<ServerFile>;
-    return typeof url === 'string' && typeof pid === 'number' ? { url, pid } : undefined;
+    const text = await readFile(serverFile(data), 'utf8');
+    const { url, pid, database } = JSON.parse(text) as Partial<ServerFile>;
+    if (typeof url !== 'string' || typeof pid !== 'number') return undefined;
+    return { url, pid, ...(typeof database === 'string' ? { database } : {}) };
   } catch {
     // Absent, or written by something else: then no server is known.
     return undefined;

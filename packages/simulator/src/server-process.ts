@@ -106,7 +106,7 @@ export class ServerProcess {
     const life = this.#life;
     const generation = this.#generation;
     if (!life) throw new Error('The connection was refused.');
-    const open = await life.live.admit({ headers: {} });
+    const open = await life.live.admit({ headers: {}, url: '/v1/live', address: '127.0.0.1' });
     if (generation !== this.#generation) throw new Error('The connection was reset.');
     this.#sockets.add(died);
     return open;

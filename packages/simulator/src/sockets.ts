@@ -133,6 +133,8 @@ class Link implements Socket {
   #wire(): Wire {
     return {
       send: (bytes, sent) => this.#sendDown(bytes, sent),
+      // The native protocol's pings are messages.
+      ping: () => {},
       bufferedBytes: () => this.#unsentBytes,
       pause: () => {
         this.#paused = true;

@@ -14,7 +14,9 @@ import { resolve } from 'node:path';
 import type { Admin } from '../admin/admin.ts';
 import { systemClock, systemTimer } from '../clock.ts';
 import { type Config, loadConfig, withFlags } from '../config.ts';
+import { ConfigError } from '../config-error.ts';
 import {
+  type DataPlace,
   databaseFile,
   readAdminToken,
   readServerFile,
@@ -32,6 +34,8 @@ import type { Terminal } from './terminal.ts';
 export interface Connected {
   admin: Admin;
   data: string;
+  /** The database's file. */
+  database: string;
   /** Null: no server runs; this process holds the folder. */
   server: ServerFile | null;
 }
@@ -55,11 +59,13 @@ export async function withAdmin<Result>(
 ): Promise<Result> {
   const settings = createSettings(terminal, flags);
   const data = await settings.data();
+  let database: string | undefined;
   const deadline = systemClock.monoMs() + lockedMsMax;
   for (;;) {
     const server = await findServer(data);
     if (server.type === 'found') return useServer(server, data, work);
-    if (!create && !existsSync(databaseFile(data))) throw noDatabase(data);
+    database ??= databaseFile(await settings.place());
+    if (!create && !existsSync(database)) throw noDatabase(data);
     const config = await settings.config();
     const folder = await openUnlessLocked({ ...config, data });
     if (folder === 'locked') {
@@ -69,7 +75,7 @@ export async function withAdmin<Result>(
     }
     try {
       if (server.type === 'silent') await removeServerFile(data);
-      return await work({ admin: folder.admin, data, server: null });
+      return await work({ admin: folder.admin, data, database, server: null });
     } finally {
       await folder.close();
     }
@@ -79,6 +85,8 @@ export async function withAdmin<Result>(
 /** What the flags and the config file say, the file read only when it is needed. */
 export interface Settings {
   data(): Promise<string>;
+  /** With a data folder that a flag names, also when there is no config. */
+  place(): Promise<DataPlace>;
   config(): Promise<Config>;
 }
 
@@ -90,9 +98,16 @@ export function createSettings(terminal: Terminal, flags: CommonFlags): Settings
     );
     return loaded;
   };
+  const data = async (): Promise<string> =>
+    flags.data === undefined ? (await config()).data : resolve(terminal.cwd, flags.data);
   return {
     config,
-    data: async () => (flags.data === undefined ? (await config()).data : resolve(terminal.cwd, flags.data)),
+    data,
+    place: () =>
+      config().catch(async (error: unknown) => {
+        if (error instanceof ConfigError && flags.data !== undefined) return { data: await data() };
+        throw error;
+      }),
   };
 }
 
@@ -129,7 +144,8 @@ async function useServer<Result>(
 ): Promise<Result> {
   const client = createAdminClient({ url: file.url, token, probeMsMax });
   try {
-    return await work({ admin: client.admin, data, server: file });
+    const database = file.database ?? databaseFile({ data });
+    return await work({ admin: client.admin, data, database, server: file });
   } catch (error) {
     if (!(error instanceof NoAnswerError)) throw error;
     throw new CommandError('server_gone', {

@@ -3,6 +3,7 @@
 import { systemClock } from '../clock.ts';
 import type { Config } from '../config.ts';
 import { ConfigError } from '../config-error.ts';
+import { databaseFile } from '../data-folder.ts';
 import { version } from '../version.ts';
 import {
   type AddCommand,
@@ -74,8 +75,9 @@ async function findAll(settings: Settings, flags: DoctorFlags): Promise<Finding[
   if (data === undefined) return [...findings, checkClock(systemClock.wallMs(), 0)];
   findings.push(...(await checkFolder(data, folderProbe)));
   const server = await findServer(data);
-  const look = await lookAtDatabase(data, server, version);
-  findings.push(...look.findings, await checkLog(data), checkClock(systemClock.wallMs(), look.newestMs));
+  const place = { data, database: databaseFile(config ?? { data }) };
+  const look = await lookAtDatabase(place, server, version);
+  findings.push(...look.findings, await checkLog(place), checkClock(systemClock.wallMs(), look.newestMs));
   if (config) {
     findings.push(checkSchema(config.schema, look));
     findings.push(

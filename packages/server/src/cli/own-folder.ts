@@ -3,9 +3,9 @@
 
 import type { Admin } from '../admin/admin.ts';
 import { createAdmin } from '../admin/create-admin.ts';
-import { openFolder, processParts } from '../compose.ts';
 import type { Config } from '../config.ts';
 import { sha256 } from '../digest.ts';
+import { openFolder, processParts } from '../open-folder.ts';
 import { version } from '../version.ts';
 import { keepFilesPrivate } from './command.ts';
 

@@ -3,7 +3,7 @@
 //   verify FILE ──► lock the folder ──► copy, fsync ──► set the present database aside ──► rename the copy into its place, fsync
 
 import { constants, copyFile, link, mkdir, open, rename, rm, stat } from 'node:fs/promises';
-import { join, resolve } from 'node:path';
+import { basename, dirname, join, resolve } from 'node:path';
 import { systemClock } from '../clock.ts';
 import { databaseFile, removeServerFile } from '../data-folder.ts';
 import { sha256 } from '../digest.ts';
@@ -48,8 +48,9 @@ export const addRestore: AddCommand = (program, context) => {
 async function restore(context: CommandContext, given: string, flags: CommonFlags): Promise<void> {
   const { terminal } = context;
   const file = resolve(terminal.cwd, given);
-  const data = await createSettings(terminal, flags).data();
-  const database = databaseFile(data);
+  const place = await createSettings(terminal, flags).place();
+  const { data } = place;
+  const database = databaseFile(place);
   if (file === database)
     throw new CommandError('same_file', {
       message: `${given} is the database itself.`,
@@ -62,7 +63,7 @@ async function restore(context: CommandContext, given: string, flags: CommonFlag
   keepFilesPrivate();
   const lock = lockFolder(data);
   try {
-    const aside = await putInPlace({ file, data, database });
+    const aside = await putInPlace({ file, database });
     // A server that was killed may have left one; nothing serves now.
     await removeServerFile(data);
     answer(context, flags, {
@@ -143,18 +144,18 @@ function lockFolder(data: string): ReturnType<typeof lockDataFolder> {
 }
 
 /** Answers where the present database went; null when there was none. */
-async function putInPlace(given: { file: string; data: string; database: string }): Promise<string | null> {
-  const { file, data, database } = given;
-  const restored = join(data, 'holdfast.db.restoring');
+async function putInPlace(given: { file: string; database: string }): Promise<string | null> {
+  const { file, database } = given;
+  const restored = `${database}.restoring`;
   try {
     await rm(restored, { force: true });
     await copyFile(file, restored, constants.COPYFILE_EXCL | constants.COPYFILE_FICLONE);
     noteRestore(restored, file);
     await sync(restored);
-    const aside = await setAside(data, database);
+    const aside = await setAside(database);
     await rename(restored, database);
     await rm(`${database}-shm`, { force: true });
-    await syncFolder(data);
+    await syncFolder(dirname(database));
     return aside;
   } finally {
     await Promise.all(['', '-wal', '-shm'].map((end) => rm(`${restored}${end}`, { force: true })));
@@ -174,11 +175,11 @@ function noteRestore(restored: string, file: string): void {
 }
 
 /** Gives the present database a second name, so that there is one under its own at every moment. */
-async function setAside(data: string, database: string): Promise<string | null> {
+async function setAside(database: string): Promise<string | null> {
   if (!(await stat(database).catch(() => undefined))) return null;
   emptyLog(database);
   const time = new Date(systemClock.wallMs()).toISOString().replace(/\.\d+/, '').replaceAll(':', '-');
-  const aside = await freeName(join(data, `holdfast-${time}`));
+  const aside = await freeName(join(dirname(database), `${basename(database, '.db')}-${time}`));
   // Where a file cannot have two names, it is without one for a moment.
   await link(database, aside).catch(() => rename(database, aside));
   await rename(`${database}-wal`, `${aside}-wal`).catch(() => undefined);

@@ -5,7 +5,7 @@ import { dirname, join, relative, resolve } from 'node:path';
 import type { Schema } from '@holdfast/core';
 import { protocolMarker } from '@holdfast/core';
 import { unclaimedMax } from '../admin/admin.ts';
-import { composeServer, type Parts, type Started } from '../compose.ts';
+import { composeServer, type Overrides, type Started } from '../compose.ts';
 import { type Config, type ConfigFlags, loadConfig, withFlags } from '../config.ts';
 import { facts, printable, type Terminal } from './terminal.ts';
 import { unclaimedLines } from './unclaimed.ts';
@@ -23,7 +23,7 @@ export const configFileDefault = 'holdfast.config.ts';
 export async function serve(
   options: ServeOptions,
   terminal: Pick<Terminal, 'print' | 'note' | 'catchInterrupt' | 'cwd'>,
-  overrides: Partial<Parts> = {},
+  overrides: Overrides = {},
 ): Promise<number> {
   const file = resolve(terminal.cwd, options.config ?? configFileDefault);
   const flags =

@@ -2,7 +2,7 @@
 
 import { stat, statfs } from 'node:fs/promises';
 import type { AdminStatus } from '../admin/admin.ts';
-import { databaseFile, type ServerFile } from '../data-folder.ts';
+import type { ServerFile } from '../data-folder.ts';
 import {
   type AddCommand,
   answer,
@@ -26,9 +26,10 @@ export const addStatus: AddCommand = (program, context) => {
 };
 
 async function showStatus(context: CommandContext, flags: CommonFlags): Promise<void> {
-  await withAdmin(context.terminal, flags, { create: false }, async ({ admin, data, server }) => {
+  await withAdmin(context.terminal, flags, { create: false }, async (connected) => {
+    const { admin, data, database, server } = connected;
     const status = await admin.status({});
-    const sizes = await readSizes(data);
+    const sizes = await readSizes({ data, database });
     const { counts, scopes, now, startedAt, ...rest } = status;
     const running = server ? { url: server.url, pid: server.pid, uptimeMs: now - startedAt } : null;
     answer(context, flags, {
@@ -45,8 +46,7 @@ export interface DataSizes {
   diskFreeBytes: number | null;
 }
 
-export async function readSizes(data: string): Promise<DataSizes> {
-  const database = databaseFile(data);
+export async function readSizes({ data, database }: { data: string; database: string }): Promise<DataSizes> {
   const bytesOf = (file: string): Promise<number> =>
     stat(file).then(
       ({ size }) => size,

@@ -18,6 +18,10 @@ export interface Standing {
 export function grantsOf(caller: Caller, standing: Standing): Grants {
   const { credential, device, enrolled, nowMs } = standing;
   if (device && device.revokedAt !== null) throw new RequestError('device_revoked');
+  if (caller.token) {
+    if (caller.token.expiresAt <= nowMs) throw new RequestError('unauthenticated');
+    return caller.token.grants;
+  }
   if (caller.key === null) return 'all';
   const expired = credential?.expiresAt != null && credential.expiresAt <= nowMs;
   if (!credential || credential.revokedAt !== null || expired) throw new RequestError('unauthenticated');

@@ -34,6 +34,8 @@ export interface Caller {
   device: string;
   /** The person acting, proven by the credential; '' when the credential proves none. */
   actor: string;
+  /** A verified token says itself what it grants, and until when. Without a key. */
+  token?: { grants: Grants; expiresAt: number };
 }
 
 /** The operator at the server itself (command, console): may do everything. */

@@ -8,6 +8,7 @@ import { type ZodObject, z } from 'zod';
 import { type Admin, type AdminOperation, adminInputs } from '../admin/admin.ts';
 import { serverProof } from '../admin/server-proof.ts';
 import { sameHash } from '../identity/key-text.ts';
+import { pathText } from './zod-routes.ts';
 
 export interface AdminRoutesDeps {
   admin: Admin;
@@ -56,14 +57,6 @@ function readInput<Schema extends ZodObject>(schema: Schema, body: unknown): z.i
     field: pathText(issue?.path ?? []),
     message: issue?.message ?? 'The input cannot be read.',
   });
-}
-
-/** `rows[0].id`, as the engine writes paths. */
-function pathText(path: readonly PropertyKey[]): string {
-  return path
-    .map((part) => (typeof part === 'number' ? `[${part}]` : `.${String(part)}`))
-    .join('')
-    .replace(/^\./, '');
 }
 
 function checkMachine({ headers, raw }: FastifyRequest): void {

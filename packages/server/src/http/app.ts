@@ -1,7 +1,7 @@
 // The HTTP application, built from what it needs, so that tests can inject requests without a socket. It judges who calls, reads
 // bodies within bounds, gives every fault its answer, and leaves the rest to the routes that it is given.
 //
-//   onRequest: stopping? → host → peer → origin (preflight ends here) → unknown route → the route's own checks (credential)
+//   onRequest: stopping? → host → peer → origin (preflight ends here) → rate → unknown route → the route's own checks (credential)
 //   body: media type → bytes within bounds → strict JSON → the route
 
 import type { ServerResponse } from 'node:http';
@@ -23,6 +23,8 @@ import { type CallerRules, judgeCaller } from './callers.ts';
 import { type ConnectionBounds, capConnections } from './connections.ts';
 import { errorHeaders, errorReply, type FaultTelling, rawAnswer, tellError } from './error-answer.ts';
 import { healthRoutes } from './health.ts';
+import { type MountedProtocol, mountedAt, originsAt, registerMounted, shapeOf } from './mounted.ts';
+import { createRates, type Rates } from './rates.ts';
 import { type Sockets, serveSockets } from './upgrade.ts';
 
 export interface AppDeps extends CallerRules, FaultTelling {
@@ -30,8 +32,10 @@ export interface AppDeps extends CallerRules, FaultTelling {
   limits: Limits;
   /** Resolves when the store takes a write now. */
   ready: () => Promise<void>;
-  /** The protocols and the operator's routes. */
+  /** The native protocol and the operator's routes. */
   routes: readonly FastifyPluginAsync[];
+  /** The other protocols, each with rules and errors of its own below its prefix. */
+  mounted?: readonly MountedProtocol[];
   /** Where sockets are taken. */
   sockets?: Sockets;
   /** Default `httpBounds`. */
@@ -52,6 +56,10 @@ export interface HttpBounds extends ConnectionBounds {
   bodiesBytesMax: number;
   /** All answers that are not sent yet, as far as they are large. */
   answersBytesMax: number;
+  /** Of mounted protocols: requests of one address, of one device, and live sockets of one address. */
+  requestsPerAddressPerSecondMax: number;
+  requestsPerDevicePerSecondMax: number;
+  socketsPerAddressMax: number;
 }
 
 export const httpBounds: HttpBounds = {
@@ -65,10 +73,13 @@ export const httpBounds: HttpBounds = {
   connectionsPerAddressMax: 2_048,
   bodiesBytesMax: 64 * 1_048_576,
   answersBytesMax: 128 * 1_048_576,
+  requestsPerAddressPerSecondMax: 2_000,
+  requestsPerDevicePerSecondMax: 300,
+  socketsPerAddressMax: 2_000,
 };
 
 export function createApp(deps: AppDeps): FastifyInstance {
-  const { bounds = httpBounds } = deps;
+  const { bounds = httpBounds, mounted = [] } = deps;
   const app = fastify({
     // Fastify's own lines, of which only the grave ones are wanted; the application writes its own.
     loggerInstance: deps.log.child({}, { level: deps.log.isLevelEnabled('warn') ? 'warn' : deps.log.level }),
@@ -99,7 +110,17 @@ export function createApp(deps: AppDeps): FastifyInstance {
   app.server.on('checkExpectation', (_request, response) => refuseExpectation(deps, response));
 
   const sockets =
-    deps.sockets && serveSockets(app.server, deps.sockets, { ...deps, newId: () => requestId(deps.random) });
+    deps.sockets &&
+    serveSockets(app.server, deps.sockets, {
+      ...deps,
+      mounted,
+      socketsPerAddressMax: bounds.socketsPerAddressMax,
+      newId: () => requestId(deps.random),
+    });
+  const rates = createRates(deps.clock, {
+    perSecondMax: bounds.requestsPerAddressPerSecondMax,
+    field: 'address',
+  });
   let stopping = false;
   app.addHook('preClose', async () => {
     stopping = true;
@@ -108,7 +129,7 @@ export function createApp(deps: AppDeps): FastifyInstance {
   app.addHook('onRequest', async (request, reply) => {
     reply.headers({ 'cache-control': 'no-store', 'x-content-type-options': 'nosniff' });
     if (stopping) throw new RequestError('stopping');
-    return receiveCaller(deps, request, reply);
+    return receiveCaller(deps, { request, reply, rates });
   });
   app.addHook('onSend', async (_request, reply) => {
     // Else a socket whose last answer is this one would stay open, and hold up the end.
@@ -123,6 +144,7 @@ export function createApp(deps: AppDeps): FastifyInstance {
   boundAnswers(app, { answersBytesMax: bounds.answersBytesMax, restBytesMax: 8 * deps.limits.bodyBytesMax });
   void app.register(healthRoutes(deps));
   for (const routes of deps.routes) void app.register(routes);
+  for (const one of mounted) registerMounted(app, one);
   for (const path of sockets?.paths ?? []) app.get(path, refuseWithoutUpgrade);
   return app;
 }
@@ -130,32 +152,41 @@ export function createApp(deps: AppDeps): FastifyInstance {
 /** Answers undefined, or the reply when it was sent: Fastify then goes no further. */
 function receiveCaller(
   deps: AppDeps,
-  request: FastifyRequest,
-  reply: FastifyReply,
+  { request, reply, rates }: { request: FastifyRequest; reply: FastifyReply; rates: Rates },
 ): FastifyReply | undefined {
   const { headers } = request;
-  const origin = judgeCaller(request.raw, deps);
+  const at = mountedAt(deps.mounted ?? [], request.url);
+  const origin = judgeCaller(request.raw, deps, originsAt(deps, at));
   if (origin !== undefined) {
     reply.headers({
       'access-control-allow-origin': origin,
-      vary: 'Origin',
+      ...(origin === '*' ? {} : { vary: 'Origin' }),
       'access-control-expose-headers': 'retry-after',
     });
-    if (request.method === 'OPTIONS' && headers['access-control-request-method'] !== undefined) {
+    if (request.method === 'OPTIONS' && headers['access-control-request-method'] !== undefined)
       return reply
-        .headers({
-          'access-control-allow-methods': 'GET, POST',
-          'access-control-allow-headers': 'authorization, content-encoding, content-type, x-api-key',
-          'access-control-max-age': '600',
-        })
+        .headers(at ? preflight.mounted : preflight.own)
         .code(204)
         .send();
-    }
   }
+  if (at) rates.count(request.raw.socket.remoteAddress ?? '');
   // Before its body is read: nobody would look at it.
   if (request.is404) throw unknownRoute(request);
   return undefined;
 }
+
+const preflight = {
+  own: {
+    'access-control-allow-methods': 'GET, POST',
+    'access-control-allow-headers': 'authorization, content-encoding, content-type, x-api-key',
+    'access-control-max-age': '600',
+  },
+  mounted: {
+    'access-control-allow-methods': 'GET, POST, PUT, PATCH, DELETE',
+    'access-control-allow-headers': 'authorization, content-encoding, content-type, device-id, x-api-key',
+    'access-control-max-age': '600',
+  },
+} as const;
 
 async function refuseWithoutUpgrade(): Promise<never> {
   throw new RequestError('upgrade_needed', { field: 'upgrade', details: { upgrade: 'websocket' } });
@@ -208,7 +239,7 @@ function sendError(
   return reply
     .code(answer.status)
     .headers({ ...errorHeaders, ...answer.headers })
-    .send(JSON.stringify(answer.body));
+    .send(JSON.stringify(shapeOf(answer, mountedAt(deps.mounted ?? [], request.url))));
 }
 
 // Who was refused is worth a line; who was answered only when somebody looks.
@@ -239,7 +270,7 @@ function refuseSocket(deps: AppDeps, error: NodeJS.ErrnoException, socket: Duple
     request: requestId(deps.random),
     nowMs: deps.clock.wallMs(),
   });
-  socket.end(rawAnswer(reply));
+  socket.end(rawAnswer(reply, shapeOf(reply, mountedAt(deps.mounted ?? [], undefined))));
   deps.log.debug({ request: reply.body.error.request, status: reply.status, code: error.code }, 'refused');
 }
 
@@ -251,12 +282,13 @@ function socketError(code: string | undefined): RequestError {
 
 /** Node asks here before it makes a request of it, and would answer without a body. */
 function refuseExpectation(deps: AppDeps, response: ServerResponse): void {
-  const { status, body } = errorReply(new RequestError('expectation_refused', { field: 'expect' }), {
+  const reply = errorReply(new RequestError('expectation_refused', { field: 'expect' }), {
     request: requestId(deps.random),
     nowMs: deps.clock.wallMs(),
   });
   // Whether a body follows is not known, so that nothing after this can be read as a request.
-  response.writeHead(status, { ...errorHeaders, connection: 'close' }).end(JSON.stringify(body));
+  const body = shapeOf(reply, mountedAt(deps.mounted ?? [], response.req.url));
+  response.writeHead(reply.status, { ...errorHeaders, connection: 'close' }).end(JSON.stringify(body));
 }
 
 function requestId(random: Random): string {

@@ -6,8 +6,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { brotliCompressSync, deflateSync, gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { composeServer, type HoldfastServer, processParts, type Started } from '../compose.ts';
+import { composeServer, type HoldfastServer, type Started } from '../compose.ts';
 import { defineConfig } from '../config.ts';
+import { processParts } from '../open-folder.ts';
 import { exchangeOf, idOf, mutationOf, schema } from '../protocols/native/native.fixture.ts';
 import { readError } from './app.fixture.ts';
 

@@ -19,23 +19,29 @@ export const thisMachine: Machine = {
 };
 
 export interface CallerRules {
-  auth: 'none' | 'keys';
+  /** With `none` only near peers are served. */
+  auth: 'none' | 'keys' | 'jwt';
   hosts: readonly string[];
-  corsOrigins: readonly string[];
+  /** The config's list. Undefined: it has none, and each part of the server has its own rule. */
+  corsOrigins: readonly string[] | undefined;
   machine: Machine;
 }
 
-/** Answers the origin that may read the answer, if there is one. Throws RequestError for who may not speak here at all. */
+/** Pages of other sites that may call: those listed, those whose host is loopback or private, any. */
+export type Origins = readonly string[] | 'near' | 'any';
+
+/** Answers what `Access-Control-Allow-Origin` says, if a page of another site may read the answer. Throws RequestError for who may not speak here at all. */
 export function judgeCaller(
   { rawHeaders, headers, socket }: Pick<IncomingMessage, 'rawHeaders' | 'headers' | 'socket'>,
-  { auth, hosts, corsOrigins, machine }: CallerRules,
+  { auth, hosts, machine }: Omit<CallerRules, 'corsOrigins'>,
+  origins: Origins,
 ): string | undefined {
   const hostsGiven = rawHeaders.filter(
     (name, place) => place % 2 === 0 && name.toLowerCase() === 'host',
   ).length;
   checkHost(hostsGiven === 1 ? headers.host : undefined, { hosts, machine });
   if (auth === 'none') checkPeer(socket.remoteAddress, headers['x-forwarded-for']);
-  return checkOrigin(headers.origin, { host: headers.host, corsOrigins });
+  return checkOrigin(headers.origin, { host: headers.host, origins });
 }
 
 /**
@@ -69,13 +75,21 @@ function checkPeer(address: string | undefined, forwardedFor: string | readonly 
  */
 function checkOrigin(
   origin: string | undefined,
-  known: { host: string | undefined; corsOrigins: readonly string[] },
+  known: { host: string | undefined; origins: Origins },
 ): string | undefined {
   if (origin === undefined) return undefined;
-  if (known.corsOrigins.includes(origin)) return origin;
+  if (known.origins === 'any') return '*';
+  if (known.origins === 'near' ? isNear(origin) : known.origins.includes(origin)) return origin;
   const host = known.host?.toLowerCase() ?? '';
   if (host !== '' && (origin === `http://${host}` || origin === `https://${host}`)) return undefined;
   throw new RequestError('origin_refused', { field: 'origin' });
+}
+
+/** A page that this machine or one beside it serves. */
+function isNear(origin: string): boolean {
+  if (!/^https?:/.test(origin) || !URL.canParse(origin)) return false;
+  const host = new URL(origin).hostname.replace(/^\[(.*)\]$/, '$1');
+  return host === 'localhost' || isPrivate(host);
 }
 
 const near: ReadonlySet<string> = new Set(['loopback', 'private', 'linkLocal', 'uniqueLocal']);

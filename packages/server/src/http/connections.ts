@@ -1,6 +1,7 @@
 // How many sockets may be open: in all, and from one address, so that one peer cannot take them all.
 
 import type { Server, Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
 
 export interface ConnectionBounds {
   connectionsMax: number;
@@ -13,19 +14,29 @@ export function capConnections(
   bounds: ConnectionBounds,
 ): void {
   server.maxConnections = bounds.connectionsMax;
-  const open = new Map<string, number>();
+  const open = createCounts(bounds.connectionsPerAddressMax);
   server.on('connection', (socket: Socket) => {
-    const address = socket.remoteAddress ?? '';
-    const count = (open.get(address) ?? 0) + 1;
-    if (count > bounds.connectionsPerAddressMax) {
-      socket.destroy();
-      return;
-    }
-    open.set(address, count);
-    socket.once('close', () => {
-      const left = (open.get(address) ?? 1) - 1;
-      if (left > 0) open.set(address, left);
-      else open.delete(address);
-    });
+    if (!open.hold(socket.remoteAddress, socket)) socket.destroy();
   });
+}
+
+/** Sockets of each address. */
+export function createCounts(max: number): {
+  /** Counts it until it closes. False: there are too many. */
+  hold(address: string | undefined, socket: Pick<Duplex, 'once'>): boolean;
+} {
+  const open = new Map<string, number>();
+  return {
+    hold(address = '', socket) {
+      const count = (open.get(address) ?? 0) + 1;
+      if (count > max) return false;
+      open.set(address, count);
+      socket.once('close', () => {
+        const left = (open.get(address) ?? 1) - 1;
+        if (left > 0) open.set(address, left);
+        else open.delete(address);
+      });
+      return true;
+    },
+  };
 }

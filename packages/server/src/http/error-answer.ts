@@ -86,7 +86,7 @@ export const errorHeaders = {
 } as const;
 
 /** For a socket that is no request, or none any more: the whole answer, after which it is closed. */
-export function rawAnswer({ status, headers, body }: ErrorReply): string {
+export function rawAnswer({ status, headers }: ErrorReply, body: unknown): string {
   const text = JSON.stringify(body);
   const fields = {
     ...errorHeaders,

@@ -1,7 +1,7 @@
 // The one door for sockets: judges who asks for one as it judges every request, refuses in plain HTTP, and hands what it lets in
 // to the protocol whose path it is.
 //
-//   upgrade: path → stopping? → host → peer → origin → the protocol's own checks (credential, room) → a socket
+//   upgrade: path → stopping? → host → peer → origin → room for its address → the protocol's own checks (credential, room) → a socket
 
 import type { IncomingMessage, Server } from 'node:http';
 import type { Duplex } from 'node:stream';
@@ -11,7 +11,9 @@ import type { Room, SocketRoute, SocketTools, Wire, WireEvents } from '../realti
 import { parseBody } from './body.ts';
 import { createBudget } from './budget.ts';
 import { type CallerRules, judgeCaller } from './callers.ts';
+import { createCounts } from './connections.ts';
 import { type FaultTelling, rawAnswer, tellError } from './error-answer.ts';
+import { type MountedProtocol, mountedAt, originsAt, shapeOf } from './mounted.ts';
 
 export interface Sockets {
   timer: Timer;
@@ -22,6 +24,9 @@ export interface Sockets {
 
 export interface SocketDeps extends CallerRules, FaultTelling {
   limits: Limits;
+  mounted: readonly MountedProtocol[];
+  /** Of mounted protocols. */
+  socketsPerAddressMax: number;
   /** An id by which an error is found in the log. */
   newId: () => string;
 }
@@ -32,53 +37,73 @@ export function serveSockets(
   deps: SocketDeps,
 ): { paths: readonly string[]; stop(): void } {
   const incoming = createBudget(bounds.incomingBytesMax);
-  const byPath = new Map(
-    routes({
-      timer,
-      turn,
-      parse: (body) => parseBody(body, deps.limits),
-      errorReply: (error) => replyOf(deps, error),
-      failed: (error) => deps.log.error({ error }, 'Work for live sockets failed.'),
-      incoming,
-      outgoing: createBudget(bounds.outgoingBytesMax),
-    }).map((route) => [route.path, route]),
-  );
-  const door = new WebSocketServer({
-    noServer: true,
-    clientTracking: false,
-    // It fragments memory, and a small message may become a large one.
-    perMessageDeflate: false,
-    // A frame's head comes on top of what HTTP takes as a body.
-    maxPayload: deps.limits.bodyBytesMax + headRoomBytes,
+  const outgoing = createBudget(bounds.outgoingBytesMax);
+  const toolsAt = (at: MountedProtocol | undefined): SocketTools => ({
+    timer,
+    turn,
+    parse: (body) => parseBody(body, deps.limits),
+    errorReply: (error) => replyOf(deps, error, at),
+    failed: (error) => deps.log.error({ error }, 'Work for live sockets failed.'),
+    incoming,
+    outgoing,
   });
-  // It would answer in words of its own.
-  door.on('wsClientError', (_, socket) => refuse(deps, socket, noWebSocket()));
+  const doorsAt = (given: readonly SocketRoute[], prefix = ''): [string, Door][] =>
+    given.map((route) => [`${prefix}${route.path}`, { route, server: createDoor(deps, route) }]);
+  const byPath = new Map([
+    ...doorsAt(routes(toolsAt(undefined))),
+    ...deps.mounted.flatMap((at) => doorsAt(at.mount.sockets?.(toolsAt(at)) ?? [], at.prefix)),
+  ]);
+  const perAddress = createCounts(deps.socketsPerAddressMax);
   let stopping = false;
   server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
     // Its peer may be gone at any moment; what is then written goes nowhere.
     socket.on('error', ignore);
     admit()
-      .then((open) => {
+      .then(({ door, open }) => {
         socket.off('error', ignore);
-        door.handleUpgrade(request, socket, head, (ws) => connect(ws, socket, { open, incoming }));
+        door.server.handleUpgrade(request, socket, head, (ws) => connect(ws, socket, { open, incoming }));
       })
-      .catch((error: unknown) => refuse(deps, socket, error));
+      .catch((error: unknown) => refuse(deps, { request, socket }, error));
 
-    async function admit(): Promise<Opens> {
-      const route = byPath.get(request.url?.split('?', 1)[0] ?? '');
+    async function admit(): Promise<{ door: Door; open: Opens }> {
+      const { headers, url = '' } = request;
+      const door = byPath.get(url.split('?', 1)[0] ?? '');
       if (stopping) throw new RequestError('stopping');
-      judgeCaller(request, deps);
-      if (!route) throw new RequestError('not_found', { field: 'path' });
-      return route.admit({ headers: request.headers });
+      const at = mountedAt(deps.mounted, url);
+      judgeCaller(request, deps, originsAt(deps, at));
+      if (!door) throw new RequestError('not_found', { field: 'path' });
+      const address = request.socket.remoteAddress ?? '';
+      if (at && !perAddress.hold(address, socket))
+        throw new RequestError('too_many', { field: 'address', details: { retryAfter: 1 } });
+      return { door, open: await door.route.admit({ headers, url, address }) };
     }
   });
   return {
     paths: [...byPath.keys()],
     stop() {
       stopping = true;
-      for (const route of byPath.values()) route.stop();
+      for (const { route } of byPath.values()) route.stop();
     },
   };
+}
+
+interface Door {
+  route: SocketRoute;
+  server: WebSocketServer;
+}
+
+function createDoor(deps: SocketDeps, { messageBytesMax }: SocketRoute): WebSocketServer {
+  const server = new WebSocketServer({
+    noServer: true,
+    clientTracking: false,
+    // It fragments memory, and a small message may become a large one.
+    perMessageDeflate: false,
+    // A frame's head comes on top of what HTTP takes as a body.
+    maxPayload: messageBytesMax ?? deps.limits.bodyBytesMax + headRoomBytes,
+  });
+  // It would answer in words of its own.
+  server.on('wsClientError', (_, socket, request) => refuse(deps, { request, socket }, noWebSocket()));
+  return server;
 }
 
 type Opens = (wire: Wire) => WireEvents;
@@ -89,12 +114,15 @@ const headRoomBytes = 4_096;
 function connect(ws: WebSocket, socket: Duplex, { open, incoming }: { open: Opens; incoming: Room }): void {
   const events = open(wireOf(ws));
   let pending = 0;
+  let refused = false;
   const settle = (): void => {
     incoming.give(pending);
     pending = 0;
   };
   // Before the socket's own listener, which makes messages of it.
   socket.prependListener('data', (chunk: Buffer) => {
+    // What comes behind a refused frame is thrown away; if it were cut, the peer would not read why.
+    if (refused) return;
     if (pending + chunk.length > events.messageBytesMax() + chunkBytes || !incoming.take(chunk.length)) {
       ws.terminate();
       return;
@@ -109,7 +137,9 @@ function connect(ws: WebSocket, socket: Duplex, { open, incoming }: { open: Open
   ws.on('ping', () => events.beat());
   ws.on('pong', () => events.beat());
   // What is no frame of WebSocket, or too large a one: the socket closes by itself, and says why.
-  ws.on('error', ignore);
+  ws.on('error', () => {
+    refused = true;
+  });
   ws.once('close', () => {
     settle();
     events.closed();
@@ -122,6 +152,7 @@ const chunkBytes = 65_536;
 function wireOf(ws: WebSocket): Wire {
   return {
     send: (bytes, sent) => ws.send(bytes, { binary: false }, () => sent()),
+    ping: () => ws.ping(),
     bufferedBytes: () => ws.bufferedAmount,
     pause: () => ws.pause(),
     resume: () => ws.resume(),
@@ -130,13 +161,18 @@ function wireOf(ws: WebSocket): Wire {
   };
 }
 
-function refuse(deps: SocketDeps, socket: Duplex, error: unknown): void {
+function refuse(
+  deps: SocketDeps,
+  { request, socket }: { request: IncomingMessage; socket: Duplex },
+  error: unknown,
+): void {
   if (!socket.writable) {
     socket.destroy();
     return;
   }
   const reply = tellError(deps, error, deps.newId());
-  socket.end(rawAnswer(reply), () => socket.destroy());
+  const body = shapeOf(reply, mountedAt(deps.mounted, request.url));
+  socket.end(rawAnswer(reply, body), () => socket.destroy());
   deps.log.info({ request: reply.body.error.request, status: reply.status }, 'refused');
 }
 
@@ -144,14 +180,19 @@ function noWebSocket(): RequestError {
   return new RequestError('malformed', { field: 'headers', message: 'This is no request for a WebSocket.' });
 }
 
-function replyOf(deps: SocketDeps, error: unknown): ReturnType<SocketTools['errorReply']> {
-  const { status, headers, body } = tellError(deps, error, deps.newId());
+function replyOf(
+  deps: SocketDeps,
+  error: unknown,
+  at: MountedProtocol | undefined,
+): ReturnType<SocketTools['errorReply']> {
+  const reply = tellError(deps, error, deps.newId());
+  const { status, headers, body } = reply;
   const retryAfter = Number(headers['retry-after'] ?? Number.NaN);
   return {
     status,
     code: body.error.code,
     ...(Number.isNaN(retryAfter) ? {} : { retryAfter }),
-    text: JSON.stringify(body),
+    text: JSON.stringify(shapeOf(reply, at)),
   };
 }
 

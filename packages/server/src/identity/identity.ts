@@ -15,6 +15,8 @@ export interface Proof {
   device: string | null;
   /** The person whom the credential proves; '' for a device's key. */
   actor: string;
+  /** What a token grants by itself, for the time that it says. */
+  token?: { grants: Grants; expiresAt: number };
 }
 
 /** Headers as Node gives them: names in lower case. */
@@ -41,7 +43,7 @@ export interface Identity {
 export type IdentityOptions = IdentityDeps & {
   store: Pick<Store, 'commit'>;
   limits: Limits;
-  auth: 'none' | 'keys';
+  auth: 'none' | 'keys' | 'jwt';
 };
 
 export function createIdentity(deps: IdentityOptions): Identity {

@@ -46,6 +46,7 @@ class FakeMember implements Member {
   readonly line = new Line({
     wire: {
       send: (_, sent) => sent(),
+      ping: () => undefined,
       bufferedBytes: () => 0,
       pause: () => undefined,
       resume: () => undefined,

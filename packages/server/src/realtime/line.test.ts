@@ -7,6 +7,8 @@ import { createTokens } from './tokens.ts';
 import type { Wire } from './wire.ts';
 
 class FakeWire implements Wire {
+  ping(): void {}
+
   log: string[] = [];
   /** The system takes everything at once. */
   isQuick = true;

@@ -9,6 +9,8 @@ import type { Json, Timer } from '@holdfast/core';
 export interface Wire {
   /** One text message in UTF-8. The bytes are not copied: the same may go to many. */
   send(bytes: Uint8Array, sent: () => void): void;
+  /** A ping of the socket's own protocol; its answer is a `beat`. */
+  ping(): void;
   /** Bytes given to `send` that the system has not taken. */
   bufferedBytes(): number;
   /** Reads no more from the peer, until `resume`. What has arrived already may still be heard. */
@@ -35,11 +37,16 @@ export interface WireEvents {
 export interface Peer {
   /** Names in lower case. */
   headers: Readonly<Record<string, string | readonly string[] | undefined>>;
+  /** As it was asked for: path and query. */
+  url: string;
+  address: string;
 }
 
 /** A place where sockets are taken. */
 export interface SocketRoute {
   path: string;
+  /** A socket that sends a larger message is closed with 1009. Default: as large as a body. */
+  messageBytesMax?: number;
   /** Before the upgrade: rejects with a RequestError for a peer that gets no socket now. */
   admit(peer: Peer): Promise<(wire: Wire) => WireEvents>;
   /** Takes no more sockets, and tells those that are open to come back later. */

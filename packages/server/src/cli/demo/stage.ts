@@ -271,7 +271,7 @@ class OpenStage implements Stage {
   }
 
   #serverFile(): string {
-    return databaseFile(join(this.#folder, 'server'));
+    return databaseFile({ data: join(this.#folder, 'server') });
   }
 
   #device(name: DeviceName): Device {

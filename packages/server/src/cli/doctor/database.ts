@@ -3,7 +3,6 @@
 import { existsSync } from 'node:fs';
 import type { Schema } from '@holdfast/core';
 import { type AdminStatus, unclaimedMax } from '../../admin/admin.ts';
-import { databaseFile } from '../../data-folder.ts';
 import { StoreError, type Unclaimed } from '../../store/port.ts';
 import { Connection } from '../../store/sqlite/connection.ts';
 import { readCounts, readUnclaimed } from '../../store/sqlite/counts.ts';
@@ -30,17 +29,17 @@ export interface DatabaseLook {
 
 /** Through the running server, or in the file itself when none runs. */
 export async function lookAtDatabase(
-  data: string,
+  { data, database }: { data: string; database: string },
   server: FoundServer,
   version: string,
 ): Promise<DatabaseLook> {
   if (server.type === 'found') return askServer(server, version);
-  if (!existsSync(databaseFile(data)))
+  if (!existsSync(database))
     return { findings: [ok('database', 'none yet; the first start makes it')], newestMs: 0 };
   try {
     const lock = lockDataFolder(data);
     try {
-      return readFile(data, server);
+      return readFile(database, server);
     } finally {
       lock.release();
     }
@@ -88,8 +87,8 @@ async function askServer(
   }
 }
 
-function readFile(data: string, server: FoundServer): DatabaseLook {
-  const connection = new Connection({ file: databaseFile(data), busyMsMax: 0 });
+function readFile(database: string, server: FoundServer): DatabaseLook {
+  const connection = new Connection({ file: database, busyMsMax: 0 });
   try {
     connection.exec('PRAGMA query_only = ON');
     const left =
@@ -154,8 +153,8 @@ function unusable(reason: string): Finding {
 // The server cuts its log far below this; a log that grows is held by a reader that does not end.
 const logBytesMax = 256_000_000;
 
-export async function checkLog(data: string): Promise<Finding> {
-  const { logBytes } = await readSizes(data);
+export async function checkLog(place: { data: string; database: string }): Promise<Finding> {
+  const { logBytes } = await readSizes(place);
   if (logBytes <= logBytesMax) return ok('log', bytesText(logBytes));
   return warning(
     'log',

@@ -8,8 +8,9 @@ import {
   type Schema,
   type Sha256,
 } from '@holdfast/core';
-import type { Caller, Engine } from '../../engine/engine.ts';
+import type { Engine } from '../../engine/engine.ts';
 import type { Proof } from '../../identity/identity.ts';
+import { callerOf } from '../door.ts';
 import { answerText, pullOf, pushOf } from './translate.ts';
 import { readExchange } from './wire.ts';
 
@@ -57,14 +58,4 @@ export async function exchange(
   // Who reads some collections comes again for the others.
   const more = pulled.more || request.collections !== undefined;
   return { text, checkpoint: pulled.checkpoint, head: pulled.head, more };
-}
-
-/** The device is what the request says, unless the key was issued to one. */
-export function callerOf(proof: Proof, device: string): Caller {
-  if (proof.device !== null && proof.device !== device)
-    throw new RequestError('forbidden', {
-      field: 'device',
-      message: 'The key was issued to another device.',
-    });
-  return { key: proof.key, device, actor: proof.actor };
 }

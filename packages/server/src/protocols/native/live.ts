@@ -20,7 +20,8 @@ import { createHub, type Hub, type Member, retryReason } from '../../realtime/hu
 import { Line, tryAgainLater } from '../../realtime/line.ts';
 import { Subscription } from '../../realtime/subscription.ts';
 import type { SocketRoute, SocketTools, Wire, WireEvents } from '../../realtime/wire.ts';
-import { callerOf, type ExchangeDeps, exchange, readRequest } from './exchange.ts';
+import { callerOf } from '../door.ts';
+import { type ExchangeDeps, exchange, readRequest } from './exchange.ts';
 import { frameBytes, headBytesMax, pageBytes, readFrame } from './frames.ts';
 
 export interface NativeLiveDeps extends ExchangeDeps, SocketTools {

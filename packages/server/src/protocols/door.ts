@@ -1,0 +1,47 @@
+// Who asks a protocol's routes: proven before a handler runs, on every route that does not say `config: { open: true }`, so that no
+// protocol can forget it.
+
+import { RequestError } from '@holdfast/core';
+import type { FastifyRequest } from 'fastify';
+import type { Caller } from '../engine/engine.ts';
+import type { Identity, Proof } from '../identity/identity.ts';
+
+export interface Door {
+  /** Throws RequestError `unauthenticated` or `device_revoked`. */
+  prove(request: FastifyRequest): Promise<void>;
+  /** The proven caller, speaking for a device. Throws RequestError `forbidden` for a key that was issued to another one. */
+  caller(request: FastifyRequest, device: string): Caller;
+}
+
+export function createDoor(identity: Identity): Door {
+  const proofs = new WeakMap<FastifyRequest, Proof>();
+  return {
+    async prove(request) {
+      if (request.routeOptions.config.open !== true)
+        proofs.set(request, await identity.prove(request.headers));
+    },
+    caller(request, device) {
+      const proof = proofs.get(request);
+      if (!proof) throw new RequestError('unauthenticated', { field: 'authorization' });
+      return callerOf(proof, device);
+    },
+  };
+}
+
+/** The device is what the request says, unless the key was issued to one. */
+export function callerOf({ key, device: owner, actor, token }: Proof, device: string): Caller {
+  if (owner !== null && owner !== device) {
+    throw new RequestError('forbidden', {
+      field: 'device',
+      message: 'The key was issued to another device.',
+    });
+  }
+  return { key, device, actor, ...(token === undefined ? {} : { token }) };
+}
+
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** Of a mounted protocol's route: nobody is asked for a credential. */
+    open?: boolean;
+  }
+}

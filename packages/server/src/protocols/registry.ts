@@ -1,0 +1,7 @@
+// The protocols that a config may mount, by the names that it knows them by.
+
+import type { Protocol } from './mount.ts';
+
+export type Registry = Readonly<Record<string, Protocol>>;
+
+export const registry: Registry = {};
