@@ -24,6 +24,7 @@ import type {
   QuarantineRow,
   ReadPosition,
   StoreCounts,
+  Tally,
 } from '../store/port.ts';
 import type { Syncs } from './sync-log.ts';
 
@@ -192,9 +193,16 @@ export interface Engine {
   stop(): Promise<void>;
 }
 
-/** Reads for the operator. None of them checks a grant: only commands and the console, which prove themselves, call them. */
+/** Reads about the state. None of them checks a grant: whoever calls them has asked for the standing. */
 export interface Inspect {
   counts(): Promise<StoreCounts>;
+  /** Of one scope. */
+  tally(scope: string): Promise<readonly Tally[]>;
+  /** The record that has claimed a unique value (see `uniqueValue` in core). */
+  owner(
+    scope: string,
+    claimed: { collection: string; group: string; value: string },
+  ): Promise<StoredRecord | undefined>;
   scopes(
     after: string,
     max: number,

@@ -6,6 +6,14 @@ import type { Inspect } from './engine.ts';
 export function createInspect(store: Store): Inspect {
   return {
     counts: () => store.read((snapshot) => snapshot.counts()),
+    tally: (scope) => store.read((snapshot) => snapshot.tally(scope)),
+    owner: (scope, claimed) =>
+      store.read(async (snapshot) => {
+        const id = await snapshot.owner(scope, claimed);
+        if (id === undefined) return undefined;
+        const [record] = await snapshot.records(scope, [{ collection: claimed.collection, id }]);
+        return record;
+      }),
     scopes: (after, max) =>
       store.read(async (snapshot) => {
         const names = await snapshot.scopeNames(after, max);

@@ -6,6 +6,7 @@ import {
   commitRow,
   conflict,
   heldMutation,
+  holder,
   loaded,
   mutationRow,
   type OpenStore,
@@ -253,6 +254,42 @@ function testSingle(open: OpenStore): void {
 }
 
 function testForPeople(open: OpenStore): void {
+  test('a unique value is owned by the record that has claimed it', async () => {
+    const { store } = await open();
+    const put = [holder('a'), holder('b', { claimed: true }), holder('c', { value: '["B"]' })];
+    await write(store, writesOf({ unique: { put, remove: [] } }));
+    const owner = (value: string, scope = 'shop') =>
+      store.read((snapshot) => snapshot.owner(scope, { collection: 'items', group: 'sku', value }));
+    expect(await Promise.all([owner('["A"]'), owner('["B"]'), owner('["A"]', 'other')])).toEqual([
+      'b',
+      undefined,
+      undefined,
+    ]);
+  });
+
+  test('what a scope holds is counted by collection, also beside other scopes', async () => {
+    const { store } = await open();
+    const payload = (collection: string) => ({ id: 'm', changes: [{ type: 'put', collection, id: 'x' }] });
+    const quarantine = [
+      quarantined('m-1', { payload: payload('sales') }),
+      quarantined('m-2', { payload: payload('items') }),
+      quarantined('m-3', { payload: null }),
+      quarantined('m-4', { payload: payload('items'), inScope: false }),
+    ];
+    const records = series(1, 4, (seq) => ({ body: seq === 1 ? null : '{}' }));
+    await write(store, { ...records, quarantine });
+    const tally = (scope: string) => store.read((snapshot) => snapshot.tally(scope));
+    const expected = [
+      { collection: 'items', records: 3, quarantined: 1 },
+      { collection: 'sales', records: 0, quarantined: 1 },
+    ];
+    expect(await tally('shop')).toEqual(expected);
+    expect(await tally('other')).toEqual([]);
+    await write(store, series(1, 2), 'other');
+    expect(await tally('shop')).toEqual(expected);
+    expect(await tally('other')).toEqual([{ collection: 'items', records: 2, quarantined: 0 }]);
+  });
+
   test('conflicts are read by ids, by state, by device and behind a number', async () => {
     const { store } = await open();
     const list = [1, 2, 3, 4, 5].map((id) =>

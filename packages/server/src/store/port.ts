@@ -110,6 +110,11 @@ export interface StoreSnapshot {
     scope: string,
     keys: readonly { collection: string; id: string }[],
   ): Promise<readonly StoredRecord[]>;
+  /** The id of the record that has claimed a unique value (see `uniqueValue` in core); undefined when none has. */
+  owner(
+    scope: string,
+    claimed: { collection: string; group: string; value: string },
+  ): Promise<string | undefined>;
   replica(scope: string, replica: string): Promise<ReplicaState | undefined>;
   /** Verdicts with a number above `after`, in order; `more` with the lowest asOf among those left out. */
   verdicts(
@@ -128,6 +133,8 @@ export interface StoreSnapshot {
   /** Scopes in order of name, behind `after`. */
   scopeNames(after: string, max: number): Promise<readonly string[]>;
   counts(): Promise<StoreCounts>;
+  /** Of one scope. A collection that has nothing is not named. */
+  tally(scope: string): Promise<readonly Tally[]>;
   devices(): Promise<readonly Device[]>;
   device(device: string): Promise<Device | undefined>;
   credentials(): Promise<readonly Credential[]>;
@@ -179,6 +186,14 @@ export interface QuarantineRow {
   at: number;
   chars: number;
   payload: unknown;
+}
+
+export interface Tally {
+  collection: string;
+  /** Live ones. */
+  records: number;
+  /** Payloads in the quarantine whose first change is to the collection. */
+  quarantined: number;
 }
 
 export interface StoreCounts {

@@ -1,7 +1,7 @@
 // Reads of the store in memory.
 
-import { compareText, type LoggedVerdict, type StoredRecord } from '@holdfast/core';
-import type { PageQuery, QuarantineRow, StoreSnapshot, Unclaimed } from 'holdfast/store';
+import { compareText, type LoggedVerdict, type StoredRecord, uniqueKey } from '@holdfast/core';
+import type { PageQuery, QuarantineRow, StoreSnapshot, Tally, Unclaimed } from 'holdfast/store';
 import { type Database, type ScopeData, scopeOf, sizeOf } from './database.ts';
 import { readSyncLog } from './sync-log.ts';
 
@@ -23,6 +23,7 @@ export function createSnapshot(database: Database): StoreSnapshot {
     collection: async (scope, query) => readCollection(scoped(scope), query),
     records: async (scope, keys) =>
       keys.flatMap(({ collection, id }) => copied(scoped(scope).records.get(`${collection}/${id}`)) ?? []),
+    owner: async (scope, claimed) => ownerOf(scoped(scope), claimed),
     replica: async (scope, replica) => copied(scoped(scope).replicas.get(replica)),
     verdicts: async (scope, replica, after, max) =>
       readVerdicts(scoped(scope).verdicts.get(replica) ?? new Map(), after, max),
@@ -54,6 +55,7 @@ export function createSnapshot(database: Database): StoreSnapshot {
         .sort()
         .slice(0, max),
     counts: async () => readCounts(database),
+    tally: async (scope) => readTally(database, scope),
     devices: async () => [...database.devices.values()].sort((a, b) => (a.device < b.device ? -1 : 1)),
     device: async (device) => copied(database.devices.get(device)),
     credentials: async () =>
@@ -61,12 +63,7 @@ export function createSnapshot(database: Database): StoreSnapshot {
         .sort((a, b) => a.createdAt - b.createdAt || (a.key < b.key ? -1 : 1))
         .map(({ secretHash: _, ...credential }) => credential),
     credential: async (key) => copied(database.credentials.get(key)),
-    audit: async ({ before = Number.MAX_SAFE_INTEGER, max }) =>
-      database.audit
-        .map((entry, place) => ({ ...entry, place }))
-        .filter(({ place }) => place < before)
-        .slice(-max)
-        .reverse(),
+    audit: async (query) => readAudit(database, query),
     ...readSyncLog(database),
     unclaimed: async (max) => readUnclaimed(database, max),
     reads: async (scope, device) =>
@@ -218,4 +215,40 @@ function readCounts(database: Database): Awaited<ReturnType<StoreSnapshot['count
     commits: sum(({ state }) => state?.head ?? 0),
     bytes: sizeOf(database),
   };
+}
+
+function readTally(database: Database, scope: string): Tally[] {
+  const tally = new Map<string, Tally>();
+  const of = (collection: string): Tally => {
+    const known = tally.get(collection) ?? { collection, records: 0, quarantined: 0 };
+    tally.set(collection, known);
+    return known;
+  };
+  for (const { collection, body } of scopeOf(database, scope).records.values())
+    if (body !== null) of(collection).records += 1;
+  for (const { scope: place, entry, settled } of database.quarantine) {
+    const { changes } = (entry.payload ?? {}) as { changes?: readonly { collection: string }[] };
+    const [first] = changes ?? [];
+    if (place === scope && !settled && first) of(first.collection).quarantined += 1;
+  }
+  return [...tally.values()].sort((a, b) => compareText(a.collection, b.collection));
+}
+
+function ownerOf(
+  { unique }: ScopeData,
+  { collection, group, value }: { collection: string; group: string; value: string },
+): string | undefined {
+  const holders = unique.get(uniqueKey(collection, group, value)) ?? new Map();
+  return [...holders.values()].find(({ claimed }) => claimed)?.id;
+}
+
+function readAudit(
+  { audit }: Database,
+  { before = Number.MAX_SAFE_INTEGER, max }: { before?: number; max: number },
+): Awaited<ReturnType<StoreSnapshot['audit']>> {
+  return audit
+    .map((entry, place) => ({ ...entry, place }))
+    .filter(({ place }) => place < before)
+    .slice(-max)
+    .reverse();
 }

@@ -1,6 +1,7 @@
 // How much there is, for the operator.
 
-import type { StoreCounts, Unclaimed } from '../port.ts';
+import { compareText } from '@holdfast/core';
+import type { StoreCounts, Tally, Unclaimed } from '../port.ts';
 import type { Connection } from './connection.ts';
 
 export function readCounts(connection: Connection): StoreCounts {
@@ -33,3 +34,30 @@ export function readUnclaimed(connection: Connection, max: number): Unclaimed[] 
     max,
   );
 }
+
+/** Where there is one scope, the counts that are kept are its own; else its records are counted one by one. */
+export function readTally(connection: Connection, scope: string): Tally[] {
+  const others = connection.get(
+    'SELECT 1 FROM hf_scopes WHERE scope < ?1 UNION ALL SELECT 1 FROM hf_scopes WHERE scope > ?1 LIMIT 1',
+    scope,
+  );
+  const records = connection.all<Omit<Tally, 'quarantined'>>(
+    `SELECT c.collection, ${others ? ownCount : 'c.records'} AS records FROM hf_counts AS c
+     WHERE EXISTS (SELECT 1 FROM hf_scopes WHERE scope = ?1)`,
+    scope,
+  );
+  const quarantined = connection.all<Omit<Tally, 'records'>>(
+    `SELECT t.payload ->> '$.changes[0].collection' AS collection, count(*) AS quarantined FROM hf_quarantine AS t
+     WHERE t.scope = ?1 AND t.settled_at IS NULL AND collection IS NOT NULL GROUP BY collection`,
+    scope,
+  );
+  const tally = new Map(records.map((row) => [row.collection, { ...row, quarantined: 0 }]));
+  for (const row of quarantined)
+    tally.set(row.collection, { records: 0, ...tally.get(row.collection), ...row });
+  return [...tally.values()]
+    .filter((row) => row.records > 0 || row.quarantined > 0)
+    .sort((a, b) => compareText(a.collection, b.collection));
+}
+
+const ownCount =
+  '(SELECT count(t.body) FROM hf_records AS t WHERE t.scope = ?1 AND t.collection = c.collection)';

@@ -13,6 +13,7 @@ import type {
   StoreCounts,
   StoredCredential,
   StoreSnapshot,
+  Tally,
   Unclaimed,
 } from '../port.ts';
 import type { PlacedSyncEntry, SyncCount, SyncQuery } from '../sync-log.ts';
@@ -26,8 +27,6 @@ import {
   deviceColumns,
   deviceOf,
   parsed,
-  quarantineColumns,
-  quarantineOf,
   type ReplicaRow,
   recordColumns,
   replicaColumns,
@@ -36,8 +35,9 @@ import {
   storedCredentialOf,
 } from './columns.ts';
 import type { Connection } from './connection.ts';
-import { readCounts, readUnclaimed } from './counts.ts';
+import { readCounts, readTally, readUnclaimed } from './counts.ts';
 import { readCollection, readPage } from './page.ts';
+import { readQuarantine } from './quarantine.ts';
 import { readSyncCounts, readSyncs } from './sync-log.ts';
 
 export class SqliteSnapshot implements StoreSnapshot {
@@ -111,6 +111,20 @@ export class SqliteSnapshot implements StoreSnapshot {
       JSON.stringify(keys.map(({ collection, id }) => [collection, id])),
       scope,
     );
+  }
+
+  async owner(
+    scope: string,
+    { collection, group, value }: { collection: string; group: string; value: string },
+  ): Promise<string | undefined> {
+    return this.#reads().get<{ id: string }>(
+      `SELECT t.id FROM hf_unique AS t WHERE t.scope = ? AND t.collection = ? AND t.grp = ? AND t.value = ?
+       AND t.claimed = 1`,
+      scope,
+      collection,
+      group,
+      value,
+    )?.id;
   }
 
   async replica(scope: string, replica: string): Promise<ReplicaState | undefined> {
@@ -189,17 +203,7 @@ export class SqliteSnapshot implements StoreSnapshot {
   }
 
   async quarantine(query: QuarantineQuery): Promise<readonly QuarantineRow[]> {
-    const { scope, device, after = 0, max } = query;
-    const rows = this.#reads().all<Parameters<typeof quarantineOf>[0]>(
-      `SELECT ${quarantineColumns} FROM hf_quarantine AS t WHERE t.place > ?1 AND t.settled_at IS NULL
-       ${scope === undefined ? '' : 'AND t.scope = ?2'} ${device === undefined ? '' : 'AND t.device = ?3'}
-       ORDER BY t.place LIMIT ?4`,
-      after,
-      scope ?? null,
-      device ?? null,
-      max,
-    );
-    return rows.map(quarantineOf);
+    return readQuarantine(this.#reads(), query);
   }
 
   async waitingSince(before: number, max: number): Promise<readonly { scope: string; mutation: string }[]> {
@@ -222,6 +226,10 @@ export class SqliteSnapshot implements StoreSnapshot {
 
   async counts(): Promise<StoreCounts> {
     return readCounts(this.#reads());
+  }
+
+  async tally(scope: string): Promise<readonly Tally[]> {
+    return readTally(this.#reads(), scope);
   }
 
   async devices(): Promise<readonly Device[]> {

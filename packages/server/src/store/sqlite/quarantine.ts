@@ -1,0 +1,21 @@
+// What lies in the quarantine, for people.
+
+import type { QuarantineQuery, QuarantineRow } from '../port.ts';
+import { quarantineColumns, quarantineOf } from './columns.ts';
+import type { Connection } from './connection.ts';
+
+export function readQuarantine(
+  connection: Connection,
+  { scope, device, after = 0, max }: QuarantineQuery,
+): readonly QuarantineRow[] {
+  const rows = connection.all<Parameters<typeof quarantineOf>[0]>(
+    `SELECT ${quarantineColumns} FROM hf_quarantine AS t WHERE t.place > ?1 AND t.settled_at IS NULL
+     ${scope === undefined ? '' : 'AND t.scope = ?2'} ${device === undefined ? '' : 'AND t.device = ?3'}
+     ORDER BY t.place LIMIT ?4`,
+    after,
+    scope ?? null,
+    device ?? null,
+    max,
+  );
+  return rows.map(quarantineOf);
+}
