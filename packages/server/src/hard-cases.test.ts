@@ -197,6 +197,7 @@ for (const { what, run, not = {} } of cases)
       const reason = not[name];
       if (reason === undefined)
         test(name, () => run({ name, client: server.client(name), nowMs: Date.now() }));
+      // The reason is the test's name.
       else test.skip(`${name}: ${reason}`, () => undefined);
     }
   });

@@ -1,7 +1,7 @@
 // Clients that page by a time miss nothing, whatever is pushed meanwhile and whatever the servers' clocks do.
 
 import { expect, test } from 'vitest';
-import { type CursorRun, runCursorWorld } from './cursor-world.ts';
+import { type CursorRun, runCursorWorld } from './cursor-world.fixture.ts';
 
 const fixed = 60;
 const fresh = 20;
