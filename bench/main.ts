@@ -1,4 +1,5 @@
-// `npm run bench`: what Holdfast takes for six workloads, and what the machine allows, in one run.
+// `npm run bench`: what Holdfast takes for six workloads, and what the machine allows, in one run; and what the contracts of other wire
+// protocols promise.
 //
 //   npm run bench -- [--quick] [--only W1,W4] [--rounds 3] [--json FILE] [--profile FOLDER]
 
@@ -8,6 +9,7 @@ import { Processes } from './processes.ts';
 import { conditionsNow, jsonText, tableText } from './report.ts';
 import type { Row } from './row.ts';
 import { bootstrap } from './workloads/bootstrap.ts';
+import { contracts } from './workloads/contracts.ts';
 import { drain } from './workloads/drain.ts';
 import { fanOut } from './workloads/fan-out.ts';
 import { idle } from './workloads/idle.ts';
@@ -22,6 +24,7 @@ const workloads = new Map<string, Workload>([
   ['W4', writes],
   ['W5', incremental],
   ['W6', idle],
+  ['CONTRACTS', contracts],
 ]);
 
 const { values } = parseArgs({

@@ -56,10 +56,11 @@ export class Processes {
   }
 
   /** The real server, as an operator starts it, on a free port of 127.0.0.1 and an empty data folder. */
-  async startHoldfast(): Promise<HoldfastServer> {
+  async startHoldfast({ preset }: { preset?: string } = {}): Promise<HoldfastServer> {
     const path = fileURLToPath(new URL('../packages/server/src/cli/holdfast.mjs', import.meta.url));
     const config = fileURLToPath(new URL('holdfast/holdfast.config.ts', import.meta.url));
-    const flags = ['serve', '--config', config, '--data', this.freshPath(), '--port', '0', '--json'];
+    const what = preset === undefined ? ['--config', config] : ['--preset', preset, ...alone];
+    const flags = ['serve', ...what, '--data', this.freshPath(), '--port', '0', '--json'];
     const child = spawn(process.execPath, [...this.#flags, path, ...flags], {
       stdio: ['ignore', 'pipe', 'pipe'],
     });
@@ -88,6 +89,9 @@ export class Processes {
     clearTimeout(late);
   }
 }
+
+// Nobody else is to hear of it.
+const alone = ['--host', '127.0.0.1', '--no-discovery'];
 
 const answerMsMax = 300_000;
 

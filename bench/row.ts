@@ -8,7 +8,7 @@ export interface Goal {
 }
 
 export interface Row {
-  /** `W1` to `W6`. */
+  /** `W1` to `W6`, or `contract`. */
   workload: string;
   what: string;
   unit: 'ms' | 'MiB' | 'KiB' | 'writes/s';
