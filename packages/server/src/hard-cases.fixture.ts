@@ -9,7 +9,7 @@ import { pino } from 'pino';
 import { z } from 'zod';
 import { systemClock } from './clock.ts';
 import { composeServer, type HoldfastServer } from './compose.ts';
-import { defineConfig } from './config.ts';
+import { type ConfigOptions, defineConfig } from './config.ts';
 
 /** What a device wrote. A null name deletes. Each protocol takes of it what its wire can say. */
 export interface Write {
@@ -46,7 +46,7 @@ export const himsPageMax = 7;
 const schema = defineSchema({
   version: 1,
   collections: {
-    purchases: { kind: 'request', fields: z.looseObject({}) },
+    purchases: { kind: 'request', fields: z.looseObject({ name: z.string().optional() }) },
     orders: {
       kind: 'request',
       fields: z.looseObject({ orderNumber: z.string().optional() }),
@@ -61,18 +61,23 @@ const schema = defineSchema({
   },
 });
 
-export async function startHardServer(): Promise<HardServer> {
+type Mounts = NonNullable<ConfigOptions['protocols']>;
+
+const mounts: Mounts = {
+  hims: { prefix: '/hims', options: { maxSyncRecords: himsPageMax } },
+  documents: '/documents',
+  pos: '/pos',
+};
+
+/** `protocols`: other mounts than those of the cases. */
+export async function startHardServer(protocols: Mounts = mounts): Promise<HardServer> {
   const data = mkdtempSync(join(tmpdir(), 'holdfast-hard-'));
   const clock: HardServer['clock'] = { nowMs: null };
   const config = defineConfig({
     schema,
     data,
     port: 0,
-    protocols: {
-      hims: { prefix: '/hims', options: { maxSyncRecords: himsPageMax } },
-      documents: '/documents',
-      pos: '/pos',
-    },
+    protocols,
   });
   let server: HoldfastServer;
   let url = '';
@@ -127,7 +132,7 @@ function post(body: unknown, headers: Record<string, string> = {}): RequestInit 
 const uuids = z.array(z.object({ uuid: z.string() }).transform(({ uuid }) => uuid)).default([]);
 const himsRecord = z.object({
   uuid: z.string(),
-  item_name: z.string().default(''),
+  name: z.string().default(''),
   is_deleted: z.number().default(0),
 });
 const himsPage = z.object({
@@ -143,7 +148,7 @@ function himsClient(call: Call): WireClient {
         uuid: id,
         last_modified: new Date(atMs).toISOString(),
         is_synced: 0,
-        ...(name === null ? { is_deleted: 1 } : { item_name: name }),
+        ...(name === null ? { is_deleted: 1 } : { name: name }),
       }));
       const { status, body } = await call('/hims/sync/push', post({ deviceUuid, data: { purchases } }));
       const told = z.object({ conflicts: uuids, errors: uuids }).parse(body);
@@ -158,7 +163,7 @@ function himsClient(call: Call): WireClient {
       const request = { deviceUuid, tables: ['purchases'], ...(since === null ? {} : { since }) };
       const { body } = await call('/hims/sync/pull', post(request));
       const { data, timestamp, hasMore } = himsPage.parse(body);
-      const names = data.purchases.map((one) => [one.uuid, one.is_deleted ? null : one.item_name] as const);
+      const names = data.purchases.map((one) => [one.uuid, one.is_deleted ? null : one.name] as const);
       return { names: new Map(names), cursor: timestamp, more: hasMore };
     },
   };
