@@ -19,6 +19,7 @@ test('defaults: this machine alone, no authentication, the data folder beside th
   const config = defineConfig({ schema });
   expect(config).toEqual({
     schema,
+    views: [],
     port: 4870,
     host: '127.0.0.1',
     data: './data',

@@ -8,8 +8,10 @@ import { ConfigError, fail } from './config-error.ts';
 import { type JwtOptions, readJwt } from './config-jwt.ts';
 import { type LiveOptions, readLimits, readLive } from './config-limits.ts';
 import { type MountedAt, type ProtocolsGiven, readProtocols } from './config-protocols.ts';
+import { readViews } from './config-views.ts';
 import { type LogLevel, logLevels } from './log.ts';
 import type { LiveBounds } from './realtime/bounds.ts';
+import type { SqlView } from './store/sql-views.ts';
 
 export interface ConfigOptions {
   /** What `defineSchema` returned. */
@@ -38,6 +40,8 @@ export interface ConfigOptions {
   corsOrigins?: readonly string[];
   /** Other protocols, by their names, each with its prefix: `{ hims: '/hims' }`. */
   protocols?: ProtocolsGiven;
+  /** SQL views for reports, besides or in the place of the collections' own. */
+  views?: readonly SqlView[];
   /** What protocols tell of the server to whoever asks without a credential. Default `full`. */
   health?: 'full' | 'minimal';
   /** Of what peers send and get. */
@@ -66,6 +70,7 @@ export interface Config {
   /** Undefined: none are listed. */
   readonly corsOrigins?: readonly string[];
   readonly protocols: Readonly<Record<string, MountedAt>>;
+  readonly views: readonly SqlView[];
   readonly health: 'full' | 'minimal';
   readonly limits: Limits;
   readonly live: LiveBounds;
@@ -91,8 +96,10 @@ export function defineConfig(options: ConfigOptions | Config): Config {
   const sizeBytesMax = readNumber(given, 'sizeBytesMax', { min: 1_048_576, max: Number.MAX_SAFE_INTEGER });
   const auth = readChoice(given, 'auth', ['none', 'keys', 'jwt']) ?? 'none';
   const jwt = readJwt(given.jwt, { needed: auth === 'jwt' });
+  const schema = readSchema(given.schema);
   return Object.freeze({
-    schema: readSchema(given.schema),
+    schema,
+    views: readViews(given.views, schema),
     port: readNumber(given, 'port', { min: 0, max: 65_535 }) ?? 4870,
     host: readText(given, 'host') ?? '127.0.0.1',
     data: readText(given, 'data') ?? './data',
@@ -156,6 +163,7 @@ const optionNames: ReadonlySet<string> = new Set<keyof ConfigOptions>([
   'hosts',
   'corsOrigins',
   'protocols',
+  'views',
   'health',
   'limits',
   'live',

@@ -55,11 +55,12 @@ export async function openFolder(config: Config, parts: Parts): Promise<OpenFold
   const lock = takeLock(config.data);
   try {
     const life = { id: Buffer.from(random.bytes(8)).toString('hex'), startedAt: clock.wallMs() };
-    const { schema, limits, sizeBytesMax } = config;
+    const { schema, views, limits, sizeBytesMax } = config;
     const store = await parts.openStore({
       file: databaseFile(config),
       life,
       schema,
+      views,
       limits,
       sha256,
       timer,

@@ -4,6 +4,7 @@ import { statfsSync } from 'node:fs';
 import { dirname } from 'node:path';
 import type { Limits, Schema, Sha256, Timer } from '@holdfast/core';
 import { type Life, type Store, StoreError } from '../port.ts';
+import type { SqlView } from '../sql-views.ts';
 import { Connection, type Observe } from './connection.ts';
 import { migrate, requireMigrated, requireOurs } from './migrate.ts';
 import { enterSchema } from './schema-version.ts';
@@ -18,6 +19,8 @@ export interface SqliteStoreOptions {
   /** The life that begins now. */
   life: Life;
   schema: Schema;
+  /** Besides, or in the place of, the collections' own. */
+  views?: readonly SqlView[];
   limits: Limits;
   sha256: Sha256;
   /** Cuts the write-ahead log when nothing was written for a while; without it, only when it is long, and at the end. */
@@ -75,7 +78,7 @@ const busyMsDefault = 2_000;
 
 /** A connection that writes, to a database of this version, for this schema, in this life. */
 function makeReady(options: SqliteStoreOptions): Connection {
-  const { file, busyMsMax = busyMsDefault, observe, schema, sha256 } = options;
+  const { file, busyMsMax = busyMsDefault, observe, schema, views = [], sha256 } = options;
   if (file !== null) requireLocal(file);
   const connection = new Connection({ file, busyMsMax, observe });
   const step = <Result>(work: () => Result): Result => {
@@ -89,7 +92,7 @@ function makeReady(options: SqliteStoreOptions): Connection {
     configure(connection, options, 'writer');
     step(() => migrate(connection));
     step(() => enterSchema(connection, schema.version));
-    step(() => refreshViews(connection, schema));
+    step(() => refreshViews(connection, { schema, views }));
     rebuildUnique(connection, { schema, sha256, step });
     step(() => beginLife(connection, options.life));
     return connection;
