@@ -9,8 +9,11 @@ import type { Identity, Proof } from '../identity/identity.ts';
 export interface Door {
   /** Throws RequestError `unauthenticated` or `device_revoked`. */
   prove(request: FastifyRequest): Promise<void>;
-  /** The proven caller, speaking for a device. Throws RequestError `forbidden` for a key that was issued to another one. */
-  caller(request: FastifyRequest, device: string): Caller;
+  /**
+   * The proven caller, speaking for a device; without one, for that which the key was issued to, if any. Throws RequestError `forbidden`
+   * for a key that was issued to another one.
+   */
+  caller(request: FastifyRequest, device?: string): Caller;
 }
 
 export function createDoor(identity: Identity): Door {
@@ -29,7 +32,7 @@ export function createDoor(identity: Identity): Door {
 }
 
 /** The device is what the request says, unless the key was issued to one. */
-export function callerOf({ key, device: owner, actor, token }: Proof, device: string): Caller {
+export function callerOf({ key, device: owner, actor, token }: Proof, device = owner ?? ''): Caller {
   if (owner !== null && owner !== device) {
     throw new RequestError('forbidden', {
       field: 'device',

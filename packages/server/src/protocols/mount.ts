@@ -36,10 +36,10 @@ export interface MountDeps<Options = unknown> {
   /** Where the server is reached, once it listens. */
   address(): { host: string; port: number };
   /**
-   * The proven caller of a request, speaking for a device. Every route asks for a credential, if it does not say
+   * The proven caller of a request, speaking for a device (without one: for that of its key, if any). Every route asks for a credential, if it does not say
    * `config: { open: true }`; a socket is proven by its protocol (`identity.prove`, then `callerOf` in door.ts).
    */
-  caller(request: FastifyRequest, device: string): Caller;
+  caller(request: FastifyRequest, device?: string): Caller;
   /** Counts a request of a device. Throws RequestError `too_many` when it sends more than it may. */
   countDevice(device: string): void;
   version: string;

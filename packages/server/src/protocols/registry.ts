@@ -1,7 +1,8 @@
 // The protocols that a config may mount, by the names that it knows them by.
 
 import type { Protocol } from './mount.ts';
+import { pos } from './pos/protocol.ts';
 
 export type Registry = Readonly<Record<string, Protocol>>;
 
-export const registry: Registry = {};
+export const registry: Registry = { pos };

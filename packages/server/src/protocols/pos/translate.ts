@@ -1,0 +1,205 @@
+// Between the messages of pos and the engine's verbs, in both directions. Pure.
+//
+// A record's body is the order or transaction as it came, and beside its fields some of our own, `pos:…`: the device that made it, the
+// hash of what came (for the SQL views), and the content's own field `id`, which no body may have.
+
+import {
+  bodyOf,
+  canonicalJson,
+  type Declared,
+  type DeclaredWrite,
+  declaredVersion,
+  type JsonObject,
+  type Ruling,
+  type Sha256,
+  type StoredRecord,
+  type Verdict,
+} from '@holdfast/core';
+import type { ConflictType, Result, Stats, Updates } from './answers.ts';
+import { type BadItem, type Item, type Kind, kinds, parts } from './wire.ts';
+
+export const creatorField = 'pos:deviceId';
+export const hashField = 'pos:hash';
+const idField = 'pos:id';
+
+/** Fields that no version is judged by. */
+export const ignored: ReadonlySet<string> = new Set([creatorField, hashField]);
+
+export function writerOf(device: string): string {
+  return `pos/${device}`;
+}
+
+/** Why an item cannot be stored, if it cannot. */
+export function refusalOf(
+  { kind, localId, content }: Item,
+  { collections }: { collections: { has(kind: Kind): boolean } },
+): BadItem | undefined {
+  if (!collections.has(kind)) return { localId, message: `This server keeps no ${kind}.` };
+  const own = Object.keys(content ?? {}).find((field) => field.startsWith('pos:'));
+  return own === undefined
+    ? undefined
+    : { localId, message: `${parts[kind]}.${own}: Such a name is the server's own.` };
+}
+
+export function writeOf(item: Item, collection: string, sha256: Sha256): DeclaredWrite {
+  const { localId: id, version, content, creator } = item;
+  if (content === null) return { change: { type: 'delete', collection, id }, version };
+  const { id: own, ...rest } = content;
+  const body: JsonObject = {
+    ...rest,
+    ...(own === undefined ? {} : { [idField]: own }),
+    [creatorField]: creator,
+    [hashField]: hashOf(content, sha256),
+  };
+  return { change: { type: 'put', collection, id, body }, version };
+}
+
+/** The order or transaction as it came, whoever wrote it; null: it is deleted. */
+export function contentOf(record: StoredRecord): JsonObject | null {
+  const body = bodyOf(record);
+  if (body === null) return null;
+  const { [creatorField]: _, [hashField]: __, [idField]: id, ...content } = body;
+  return id === undefined ? content : { id, ...content };
+}
+
+/** The empty text for what is deleted. */
+export function hashOf(content: JsonObject | null, sha256: Sha256): string {
+  return content === null ? '' : sha256(canonicalJson(content));
+}
+
+export function badResult({ localId, message }: BadItem): Result {
+  return { success: false, localId, message, conflicts: [] };
+}
+
+const sayings: Readonly<Record<ConflictType, string>> = {
+  DELETED_ITEM: 'Conflict: the item is deleted on the server',
+  DUPLICATE_NUMBER: 'Conflict: another item has this number',
+  HASH_MISMATCH: 'Conflict: the server has this version with other content',
+  CONCURRENT_MODIFICATION: 'Conflict: another device has made this version',
+  VERSION_MISMATCH: 'Conflict: server version is newer',
+};
+
+const conflictOf: Readonly<Partial<Record<Ruling, ConflictType>>> = {
+  gone: 'DELETED_ITEM',
+  differs: 'HASH_MISMATCH',
+  concurrent: 'CONCURRENT_MODIFICATION',
+  older: 'VERSION_MISMATCH',
+};
+
+/** `owner`: the record that has the number, where that is why. */
+export function resultOf(
+  item: Item,
+  { verdict, record, owner }: Pick<Declared, 'verdict' | 'record'> & { owner: StoredRecord | undefined },
+  sha256: Sha256,
+): Result {
+  const type = verdict.ruling && conflictOf[verdict.ruling];
+  if (verdict.code === 'unique_taken') return conflictResult(item, 'DUPLICATE_NUMBER', owner, sha256);
+  if (verdict.verdict === 'rejected') {
+    const { localId } = item;
+    return badResult({ localId, message: sayingOf(item, verdict) });
+  }
+  if (type) return conflictResult(item, type, record ?? undefined, sha256);
+  const serverHash = hashOf(item.content, sha256);
+  const stands = record !== null && hashOf(contentOf(record), sha256) === serverHash;
+  return {
+    success: true,
+    localId: item.localId,
+    serverId: record?.number ?? 0,
+    // A repeat is answered as the first time, also when another device has made a later version since.
+    syncVersion: stands ? declaredVersion(record) : item.version,
+    serverHash,
+    syncedAt: record?.stamp ?? 0,
+  };
+}
+
+function conflictResult(
+  { localId, version }: Item,
+  type: ConflictType,
+  record: StoredRecord | undefined,
+  sha256: Sha256,
+): Result {
+  const content = record ? contentOf(record) : null;
+  const conflict = {
+    type,
+    localId,
+    clientVersion: version,
+    serverVersion: record ? declaredVersion(record) : 0,
+    serverData: content ?? {},
+    serverLocalId: record?.id ?? '',
+    serverId: record?.number ?? 0,
+    serverHash: hashOf(content, sha256),
+  };
+  return { success: false, localId, message: sayings[type], conflicts: [conflict] };
+}
+
+/** The engine names fields by their place in a mutation, of which the client knows nothing. */
+function sayingOf({ kind }: Item, { field, message = 'It was refused.' }: Verdict): string {
+  const place = placeIn(field);
+  return place === '' ? message : `${parts[kind]}.${place}: ${message}`;
+}
+
+/** The unique group for which a write was refused. */
+export function groupIn({ field }: Verdict): string {
+  return placeIn(field);
+}
+
+function placeIn(field = ''): string {
+  return field.replace(/^changes\[0\]\.?(body\.?)?/, '');
+}
+
+/** Of a page, what other devices wrote. */
+export function updatesOf(
+  records: readonly StoredRecord[],
+  given: { device: string; kindOf: ReadonlyMap<string, Kind>; sha256: Sha256 },
+): Updates {
+  const writer = writerOf(given.device);
+  const updates: Updates = { orders: [], transactions: [], deletedOrderIds: [], deletedTransactionIds: [] };
+  for (const record of records) {
+    const kind = given.kindOf.get(record.collection);
+    if (kind === undefined || record.writer === writer) continue;
+    const content = contentOf(record);
+    if (content === null)
+      updates[kind === 'orders' ? 'deletedOrderIds' : 'deletedTransactionIds'].push(record.id);
+    else if (kind === 'orders')
+      updates.orders.push({ order: content, ...envelopeOf(record, content, given) });
+    else updates.transactions.push({ transaction: content, ...envelopeOf(record, content, given) });
+  }
+  return updates;
+}
+
+function envelopeOf(record: StoredRecord, content: JsonObject, { sha256 }: { sha256: Sha256 }) {
+  return {
+    localId: record.id,
+    syncStatus: 'SYNCED' as const,
+    syncVersion: declaredVersion(record),
+    deviceId: creatorOf(record),
+    serverId: record.number,
+    serverHash: hashOf(content, sha256),
+  };
+}
+
+/** Of a record that came another way, whoever wrote it last: `<protocol>/<device>`, or a replica. */
+function creatorOf(record: StoredRecord): string {
+  const creator = bodyOf(record)?.[creatorField];
+  return typeof creator === 'string' ? creator : record.writer.slice(record.writer.indexOf('/') + 1);
+}
+
+export function statsOf(
+  tally: readonly { collection: string; records: number; quarantined: number }[],
+  given: { kindOf: ReadonlyMap<string, Kind>; stamp: number },
+): Stats {
+  const counted = new Map(kinds.map((kind) => [kind, { records: 0, quarantined: 0 }]));
+  for (const row of tally) {
+    const kind = given.kindOf.get(row.collection);
+    if (kind) counted.set(kind, row);
+  }
+  return {
+    pendingOrders: 0,
+    syncedOrders: counted.get('orders')?.records ?? 0,
+    failedOrders: counted.get('orders')?.quarantined ?? 0,
+    pendingTransactions: 0,
+    syncedTransactions: counted.get('transactions')?.records ?? 0,
+    failedTransactions: counted.get('transactions')?.quarantined ?? 0,
+    lastSyncTimestamp: given.stamp,
+  };
+}
