@@ -53,6 +53,8 @@ export interface ConfigOptions {
   /** How far a device's clock may be ahead: short for `limits.clockDriftMsMax`. */
   maxClockDriftMs?: number;
   logLevel?: LogLevel;
+  /** Whether the log also goes to `logs/combined.log` and `logs/error.log` in the data folder. Default false. */
+  logFiles?: boolean;
 }
 
 export type Auth = 'none' | 'keys' | 'jwt';
@@ -76,6 +78,7 @@ export interface Config {
   readonly live: LiveBounds;
   readonly sizeBytesMax?: number;
   readonly logLevel: LogLevel;
+  readonly logFiles: boolean;
 }
 
 /** What the command line may say; it goes before the file. A relative `data` starts at the current folder. */
@@ -114,6 +117,7 @@ export function defineConfig(options: ConfigOptions | Config): Config {
     live: readLive(given.live, limits),
     ...(sizeBytesMax === undefined ? {} : { sizeBytesMax }),
     logLevel: readChoice(given, 'logLevel', logLevels) ?? 'info',
+    logFiles: readChoice(given, 'logFiles', [true, false]) ?? false,
   });
 }
 
@@ -170,6 +174,7 @@ const optionNames: ReadonlySet<string> = new Set<keyof ConfigOptions>([
   'sizeBytesMax',
   'maxClockDriftMs',
   'logLevel',
+  'logFiles',
 ]);
 
 type Given = Readonly<Record<string, unknown>>;
@@ -212,7 +217,7 @@ function readText(given: Given, field: string): string | undefined {
   return fail(field, 'it is a text that is not empty.');
 }
 
-function readChoice<Choice extends string>(
+function readChoice<Choice extends string | boolean>(
   given: Given,
   field: string,
   choices: readonly Choice[],
