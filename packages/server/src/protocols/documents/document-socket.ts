@@ -7,7 +7,7 @@ import { type Hub, type Member, retryReason } from '../../realtime/hub.ts';
 import { Line, tryAgainLater } from '../../realtime/line.ts';
 import type { SocketTools, Wire, WireEvents } from '../../realtime/wire.ts';
 import type { MountDeps } from '../mount.ts';
-import type { Shared } from './shared.ts';
+import type { Shared } from './presence.ts';
 import { isRefusal, type Who } from './speaking-for.ts';
 import { Tail, type TailDeps, type Told } from './tail.ts';
 import { ackText, errorText, judge, outcomeOf, recordText, writeOf, writerOf } from './translate.ts';

@@ -71,6 +71,20 @@ export function checkReads({ grants }: Pick<PullResult, 'grants'>, scope: string
   if (grants !== 'all' && !grants.some((grant) => grant.scope === scope)) throw unauthenticated();
 }
 
+export function createRoom(max: number): Room {
+  let left = max;
+  return {
+    take(size) {
+      if (size > left) return false;
+      left -= size;
+      return true;
+    },
+    give(size) {
+      left += size;
+    },
+  };
+}
+
 function inside(all: Map<string, Map<string, string>>, name: string): Map<string, string> {
   const found = all.get(name) ?? new Map<string, string>();
   all.set(name, found);

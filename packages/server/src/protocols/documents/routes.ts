@@ -4,8 +4,8 @@ import { type Declared, type DeclaredWrite, RequestError } from '@holdfast/core'
 import type { FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify';
 import type { Caller } from '../../engine/engine.ts';
 import type { MountDeps, ZodRoutes } from '../mount.ts';
+import type { Shared } from './presence.ts';
 import { readScope } from './read-scope.ts';
-import type { Shared } from './shared.ts';
 import { speakingFor } from './speaking-for.ts';
 import {
   collectionsText,

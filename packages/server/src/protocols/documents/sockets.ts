@@ -13,7 +13,7 @@ import type { Peer, SocketRoute, SocketTools } from '../../realtime/wire.ts';
 import { callerOf } from '../door.ts';
 import type { MountDeps } from '../mount.ts';
 import { DocumentSocket, RefusedSocket } from './document-socket.ts';
-import type { Shared } from './shared.ts';
+import type { Shared } from './presence.ts';
 import { isRefusal, speakingFor, type Who } from './speaking-for.ts';
 import { type Told, toldBy } from './tail.ts';
 import { scopeOf } from './translate.ts';

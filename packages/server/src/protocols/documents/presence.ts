@@ -1,4 +1,4 @@
-// What the routes and the sockets of one mount share: names, room for readings, and who is connected.
+// Who is connected, and what else the routes and sockets of one mount have in common.
 
 import type { Room } from '../../realtime/wire.ts';
 import type { Names } from './translate.ts';
@@ -37,20 +37,6 @@ export function createPresence(): Presence {
       const left = (byScope.get(scope) ?? 1) - 1;
       if (left > 0) byScope.set(scope, left);
       else byScope.delete(scope);
-    },
-  };
-}
-
-export function createRoom(max: number): Room {
-  let left = max;
-  return {
-    take(size) {
-      if (size > left) return false;
-      left -= size;
-      return true;
-    },
-    give(size) {
-      left += size;
     },
   };
 }
