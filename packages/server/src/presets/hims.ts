@@ -2,7 +2,7 @@
 
 import { defineSchema } from '@holdfast/core';
 import { z } from 'zod';
-import { beaconPort, logLevel, type Preset, port } from './preset.ts';
+import { beaconPort, logLevel, type Preset, port, protocolNumber } from './preset.ts';
 
 // Clients decide what else stands in a record.
 const fields = z.looseObject({});
@@ -29,7 +29,14 @@ export const hims: Preset = {
     port: 5000,
     host: '0.0.0.0',
     database: 'hims_master.db',
+    protocols: { hims: '' },
+    logFiles: true,
     discovery: { name: 'HIMS Master Server', beaconPort: 9999 },
   },
-  variables: { PORT: port, DISCOVERY_PORT: beaconPort, LOG_LEVEL: logLevel },
+  variables: {
+    PORT: port,
+    DISCOVERY_PORT: beaconPort,
+    MAX_SYNC_RECORDS: protocolNumber('hims', 'maxSyncRecords', { min: 1, max: 5_000 }),
+    LOG_LEVEL: logLevel,
+  },
 };

@@ -25,6 +25,7 @@ export const pos: Preset = {
       },
     }),
     port: 8080,
+    protocols: { pos: '' },
     host: '0.0.0.0',
     discovery: true,
   },

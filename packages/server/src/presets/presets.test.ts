@@ -18,7 +18,13 @@ test('the ports are those that clients in the field know', () => {
 });
 
 test('the environment goes before the preset, and flags before both', () => {
-  const environment = { PORT: '5001', DISCOVERY_PORT: '9000', LOG_LEVEL: 'WARN', SERVER_PORT: '1' };
+  const environment = {
+    PORT: '5001',
+    DISCOVERY_PORT: '9000',
+    LOG_LEVEL: 'WARN',
+    MAX_SYNC_RECORDS: '50',
+    SERVER_PORT: '1',
+  };
   const config = defineConfig(presetOptions('hims', environment));
   expect(config).toMatchObject({ port: 5001, logLevel: 'warn', database: 'hims_master.db' });
   expect(config.discovery).toEqual({ name: 'HIMS Master Server', beaconPort: 9000 });
@@ -27,6 +33,7 @@ test('the environment goes before the preset, and flags before both', () => {
     port: 5002,
     host: '127.0.0.1',
     database: resolve('other.db'),
+    protocols: { hims: { prefix: '', options: { maxSyncRecords: 50 } } },
     discovery: { name: 'HIMS Master Server', beaconPort: 9001 },
   });
   expect(withFlags(config, { discovery: false }).discovery).toBeUndefined();
