@@ -10,6 +10,7 @@ import type { Merge } from './verdict.ts';
 /** Whose change is in conflict. */
 export interface Claimant {
   mutation: string;
+  madeAt: number;
   device: string;
   own: Own;
 }
@@ -67,6 +68,7 @@ export function openConflict(draft: Draft, claimant: Claimant, conflict: CaseCon
       base: { ...found.base, ...mine.base },
       changes: [...mine.changes, change],
       mutations: [...new Set([...mine.mutations, claimant.mutation])],
+      ...(mine.made ? { made: { ...mine.made, device: claimant.madeAt } } : {}),
     });
     return mine.id;
   }
@@ -125,6 +127,11 @@ function logged(
     base: found.base,
     server: before?.body ?? null,
     serverVersion: before?.record.seq ?? 0,
+    made: {
+      device: claimant.madeAt,
+      server: before?.record.madeAt ?? 0,
+      serverWriter: before?.record.writer ?? '',
+    },
     changes: [change],
     mutations: [claimant.mutation],
     policy: found.policy,

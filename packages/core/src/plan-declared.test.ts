@@ -119,7 +119,13 @@ describe('by time', () => {
     expect(older).toMatchObject({ ruled: 'older', word: 'excepted' });
     expect(older.verdict.exceptions).toMatchObject([{ code: 'conflict_open', conflict: 1 }]);
     expect(b.one(item('i1', { note: 'newer' }, at(30))).ruled).toBe('updated');
-    expect(scope.conflicts('open')).toMatchObject([{ id: 1, device: 'b' }]);
+    expect(scope.conflicts('open')).toMatchObject([
+      {
+        id: 1,
+        device: 'b',
+        made: { device: morning + 10, server: morning + 20, serverWriter: 'old/a' },
+      },
+    ]);
     expect(scope.resolve(1, 'device')).toMatchObject({ type: 'resolved' });
     expect(scope.record('items', 'i1')).toMatchObject({ writer: 'server' });
     expect(scope.body('items', 'i1')).toEqual({ name: 'Oil', note: 'newer' });

@@ -250,8 +250,8 @@ function answer(draft: Draft, sender: Sender, verdict: Verdict): void {
   draft.answer({ id: sender.rememberedAs ?? mutation.id, hash, madeAt }, verdict, replicas);
 }
 
-function claimantOf({ mutation, device, own }: Sender): Claimant {
-  return { mutation: mutation.id, device, own };
+function claimantOf({ mutation, madeAt, device, own }: Sender): Claimant {
+  return { mutation: mutation.id, madeAt, device, own };
 }
 
 function commitOf({ mutation, hash, device, replicas }: Sender): Parameters<Draft['commit']>[1] {

@@ -137,6 +137,8 @@ export interface StoredConflict {
   /** The server's body when it was found; null: deleted. */
   server: JsonObject | null;
   serverVersion: number;
+  /** When the last of the writer's changes counts as made; when and by whom the server's version was. */
+  made?: { device: number; server: number; serverWriter: string };
   /** The writer's changes to the record, each whole, in order. */
   changes: readonly RecordChange[];
   /** The mutations that they came in. */

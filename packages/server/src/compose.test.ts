@@ -1,12 +1,12 @@
 // The composed server: it starts whole or leaves nothing behind, acknowledges only what is durable, and ends cleanly.
 
 import { existsSync } from 'node:fs';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { composeServer } from './compose.ts';
 import { type Config, defineConfig } from './config.ts';
 import { fatalExitCode, type Parts, processParts } from './open-folder.ts';
@@ -231,6 +231,20 @@ test('the end answers the pushes that were taken, and all of them are there afte
   for (const id of taken)
     expect(records.map(({ id: record }) => record)).toContain(`i${Number(id.slice(-6))}`);
   await again.stop();
+});
+
+test('the log also goes to files in the data folder, whole when the server has stopped', async () => {
+  const told = vi.spyOn(process.stderr, 'write').mockReturnValue(true);
+  const server = composeServer(defineConfig({ ...config, logLevel: 'debug', logFiles: true }));
+  const { url } = await server.start();
+  await push(url, 1);
+  await server.stop();
+  const lines = (await readFile(join(data, 'logs', 'combined.log'), 'utf8')).split('\n');
+  expect(lines[0]).toContain('"serving"');
+  expect(lines.at(-2)).toContain('"stopped"');
+  expect(told.mock.calls.map(([line]) => line).join('')).toBe(lines.join('\n'));
+  told.mockRestore();
+  expect(existsSync(join(data, 'logs', 'error.log'))).toBe(false);
 });
 
 test('an end that takes too long is forced', async () => {

@@ -2,6 +2,7 @@
 //
 //   protocols planned → data folder → lock → store (a new life) → engine → identity → protocols → HTTP
 
+import { join } from 'node:path';
 import type { RequestError, Timer } from '@holdfast/core';
 import type { FastifyInstance } from 'fastify';
 import { createAdmin } from './admin/create-admin.ts';
@@ -55,7 +56,7 @@ const stopMsMax = 4_900;
 
 /** Throws a ConfigError for protocols that cannot be mounted so. */
 export function composeServer(config: Config, overrides: Overrides = {}): HoldfastServer {
-  const parts = { ...processParts(config), ...overrides };
+  const parts = { ...processParts(logOf(config)), ...overrides };
   const planned = planMounts(config, overrides.protocols ?? registry);
   let running: { app: FastifyInstance; folder: OpenFolder } | undefined;
   return {
@@ -78,6 +79,7 @@ export function composeServer(config: Config, overrides: Overrides = {}): Holdfa
         await running?.app.close();
         running = undefined;
         await folder.close();
+        await parts.closeLog();
         throw error;
       }
     },
@@ -94,8 +96,13 @@ export function composeServer(config: Config, overrides: Overrides = {}): Holdfa
       await folder.close();
       late.cancel();
       parts.log.info('stopped');
+      await parts.closeLog();
     },
   };
+}
+
+function logOf({ logLevel, logFiles, data }: Config): Parameters<typeof processParts>[0] {
+  return { logLevel, ...(logFiles ? { logFolder: join(data, 'logs') } : {}) };
 }
 
 function appDeps(

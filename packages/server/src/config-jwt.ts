@@ -30,8 +30,8 @@ export function readJwt(value: unknown, { needed }: { needed: boolean }): JwtOpt
     fail('jwt', 'it has a secret and a jwksUrl.', 'Keep the one by which tokens are signed.');
   if (needed && secret === undefined && jwksUrl === undefined)
     fail('jwt', "auth 'jwt' needs a secret or a jwksUrl here.");
-  // RFC 7518, section 3.2: a key as long as the hash at least.
-  if (secret !== undefined && Buffer.byteLength(secret) < 32)
+  // RFC 7518, section 3.2: a key as long as the hash at least. One that lies there unused is nobody's business.
+  if (needed && secret !== undefined && Buffer.byteLength(secret) < 32)
     fail('jwt.secret', 'it is shorter than 32 characters, and could be guessed.');
   if (jwksUrl !== undefined && !(URL.canParse(jwksUrl) && /^https?:$/.test(new URL(jwksUrl).protocol)))
     fail('jwt.jwksUrl', 'it is no http or https address.');

@@ -31,6 +31,7 @@ test('defaults: this machine alone, no authentication, the data folder beside th
     limits: defaultLimits,
     live: liveBounds,
     logLevel: 'info',
+    logFiles: false,
   });
   expect(defineConfig(config)).toEqual(config);
 });
@@ -106,6 +107,7 @@ test.each<[string, object, string]>([
   ['no room for one answer', { live: { outgoingBytesMax: 1_000 } }, 'live'],
   ['a tiny database', { sizeBytesMax: 10 }, 'sizeBytesMax'],
   ['an unknown log level', { logLevel: 'loud' }, 'logLevel'],
+  ['log files by a word', { logFiles: 'yes' }, 'logFiles'],
 ])('%s is refused, by name', (_, options, field) => {
   const define = (): unknown => defineConfig({ schema, ...options } as ConfigOptions);
   expect(define).toThrow(expect.objectContaining({ name: 'ConfigError', code: 'config_invalid', field }));

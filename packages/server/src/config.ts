@@ -4,10 +4,21 @@ import { stat } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import type { Limits, Schema } from '@holdfast/core';
+import { type Discovery, type DiscoveryOptions, readDiscovery } from './config-discovery.ts';
 import { ConfigError, fail } from './config-error.ts';
 import { type JwtOptions, readJwt } from './config-jwt.ts';
 import { type LiveOptions, readLimits, readLive } from './config-limits.ts';
 import { type MountedAt, type ProtocolsGiven, readProtocols } from './config-protocols.ts';
+import { readStoreUrl } from './config-store.ts';
+import {
+  readChoice,
+  readHost,
+  readList,
+  readNumber,
+  readObject,
+  readOrigin,
+  readText,
+} from './config-values.ts';
 import { readViews } from './config-views.ts';
 import { type LogLevel, logLevels } from './log.ts';
 import type { LiveBounds } from './realtime/bounds.ts';
@@ -44,6 +55,8 @@ export interface ConfigOptions {
   views?: readonly SqlView[];
   /** What protocols tell of the server to whoever asks without a credential. Default `full`. */
   health?: 'full' | 'minimal';
+  /** Whether, and how, devices on the local network are told of this server. Default: they are not. */
+  discovery?: boolean | DiscoveryOptions;
   /** Of what peers send and get. */
   limits?: Partial<Limits>;
   /** Of live sockets. */
@@ -53,6 +66,8 @@ export interface ConfigOptions {
   /** How far a device's clock may be ahead: short for `limits.clockDriftMsMax`. */
   maxClockDriftMs?: number;
   logLevel?: LogLevel;
+  /** Whether the log also goes to `logs/combined.log` and `logs/error.log` in the data folder. Default false. */
+  logFiles?: boolean;
 }
 
 export type Auth = 'none' | 'keys' | 'jwt';
@@ -72,10 +87,12 @@ export interface Config {
   readonly protocols: Readonly<Record<string, MountedAt>>;
   readonly views: readonly SqlView[];
   readonly health: 'full' | 'minimal';
+  readonly discovery?: Discovery;
   readonly limits: Limits;
   readonly live: LiveBounds;
   readonly sizeBytesMax?: number;
   readonly logLevel: LogLevel;
+  readonly logFiles: boolean;
 }
 
 /** What the command line may say; it goes before the file. A relative `data` starts at the current folder. */
@@ -83,6 +100,12 @@ export interface ConfigFlags {
   port?: number | string;
   host?: string;
   data?: string;
+  auth?: string;
+  /** A URL: `sqlite:PATH`. */
+  store?: string;
+  discoveryPort?: number;
+  /** False: nobody is told. */
+  discovery?: boolean;
 }
 
 /** Checks the options and fills in the defaults. Throws a ConfigError that names the field. What it returned passes again. */
@@ -94,6 +117,7 @@ export function defineConfig(options: ConfigOptions | Config): Config {
   const maxClockDriftMs = readNumber(given, 'maxClockDriftMs', { min: 1, max: Number.MAX_SAFE_INTEGER });
   const limits = readLimits(given.limits, { maxClockDriftMs });
   const sizeBytesMax = readNumber(given, 'sizeBytesMax', { min: 1_048_576, max: Number.MAX_SAFE_INTEGER });
+  const discovery = readDiscovery(given.discovery);
   const auth = readChoice(given, 'auth', ['none', 'keys', 'jwt']) ?? 'none';
   const jwt = readJwt(given.jwt, { needed: auth === 'jwt' });
   const schema = readSchema(given.schema);
@@ -110,10 +134,12 @@ export function defineConfig(options: ConfigOptions | Config): Config {
     ...(given.corsOrigins === undefined ? {} : { corsOrigins: readList(given, 'corsOrigins', readOrigin) }),
     protocols: readProtocols(given.protocols),
     health: readChoice(given, 'health', ['full', 'minimal']) ?? 'full',
+    ...(discovery === undefined ? {} : { discovery }),
     limits,
     live: readLive(given.live, limits),
     ...(sizeBytesMax === undefined ? {} : { sizeBytesMax }),
     logLevel: readChoice(given, 'logLevel', logLevels) ?? 'info',
+    logFiles: readChoice(given, 'logFiles', [true, false]) ?? false,
   });
 }
 
@@ -125,7 +151,21 @@ export function withFlags(config: Config, flags: ConfigFlags): Config {
     ...(port === undefined ? {} : { port }),
     ...(flags.host === undefined ? {} : { host: flags.host }),
     ...(flags.data === undefined ? {} : { data: resolve(flags.data) }),
+    ...(flags.auth === undefined ? {} : { auth: flags.auth as Auth }),
+    ...(flags.store === undefined
+      ? {}
+      : { database: readStoreUrl(flags.store, { name: '--store', folder: resolve('.') }) }),
+    discovery: discoveryWith(config.discovery, flags),
   });
+}
+
+function discoveryWith(
+  given: Discovery | undefined,
+  { discovery, discoveryPort }: ConfigFlags,
+): boolean | DiscoveryOptions {
+  if (discovery === false) return false;
+  if (discoveryPort !== undefined) return { ...given, beaconPort: discoveryPort };
+  return given ?? false;
 }
 
 /** Imports a config file (Node strips its types). Throws a ConfigError with one line for whatever is wrong with it. */
@@ -165,22 +205,14 @@ const optionNames: ReadonlySet<string> = new Set<keyof ConfigOptions>([
   'protocols',
   'views',
   'health',
+  'discovery',
   'limits',
   'live',
   'sizeBytesMax',
   'maxClockDriftMs',
   'logLevel',
+  'logFiles',
 ]);
-
-type Given = Readonly<Record<string, unknown>>;
-
-function readObject(options: unknown): Given {
-  if (typeof options === 'object' && options !== null && !Array.isArray(options)) return options as Given;
-  throw new ConfigError('config_invalid', {
-    message: 'The config is no object.',
-    help: 'Write `export default defineConfig({ schema })`.',
-  });
-}
 
 function readSchema(value: unknown): Schema {
   const schema = value as Partial<Schema> | null | undefined;
@@ -191,64 +223,10 @@ function readSchema(value: unknown): Schema {
     : fail('schema', 'it is missing or not made by defineSchema.', 'Give what defineSchema({ … }) returns.');
 }
 
-function readNumber(given: Given, field: string, bounds: { min: number; max: number }): number | undefined {
-  const value = given[field];
-  if (value === undefined) return undefined;
-  if (typeof value === 'number' && Number.isSafeInteger(value) && value >= bounds.min && value <= bounds.max)
-    return value;
-  return fail(field, `it is a whole number from ${bounds.min} to ${bounds.max}.`);
-}
-
 function readPortText(text: string): number {
   return /^\d{1,5}$/.test(text.trim())
     ? Number(text)
     : fail('port', `"${text.slice(0, 40)}" is no port.`, 'Give a number from 0 to 65535.');
-}
-
-function readText(given: Given, field: string): string | undefined {
-  const value = given[field];
-  if (value === undefined) return undefined;
-  if (typeof value === 'string' && value.trim() !== '' && !value.includes('\0')) return value;
-  return fail(field, 'it is a text that is not empty.');
-}
-
-function readChoice<Choice extends string>(
-  given: Given,
-  field: string,
-  choices: readonly Choice[],
-): Choice | undefined {
-  const value = given[field];
-  if (value === undefined) return undefined;
-  return choices.find((choice) => choice === value) ?? fail(field, `it is one of ${choices.join(', ')}.`);
-}
-
-function readList(
-  given: Given,
-  field: string,
-  read: (text: string, field: string) => string,
-): readonly string[] {
-  const value = given[field];
-  if (value === undefined) return [];
-  if (!Array.isArray(value)) return fail(field, 'it is a list of texts.');
-  return value.map((item: unknown, place) =>
-    typeof item === 'string' ? read(item, `${field}[${place}]`) : fail(`${field}[${place}]`, 'it is a text.'),
-  );
-}
-
-function readHost(text: string, field: string): string {
-  if (/^(?=.{1,253}$)[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?)*$/i.test(text))
-    return text.toLowerCase();
-  return fail(field, 'it is a host name without scheme and port.', 'Such as `shop.example.com`.');
-}
-
-function readOrigin(text: string, field: string): string {
-  const origin = URL.canParse(text) ? new URL(text).origin : 'null';
-  if (origin !== 'null' && origin === text.toLowerCase() && /^https?:/.test(origin)) return origin;
-  return fail(
-    field,
-    'it is an origin: scheme, host and port, nothing behind.',
-    'Such as `https://app.example.com`; there is no wildcard.',
-  );
 }
 
 /** Whatever importing the file threw, in one line. A ConfigError keeps its field; it may come from another copy of this module. */

@@ -4,5 +4,11 @@ import { expect, test } from 'vitest';
 import * as face from './index.ts';
 
 test('what a config file can import', () => {
-  expect(Object.keys(face).sort()).toEqual(['ConfigError', 'defineConfig', 'defineSchema', 'z']);
+  expect(Object.keys(face).sort()).toEqual([
+    'ConfigError',
+    'defineConfig',
+    'defineSchema',
+    'presetOptions',
+    'z',
+  ]);
 });

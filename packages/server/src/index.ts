@@ -14,3 +14,4 @@ export { z } from 'zod';
 export { type Config, type ConfigOptions, defineConfig } from './config.ts';
 export { ConfigError } from './config-error.ts';
 export type { LogLevel } from './log.ts';
+export { presetOptions } from './presets/presets.ts';

@@ -2,14 +2,24 @@
 // our own code said about it, because the text of a parser's error quotes what it parsed.
 
 import type { Clock } from '@holdfast/core';
-import { type Logger, pino } from 'pino';
+import { type Logger, multistream, pino, type StreamEntry } from 'pino';
+import type { LineSink, LogFiles } from './log-files.ts';
 
 export const logLevels = ['silent', 'fatal', 'error', 'warn', 'info', 'debug', 'trace'] as const;
 export type LogLevel = (typeof logLevels)[number];
 export type Log = Logger;
 
-/** `write` gets one line at a time and must have written it when it returns: the last one may tell why the process ends. */
-export function createLog(options: { level: LogLevel; clock: Clock; write: (line: string) => void }): Log {
+export interface LogOptions {
+  level: LogLevel;
+  clock: Clock;
+  /** Gets one line at a time and must have written it when it returns: the last one may tell why the process ends. */
+  write: (line: string) => void;
+  /** Get the same lines, a little later. */
+  files?: Pick<LogFiles, 'combined' | 'error'> | undefined;
+}
+
+export function createLog(options: LogOptions): Log {
+  const { write, files } = options;
   return pino(
     {
       level: options.level,
@@ -19,8 +29,20 @@ export function createLog(options: { level: LogLevel; clock: Clock; write: (line
       formatters: { level: (label) => ({ level: label }) },
       serializers: { error: describeError, err: describeError },
     },
-    { write: options.write },
+    files ? multistream(streamsOf({ write }, files)) : { write },
   );
+}
+
+/** The log's own level comes first; these let everything through that it does. */
+function streamsOf(
+  terminal: LineSink,
+  { combined, error }: Pick<LogFiles, 'combined' | 'error'>,
+): StreamEntry[] {
+  return [
+    { level: 'trace', stream: terminal },
+    { level: 'trace', stream: combined },
+    { level: 'error', stream: error },
+  ];
 }
 
 export interface ErrorDescription {

@@ -8,7 +8,8 @@ import { databaseFile, makeDataFolder } from './data-folder.ts';
 import { sha256 } from './digest.ts';
 import { createEngine } from './engine/create-engine.ts';
 import type { Engine } from './engine/engine.ts';
-import { createLog, type Log } from './log.ts';
+import { createLog, type Log, type LogLevel } from './log.ts';
+import { createLogFiles } from './log-files.ts';
 import { StartError } from './start-error.ts';
 import { type Store, StoreError, type StoreErrorCode } from './store/port.ts';
 import { type DataFolderLock, lockDataFolder } from './store/sqlite/lock.ts';
@@ -20,6 +21,8 @@ export interface Parts {
   random: Random;
   timer: Timer;
   log: Log;
+  /** Resolves when what was logged is in the files, where there are any. */
+  closeLog: () => Promise<void>;
   openStore: typeof openSqliteStore;
   /** Ends the process at once. */
   exit: (code: number) => void;
@@ -36,13 +39,18 @@ export interface OpenFolder {
 /** The exit code after a failed fsync: an input or output error, as sysexits.h has it. */
 export const fatalExitCode = 74;
 
-export function processParts(config: Pick<Config, 'logLevel'>): Parts {
+export function processParts({ logLevel, logFolder }: { logLevel: LogLevel; logFolder?: string }): Parts {
   const clock = systemClock;
+  const failed = (error: unknown): void =>
+    log.warn({ error }, 'A log file cannot be written. It is tried again in a while.');
+  const files = logFolder === undefined ? undefined : createLogFiles({ folder: logFolder, clock, failed });
+  const log = createLog({ level: logLevel, clock, write: (line) => process.stderr.write(line), files });
   return {
     clock,
     random: systemRandom,
     timer: systemTimer,
-    log: createLog({ level: config.logLevel, clock, write: (line) => process.stderr.write(line) }),
+    log,
+    closeLog: async () => files?.close(),
     openStore: openSqliteStore,
     exit: (code) => process.exit(code),
   };

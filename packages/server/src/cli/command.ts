@@ -17,6 +17,7 @@ export type AddCommand = (program: Command, context: CommandContext) => void;
 export interface CommonFlags {
   data?: string;
   config?: string;
+  preset?: string;
   json?: boolean;
 }
 
@@ -47,6 +48,7 @@ export function withCommonFlags(command: Command): Command {
   return command
     .option('--data <folder>', 'the data folder (default: as the config says)')
     .option('--config <file>', 'the config file (default: holdfast.config.ts here)')
+    .option('--preset <name>', 'a ready config, instead of a file')
     .option('--json', 'answer with one JSON value on standard output');
 }
 

@@ -13,7 +13,7 @@ import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import type { Admin } from '../admin/admin.ts';
 import { systemClock, systemTimer } from '../clock.ts';
-import { type Config, loadConfig, withFlags } from '../config.ts';
+import { type Config, withFlags } from '../config.ts';
 import { ConfigError } from '../config-error.ts';
 import {
   type DataPlace,
@@ -26,6 +26,7 @@ import {
 import { StartError } from '../start-error.ts';
 import { StoreError } from '../store/port.ts';
 import { createAdminClient, NoAnswerError } from './admin-client.ts';
+import { chooseConfig } from './chosen-config.ts';
 import type { CommonFlags } from './command.ts';
 import { CommandError } from './failure.ts';
 import type { OwnFolder } from './own-folder.ts';
@@ -45,7 +46,6 @@ export interface Reach {
   create: boolean;
 }
 
-const defaultConfig = 'holdfast.config.ts';
 const probeMsMax = 3_000;
 const lockedMsMax = 5_000;
 const againMs = 100;
@@ -93,8 +93,8 @@ export interface Settings {
 export function createSettings(terminal: Terminal, flags: CommonFlags): Settings {
   let loaded: Promise<Config> | undefined;
   const config = (): Promise<Config> => {
-    loaded ??= loadConfig(resolve(terminal.cwd, flags.config ?? defaultConfig)).then((read) =>
-      withFlags(read, flags.data === undefined ? {} : { data: resolve(terminal.cwd, flags.data) }),
+    loaded ??= chooseConfig(flags, terminal.cwd).then(({ config }) =>
+      withFlags(config, flags.data === undefined ? {} : { data: resolve(terminal.cwd, flags.data) }),
     );
     return loaded;
   };

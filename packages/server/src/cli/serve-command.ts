@@ -1,5 +1,7 @@
 // `holdfast serve`: the flags of the server; serve.ts is what it does.
 
+import { Option } from 'commander';
+import type { ConfigFlags } from '../config.ts';
 import {
   type AddCommand,
   type CommonFlags,
@@ -19,12 +21,27 @@ export const addServe: AddCommand = (program, context) => {
         'holdfast serve',
         'holdfast serve --host 0.0.0.0 --port 8080  # for the local network',
         'holdfast serve --config shop/holdfast.config.ts --data /var/lib/holdfast',
+        'holdfast serve --preset hims  # for the clients of an existing system',
       ],
     }),
   )
     .option('--port <port>', 'the port; 0 takes any free one', readWhole({ min: 0, max: 65_535 }))
     .option('--host <address>', 'the address to listen on')
-    .action(async (flags: CommonFlags & { port?: number; host?: string }) => {
+    .addOption(
+      new Option('--auth <kind>', 'who is served: near peers, keys, or bearers of a token').choices([
+        'none',
+        'keys',
+        'jwt',
+      ]),
+    )
+    .option('--store <url>', 'where the database is: sqlite:PATH (default: in the data folder)')
+    .option(
+      '--discovery-port <port>',
+      'tell devices on the network of this server by datagrams to this UDP port',
+      readWhole({ min: 1, max: 65_535 }),
+    )
+    .option('--no-discovery', 'tell no device on the network')
+    .action(async (flags: CommonFlags & ConfigFlags) => {
       keepFilesPrivate();
       // The server is loaded when it is wanted: other commands need none of it and begin sooner.
       const { serve } = await import('./serve.ts');

@@ -6,18 +6,19 @@ import type { Schema } from '@holdfast/core';
 import { protocolMarker } from '@holdfast/core';
 import { unclaimedMax } from '../admin/admin.ts';
 import { composeServer, type Overrides, type Started } from '../compose.ts';
-import { type Config, type ConfigFlags, loadConfig, withFlags } from '../config.ts';
+import { type Config, type ConfigFlags, withFlags } from '../config.ts';
+import { type Chosen, chooseConfig } from './chosen-config.ts';
 import { facts, printable, type Terminal } from './terminal.ts';
 import { unclaimedLines } from './unclaimed.ts';
 
 export interface ServeOptions extends ConfigFlags {
   /** Path of the config file. Default `holdfast.config.ts`. */
   config?: string;
+  /** A preset's name, instead of a file. */
+  preset?: string;
   /** Tells where it serves as one JSON value. */
   json?: boolean;
 }
-
-export const configFileDefault = 'holdfast.config.ts';
 
 /** Resolves with the exit code when it was interrupted and has ended. Throws ConfigError or StartError when it cannot serve. */
 export async function serve(
@@ -25,10 +26,10 @@ export async function serve(
   terminal: Pick<Terminal, 'print' | 'note' | 'catchInterrupt' | 'cwd'>,
   overrides: Overrides = {},
 ): Promise<number> {
-  const file = resolve(terminal.cwd, options.config ?? configFileDefault);
   const flags =
     options.data === undefined ? options : { ...options, data: resolve(terminal.cwd, options.data) };
-  const config = withFlags(await loadConfig(file), flags);
+  const chosen = await chooseConfig(options, terminal.cwd);
+  const config = withFlags(chosen.config, flags);
   // What the server writes is for its own user, also in a folder that others may enter.
   process.umask(0o077);
   const server = composeServer(config, overrides);
@@ -38,7 +39,7 @@ export async function serve(
   const unclaimed = await started.store.read((snapshot) => snapshot.unclaimed(unclaimedMax));
   if (options.json)
     terminal.print(JSON.stringify({ url, urls, data: config.data, auth: config.auth, unclaimed }, null, 2));
-  else terminal.print(welcome({ config, file, started, cwd: terminal.cwd, named: options }));
+  else terminal.print(welcome({ config, chosen, started, cwd: terminal.cwd, named: options }));
   for (const line of unclaimedLines(unclaimed)) terminal.note(`Not unique: ${printable(line)}.`);
   await interrupted(interrupt);
   terminal.note('Stopping: what was taken is answered first.');
@@ -53,21 +54,25 @@ function interrupted(signal: AbortSignal): Promise<void> {
 
 interface Welcome {
   config: Config;
-  file: string;
+  chosen: Chosen;
   started: Started;
   cwd: string;
   named: ServeOptions;
 }
 
 function welcome(given: Welcome): string {
-  const { config, started, file } = given;
+  const { config, started, chosen } = given;
   const [url = started.url, ...others] = started.urls;
   return [
     facts([
       ['Holdfast serves at', url],
       ...others.map((other): [string, string] => ['', other]),
       ['data', config.data],
-      ['schema', `${file}, version ${config.schema.version}: ${collectionNames(config.schema)}`],
+      ['schema', `${chosen.from}, version ${config.schema.version}: ${collectionNames(config.schema)}`],
+      ...Object.entries(config.protocols).map(([name, { prefix }]): [string, string] => [
+        'protocol',
+        `${name}${prefix === '' ? '' : `, below ${prefix}`}`,
+      ]),
       ['auth', authWords(config)],
     ]),
     '',
@@ -85,6 +90,7 @@ function collectionNames(schema: Schema): string {
 function authWords({ auth, host }: Config): string {
   if (auth === 'keys')
     return 'keys: every device needs one (npx holdfast keys add, npx holdfast devices enrol)';
+  if (auth === 'jwt') return 'jwt: every caller needs a token, and gets what its holdfast_scopes say';
   const here = host === 'localhost' || /^127\.|^::1$/.test(host);
   return here
     ? 'none: every program on this machine may read and write, and nobody else'
@@ -105,7 +111,7 @@ function tryNext(given: Welcome): string[] {
     verdictsSeen: 0,
     seqSeen: 0,
   };
-  const key = config.auth === 'keys' ? " -H 'authorization: Bearer KEY'" : '';
+  const key = config.auth === 'none' ? '' : " -H 'authorization: Bearer KEY'";
   return [
     importLine(given),
     `curl -s ${started.url}/v1/exchange -H 'content-type: application/json'${key} -d '${JSON.stringify(pull)}'`,
@@ -113,15 +119,18 @@ function tryNext(given: Welcome): string[] {
 }
 
 /** With the table that lies beside the config under a collection's name, if there is one. */
-function importLine({ config, file, cwd, named }: Welcome): string {
+function importLine({ config, chosen: { file }, cwd, named }: Welcome): string {
   const names = [...config.schema.collections.keys()];
-  const beside = names.map((name) => ({ name, table: join(dirname(file), `${name}.csv`) }));
+  const folder = file === undefined ? cwd : dirname(file);
+  const beside = names.map((name) => ({ name, table: join(folder, `${name}.csv`) }));
   const found = beside.find(({ table }) => existsSync(table));
   const collection = found?.name ?? names[0] ?? 'COLLECTION';
   const table = found ? shellWord(relative(cwd, found.table)) : 'FILE.csv';
-  const config_ = named.config === undefined ? '' : ` --config ${shellWord(named.config)}`;
+  const source = (['config', 'preset'] as const)
+    .map((flag) => (named[flag] === undefined ? '' : ` --${flag} ${shellWord(named[flag])}`))
+    .join('');
   const data = named.data === undefined ? '' : ` --data ${shellWord(named.data)}`;
-  return `npx holdfast import ${table} --collection ${collection}${config_}${data}`;
+  return `npx holdfast import ${table} --collection ${collection}${source}${data}`;
 }
 
 function shellWord(text: string): string {

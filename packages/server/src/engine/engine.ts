@@ -208,6 +208,8 @@ export interface Inspect {
     max: number,
   ): Promise<readonly { scope: string; head: number; conflictsOpen: number; held: number }[]>;
   conflicts(scope: string, query: Omit<ConflictQuery, 'ids'>): Promise<readonly StoredConflict[]>;
+  /** How many there ever were in the scope, and how many of them are open. */
+  conflictCounts(scope: string): Promise<{ all: number; open: number }>;
   quarantine(query: QuarantineQuery): Promise<readonly QuarantineRow[]>;
   history(scope: string, collection: string, id: string, max: number): Promise<readonly StoredRecord[]>;
   reads(scope: string): Promise<readonly ReadPosition[]>;

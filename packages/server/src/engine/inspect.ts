@@ -29,6 +29,10 @@ export function createInspect(store: Store): Inspect {
         });
       }),
     conflicts: (scope, query) => store.read((snapshot) => snapshot.conflicts(scope, query)),
+    async conflictCounts(scope) {
+      const state = await store.read((snapshot) => snapshot.scope(scope));
+      return { all: state?.conflictNumber ?? 0, open: state?.conflictsOpen ?? 0 };
+    },
     quarantine: (query) => store.read((snapshot) => snapshot.quarantine(query)),
     history: (scope, collection, id, max) =>
       store.read((snapshot) => snapshot.history(scope, collection, id, max)),

@@ -1,8 +1,10 @@
 // The protocols that a config may mount, by the names that it knows them by.
 
+import { documents } from './documents/documents.ts';
+import { hims } from './hims/protocol.ts';
 import type { Protocol } from './mount.ts';
 import { pos } from './pos/protocol.ts';
 
 export type Registry = Readonly<Record<string, Protocol>>;
 
-export const registry: Registry = { pos };
+export const registry: Registry = { documents, hims, pos };

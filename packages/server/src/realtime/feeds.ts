@@ -13,14 +13,14 @@ import type {
   Standing,
 } from '../engine/engine.ts';
 
-/** Who follows a scope. None of its methods may wait for anything. */
-export interface Follower {
+/** Who follows a scope. None of its methods may wait for anything. `Encoded`: a page as its protocol sends it. */
+export interface Follower<Encoded = Uint8Array> {
   readonly caller: Caller;
   /** The same function for all who read the same bytes. */
-  readonly encode: (scope: string, page: FollowPage) => Uint8Array;
+  readonly encode: (scope: string, page: FollowPage) => Encoded;
   /** Where the scope is when the following begins, or begins anew. */
   begin(to: FollowPosition): void;
-  page(page: FollowPage, bytes: () => Uint8Array): void;
+  page(page: FollowPage, encoded: () => Encoded): void;
   /** Something came up to this head that it gets no page of. */
   stale(head: number): void;
   refused(error: RequestError): void;
@@ -37,17 +37,17 @@ export interface FeedDeps {
   failed: (error: unknown) => void;
 }
 
-export interface Feeds {
+export interface Feeds<Encoded = Uint8Array> {
   /** The follower hears of the scope from now on, and when it resolves, was told a head that was read after that. */
-  follow(scope: string, follower: Follower): Promise<void>;
-  unfollow(scope: string, follower: Follower): void;
+  follow(scope: string, follower: Follower<Encoded>): Promise<void>;
+  unfollow(scope: string, follower: Follower<Encoded>): void;
 }
 
-export function createFeeds(deps: FeedDeps): Feeds {
-  const feeds = new Map<string, Feed>();
+export function createFeeds<Encoded = Uint8Array>(deps: FeedDeps): Feeds<Encoded> {
+  const feeds = new Map<string, Feed<Encoded>>();
   return {
     async follow(scope, follower) {
-      const feed = feeds.get(scope) ?? new Feed(deps, scope);
+      const feed = feeds.get(scope) ?? new Feed<Encoded>(deps, scope);
       feeds.set(scope, feed);
       feed.add(follower);
       const { to } = await deps.engine.follow(scope, { after: null, bounds: deps.bounds });
@@ -68,10 +68,10 @@ interface Checked {
   standing: Standing | undefined;
 }
 
-class Feed {
+class Feed<Encoded> {
   readonly #deps: FeedDeps;
   readonly #scope: string;
-  readonly #followers = new Map<Follower, Checked | undefined>();
+  readonly #followers = new Map<Follower<Encoded>, Checked | undefined>();
   readonly #stop: () => void;
   /** What was told last; undefined before anything was read. */
   #position: FollowPosition | undefined;
@@ -84,18 +84,18 @@ class Feed {
     this.#stop = deps.engine.subscribe(scope, (_, known) => this.#wake(known));
   }
 
-  add(follower: Follower): void {
+  add(follower: Follower<Encoded>): void {
     this.#followers.set(follower, undefined);
     // So that the first page has a place to begin.
     if (this.#position === undefined) this.#wake();
   }
 
-  has(follower: Follower): boolean {
+  has(follower: Follower<Encoded>): boolean {
     return this.#followers.has(follower);
   }
 
   /** True when nobody is left. */
-  remove(follower: Follower): boolean {
+  remove(follower: Follower<Encoded>): boolean {
     this.#followers.delete(follower);
     return this.#followers.size === 0;
   }
@@ -141,7 +141,7 @@ class Feed {
     const after = this.#position ?? null;
     const step = known?.({ after, bounds }) ?? (await engine.follow(this.#scope, { after, bounds }));
     this.#position = step.to;
-    const texts = new Map<Follower['encode'], Uint8Array>();
+    const texts = new Map<Follower<Encoded>['encode'], Encoded>();
     let { mark } = step;
     for (const [part, some] of this.#inParts().entries()) {
       if (part > 0) {
@@ -160,7 +160,7 @@ class Feed {
   }
 
   /** All who follow now, a few at a time. Who joins meanwhile hears by itself where the scope is. */
-  #inParts(): readonly (readonly Follower[])[] {
+  #inParts(): readonly (readonly Follower<Encoded>[])[] {
     const { followersPerTurn } = this.#deps;
     const all = [...this.#followers.keys()];
     return Array.from({ length: Math.ceil(all.length / followersPerTurn) }, (_, part) =>
@@ -169,12 +169,12 @@ class Feed {
   }
 
   #tell(
-    follower: Follower,
+    follower: Follower<Encoded>,
     told: {
       mark: number;
       to: FollowPosition;
       page: FollowPage | undefined;
-      texts: Map<Follower['encode'], Uint8Array>;
+      texts: Map<Follower<Encoded>['encode'], Encoded>;
     },
   ): void {
     const { mark, page, texts } = told;
@@ -188,14 +188,14 @@ class Feed {
     }
     const { encode } = follower;
     follower.page(page, () => {
-      const bytes = texts.get(encode) ?? encode(this.#scope, page);
-      texts.set(encode, bytes);
-      return bytes;
+      const encoded = texts.get(encode) ?? encode(this.#scope, page);
+      texts.set(encode, encoded);
+      return encoded;
     });
   }
 
   /** Reads again what those may do whose standing is older than the mark. */
-  async #check(unsure: readonly Follower[], mark: number): Promise<void> {
+  async #check(unsure: readonly Follower<Encoded>[], mark: number): Promise<void> {
     const standings = await this.#deps.engine.standings(unsure.map(({ caller }) => caller));
     for (const [place, follower] of unsure.entries()) {
       const standing = standings[place];

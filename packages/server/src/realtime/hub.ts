@@ -21,7 +21,8 @@ export interface HubDeps {
 /** A socket as the hub knows it. */
 export interface Member {
   readonly line: Line;
-  readonly ping: Uint8Array;
+  /** Null: the socket's own. */
+  readonly ping: Uint8Array | null;
   readonly tooLate: { code: number; reason: string };
   /** Its credential or device is good for nothing now. */
   refused(error: RequestError): void;

@@ -102,8 +102,8 @@ export class Line {
     this.#closingMs ??= this.#deps.nowMs();
   }
 
-  /** Looks at the time. `ping` is sent when one is due. */
-  tick(ping: Uint8Array, tooLate: { code: number; reason: string }): void {
+  /** Looks at the time. `ping` is sent when one is due; null: the socket's own. */
+  tick(ping: Uint8Array | null, tooLate: { code: number; reason: string }): void {
     const { wire, bounds, nowMs } = this.#deps;
     const now = nowMs();
     if (this.#closingMs !== undefined) {
@@ -116,7 +116,8 @@ export class Line {
       wire.destroy();
     } else if (now - this.#pingedMs >= bounds.pingMs) {
       this.#pingedMs = now;
-      this.send(ping);
+      if (ping) this.send(ping);
+      else wire.ping();
     }
   }
 

@@ -147,6 +147,7 @@ export function conflict(id: number, more: Partial<StoredConflict> = {}): Stored
     base: { name: 'before' },
     server: { name: 'server' },
     serverVersion: 3,
+    made: { device: 5, server: 4, serverWriter: 'r2' },
     changes: [{ type: 'patch', collection: 'items', id: 'a', base: 1, set: { name: 'device' } }],
     mutations: ['mutation-1'],
     policy: 'ask',

@@ -41,29 +41,24 @@ export const conflictColumns = `t.id, t.collection, t.record, t.writer, t.device
 /** What of a conflict no statement asks for is one JSON text. */
 type ConflictContent = Pick<
   StoredConflict,
-  'fields' | 'base' | 'server' | 'changes' | 'mutations' | 'settlement'
+  'fields' | 'base' | 'server' | 'made' | 'changes' | 'mutations' | 'settlement'
 >;
 export type ConflictRow = Omit<StoredConflict, keyof ConflictContent> & { content: string };
 
 export function conflictOf(row: ConflictRow): StoredConflict {
   const { id, collection, record, writer, device, at, serverVersion, policy, state, content } = row;
-  const { fields, base, server, changes, mutations, settlement } = parsed<ConflictContent>(content);
+  const { fields, base, server, made, changes, mutations, settlement } = parsed<ConflictContent>(content);
   return {
     ...{ id, collection, record, writer, device, at, fields, base, server, serverVersion },
+    ...(made ? { made } : {}),
     ...{ changes, mutations, policy, state, settlement },
   };
 }
 
 export function conflictContent(conflict: StoredConflict): string {
-  const { fields, base, server, changes, mutations, settlement } = conflict;
-  return JSON.stringify({
-    fields,
-    base,
-    server,
-    changes,
-    mutations,
-    settlement,
-  } satisfies ConflictContent);
+  const { fields, base, server, made, changes, mutations, settlement } = conflict;
+  const content = { fields, base, server, changes, mutations, settlement };
+  return JSON.stringify({ ...content, ...(made ? { made } : {}) } satisfies ConflictContent);
 }
 
 export function heldOf(row: { content: string }): HeldMutation {

@@ -1,0 +1,77 @@
+// What a preset says, and what goes before it.
+
+import { resolve } from 'node:path';
+import { expect, test } from 'vitest';
+import { defineConfig, withFlags } from '../config.ts';
+import { planMounts } from '../mounts.ts';
+import { registry } from '../protocols/registry.ts';
+import { presetNames, presetOptions } from './presets.ts';
+
+test.each(presetNames)('%s is a config that can be served, for the local network', (name) => {
+  const config = defineConfig(presetOptions(name, {}));
+  expect(config).toMatchObject({ host: '0.0.0.0', auth: 'none', data: './data' });
+  for (const { prefix } of planMounts(config, registry)) expect(prefix).toBe('');
+});
+
+test('the ports are those that clients in the field know', () => {
+  expect(presetNames.map((name) => presetOptions(name, {}).port)).toEqual([5000, 3001, 8080]);
+});
+
+test('the environment goes before the preset, and flags before both', () => {
+  const environment = {
+    PORT: '5001',
+    DISCOVERY_PORT: '9000',
+    LOG_LEVEL: 'WARN',
+    MAX_SYNC_RECORDS: '50',
+    SERVER_PORT: '1',
+  };
+  const config = defineConfig(presetOptions('hims', environment));
+  expect(config).toMatchObject({ port: 5001, logLevel: 'warn', database: 'hims_master.db' });
+  expect(config.discovery).toEqual({ name: 'HIMS Master Server', beaconPort: 9000 });
+  const flags = { port: 5002, discoveryPort: 9001, host: '127.0.0.1', store: 'sqlite:other.db' };
+  expect(withFlags(config, flags)).toMatchObject({
+    port: 5002,
+    host: '127.0.0.1',
+    database: resolve('other.db'),
+    protocols: { hims: { prefix: '', options: { maxSyncRecords: 50 } } },
+    discovery: { name: 'HIMS Master Server', beaconPort: 9001 },
+  });
+  expect(withFlags(config, { discovery: false }).discovery).toBeUndefined();
+  expect(defineConfig(presetOptions('pos', environment)).port).toBe(1);
+});
+
+test('a variable that is set to nothing is not set', () => {
+  expect(presetOptions('hims', { PORT: '', LOG_LEVEL: '  ' })).toEqual(presetOptions('hims', {}));
+});
+
+test('a secret turns nothing on, and is there for who does', () => {
+  const off = defineConfig(presetOptions('hims', { JWT_SECRET: 'short' }));
+  expect(off.auth).toBe('none');
+  expect(() => withFlags(off, { auth: 'jwt' })).toThrow(expect.objectContaining({ field: 'jwt.secret' }));
+  const secret = 'a secret of more than thirty-two characters';
+  const on = withFlags(defineConfig(presetOptions('hims', { JWT_SECRET: secret })), { auth: 'jwt' });
+  expect(on).toMatchObject({ auth: 'jwt', jwt: { secret } });
+  expect(() => withFlags(defineConfig(presetOptions('hims', {})), { auth: 'jwt' })).toThrow(
+    expect.objectContaining({ field: 'jwt' }),
+  );
+});
+
+test.each([
+  ['hims', { PORT: '70000' }, 'PORT'],
+  ['hims', { PORT: '5000x' }, 'PORT'],
+  ['hims', { DISCOVERY_PORT: '0' }, 'DISCOVERY_PORT'],
+  ['hims', { LOG_LEVEL: 'loud' }, 'LOG_LEVEL'],
+  ['pos', { DATABASE_URL: 'jdbc:postgresql://db/pos' }, 'store'],
+  ['pos', { DATABASE_URL: 'mysql://db/pos' }, 'store'],
+  ['nobody', {}, 'preset'],
+])('%s with %j is refused, by name', (name, environment, field) => {
+  expect(() => presetOptions(name, environment)).toThrow(
+    expect.objectContaining({ name: 'ConfigError', field }),
+  );
+});
+
+test('a store that has to wait for a later version is named without what stands in its URL', () => {
+  const store = 'postgresql://user:password@db/x';
+  const config = defineConfig(presetOptions('documents', {}));
+  expect(() => withFlags(config, { store })).toThrow(/^--store: the store on PostgreSQL comes with a later/);
+});

@@ -1,0 +1,153 @@
+// Between messages of `documents` and the engine's changes and records, in both directions. Nothing here decides.
+
+import {
+  canonicalJson,
+  type Declared,
+  type DeclaredWrite,
+  type Json,
+  type JsonObject,
+  type Judge,
+  type Schema,
+  type StoredRecord,
+} from '@holdfast/core';
+import type { MountedCollection } from '../mount.ts';
+import { type ChangeMessage, type Fault, givenCollections, type MessageId } from './wire.ts';
+
+/** Newest declared time wins per document, at the same time the later arrival, and a document is replaced whole. */
+export const judge: Judge = {
+  by: 'time',
+  policies: new Map(),
+  put: 'whole',
+  sameTime: 'wins',
+  ignored: new Set(),
+};
+
+/** Each user is a scope. No other protocol's scope has such a name unless its config says so. */
+export function scopeOf(userId: string): string {
+  return `user:${userId}`;
+}
+
+export function writerOf(deviceId: string): string {
+  return `${ownWriters}${deviceId}`;
+}
+
+const ownWriters = 'documents/';
+
+/** The device of a record's last writer, whatever protocol it came by; a replica's id where it was a replica. */
+export function deviceOf(writer: string): string {
+  return writer.slice(writer.indexOf('/') + 1);
+}
+
+/** Which collections go by which names. */
+export interface Names {
+  /** Undefined: clients may not write to it. */
+  collection(wire: string): MountedCollection | undefined;
+  /** Undefined: clients do not see it. */
+  wire(collection: string): MountedCollection | undefined;
+}
+
+/** Those that are mounted and, where the schema takes them, those that clients name themselves. */
+export function namesOf(schema: Schema, mounted: ReadonlyMap<string, MountedCollection>): Names {
+  const byCollection = new Map([...mounted.values()].map((one) => [one.collection, one]));
+  const named = (name: string): MountedCollection | undefined =>
+    schema.named && !schema.collections.has(name)
+      ? { wire: name, collection: name, id: 'id', time: '' }
+      : undefined;
+  return {
+    collection: (wire) => mounted.get(wire) ?? named(wire),
+    // A name that another collection goes by is not taken a second time.
+    wire: (collection) =>
+      byCollection.get(collection) ?? (mounted.has(collection) ? undefined : named(collection)),
+  };
+}
+
+/** The write that a message asks for; a fault where no such collection is taken. */
+export function writeOf(names: Names, { type, data, messageId }: ChangeMessage): DeclaredWrite | Fault {
+  const known = names.collection(data.collection);
+  if (!known)
+    return { code: 'COLLECTION_UNKNOWN', message: 'data.collection: There is no such collection here.' };
+  const { collection } = known;
+  const declared = {
+    // A part of a millisecond is nothing that a store keeps.
+    ...(data.timestamp == null ? {} : { madeAt: Math.floor(data.timestamp) }),
+    ...(messageId == null ? {} : { message: `${messageId}` }),
+  };
+  if (type === 'DATA_DELETE')
+    return { change: { type: 'delete', collection, id: data.documentId }, ...declared };
+  const { id, ...body } = data.document;
+  return { change: { type: 'put', collection, id, body: body as JsonObject }, ...declared };
+}
+
+/** What became of a change, as its sender is told. */
+export type Outcome =
+  | { type: 'applied' }
+  /** Not newer than what is stored, which the sender gets. */
+  | { type: 'older'; stored: StoredRecord | null }
+  | { type: 'refused'; fault: Fault };
+
+export function outcomeOf({ verdict, record }: Declared): Outcome {
+  if (verdict.verdict === 'rejected') {
+    const { code = 'refused', message = 'It was not taken.' } = verdict;
+    return { type: 'refused', fault: { code: code.toUpperCase(), message } };
+  }
+  return verdict.ruling === 'older' ? { type: 'older', stored: record } : { type: 'applied' };
+}
+
+/**
+ * For each change of a request, the place of the first that is the same message. A message that stands twice in one request came once:
+ * told apart by their order, a delete without a time would be a new one each time.
+ */
+export function firstPlaces(writes: readonly DeclaredWrite[]): number[] {
+  const places = new Map<string, number>();
+  return writes.map(({ change, madeAt = null, message }, place) => {
+    if (message === undefined) return place;
+    const key = canonicalJson([message, madeAt, change as unknown as Json]);
+    const first = places.get(key) ?? place;
+    places.set(key, first);
+    return first;
+  });
+}
+
+/** A document's text, its id first. The body is spliced in as it is stored. */
+export function documentText(at: MountedCollection, id: string, body: string): string {
+  // An id that stands under a name of its own must not stand there twice.
+  const isPlain = at.id === 'id' || !Object.hasOwn(JSON.parse(body) as JsonObject, at.id);
+  if (!isPlain) return JSON.stringify({ ...(JSON.parse(body) as JsonObject), [at.id]: id });
+  const head = `{${JSON.stringify(at.id)}:${JSON.stringify(id)}`;
+  return body === '{}' ? `${head}}` : `${head},${body.slice(1)}`;
+}
+
+/** A record as others hear of it: the document, or that it was deleted. */
+export function recordText(at: MountedCollection, record: StoredRecord): string {
+  const { id, body, stamp, writer } = record;
+  const collection = JSON.stringify(at.wire);
+  const end = `"timestamp":${stamp},"fromDevice":${JSON.stringify(deviceOf(writer))}}`;
+  return body === null
+    ? `{"type":"DATA_DELETE","data":{"collection":${collection},"documentId":${JSON.stringify(id)}},${end}`
+    : `{"type":"DATA_UPDATE","data":{"collection":${collection},"document":${documentText(at, id, body)}},${end}`;
+}
+
+export function ackText(messageId: MessageId, timestamp: number): string {
+  return JSON.stringify({ type: 'ACK', messageId, timestamp });
+}
+
+export function errorText({ code, message }: Fault, messageId: MessageId | undefined): string {
+  return JSON.stringify({
+    type: 'ERROR',
+    error: { code, message },
+    ...(messageId === undefined ? {} : { messageId }),
+  });
+}
+
+/** Name on the wire → texts of its documents, or its deleted ids. The given four come first, and always. */
+export function collectionsText(texts: ReadonlyMap<string, Iterable<string>>): string {
+  const names = new Set<string>([...givenCollections, ...texts.keys()]);
+  const members = [...names].map(
+    (name) => `${JSON.stringify(name)}:[${[...(texts.get(name) ?? [])].join(',')}]`,
+  );
+  return `{${members.join(',')}}`;
+}
+
+export function fullSyncText(live: ReadonlyMap<string, Iterable<string>>, timestamp: number): string {
+  return `{"type":"FULL_SYNC","data":${collectionsText(live)},"timestamp":${timestamp}}`;
+}

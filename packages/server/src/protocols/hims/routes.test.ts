@@ -1,0 +1,91 @@
+// Each endpoint of hims, black box: what a client sends, and what it gets.
+
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { at, item, startHims, type TestHims } from './hims.fixture.ts';
+
+let hims: TestHims;
+beforeEach(async () => {
+  hims = await startHims();
+});
+afterEach(() => hims.close());
+
+describe('about the server', () => {
+  test('/ping', async () => {
+    expect(await hims.ask('GET', '/ping')).toEqual({
+      status: 200,
+      body: {
+        success: true,
+        message: 'HIMS Sync Server is running',
+        serverIP: '192.168.1.10',
+        timestamp: at(0),
+        version: '1.0.0',
+      },
+    });
+  });
+
+  test('/info', async () => {
+    await hims.push('till-1', {});
+    expect((await hims.ask('GET', '/info')).body).toEqual({
+      success: true,
+      data: {
+        name: 'HIMS Master Server',
+        version: '1.0.0',
+        serverIP: '192.168.1.10',
+        port: 5000,
+        activeDevices: 1,
+        uptime: 3_600.5,
+        timestamp: at(0),
+      },
+    });
+  });
+});
+
+describe('devices', () => {
+  test('register, and again with another name', async () => {
+    const register = (name: string) =>
+      hims.ask('POST', '/devices/register', { uuid: 'till-1', name, role: 'client' });
+    expect(await register('Front desk')).toEqual({
+      status: 200,
+      body: {
+        success: true,
+        message: 'Device registered successfully',
+        data: { uuid: 'till-1', name: 'Front desk', ipAddress: '127.0.0.1', registered: true },
+      },
+    });
+    hims.clock.wall += 61_000;
+    await register('Bar');
+    const shown = {
+      uuid: 'till-1',
+      name: 'Bar',
+      ip_address: '127.0.0.1',
+      role: 'client',
+      last_seen: at(61_000),
+      is_active: 1,
+    };
+    expect((await hims.ask('GET', '/devices')).body).toEqual({
+      success: true,
+      message: 'Found 1 active devices',
+      data: [shown],
+    });
+    expect((await hims.ask('GET', '/devices/till-1')).body).toEqual({ success: true, data: shown });
+  });
+
+  test('one that pushes is registered by its id', async () => {
+    await hims.push('till-9', { stock_items: [item('a', 0)] });
+    expect((await hims.ask('GET', '/devices/till-9')).body.data).toMatchObject({
+      uuid: 'till-9',
+      name: 'till-9',
+      ip_address: '127.0.0.1',
+      role: 'client',
+      is_active: 1,
+    });
+  });
+
+  test('one that only pulls is not', async () => {
+    await hims.pull('till-9');
+    expect(await hims.ask('GET', '/devices/till-9')).toMatchObject({
+      status: 404,
+      body: { success: false, message: 'There is no such device.' },
+    });
+  });
+});
