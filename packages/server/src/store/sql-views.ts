@@ -43,7 +43,7 @@ export type ViewSource<Fact> =
   | { renamed: ViewSource<Fact>; as: Readonly<Record<string, string>> };
 
 /**
- * `madeAt`, `createdAt`: when this version, and the first that is still kept, was made. `device`: who wrote this version. `body`: the
+ * `declaredVersion`: the version that clients know which declare one. `madeAt`, `createdAt`: when this version, and the first that is still kept, was made. `device`: who wrote this version. `body`: the
  * record as JSON text, without its id.
  */
 export const recordFacts = [
@@ -54,6 +54,7 @@ export const recordFacts = [
   'stamp',
   'edits',
   'declared',
+  'declaredVersion',
   'writer',
   'device',
   'madeAt',

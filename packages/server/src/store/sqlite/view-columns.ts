@@ -26,6 +26,8 @@ export const recordTable: FactTable<RecordFact> = {
     stamp: 't.stamp',
     edits: 't.edits',
     declared: 't.declared',
+    // As `declaredVersion` in core.
+    declaredVersion: 'iif(t.declared > 0, t.declared, t.edits)',
     writer: 't.writer',
     // The writer is a replica, or a protocol and its device.
     device: `coalesce((SELECT r.device FROM hf_replicas AS r WHERE r.scope = t.scope AND r.replica = t.writer),
