@@ -49,7 +49,6 @@ export const pos: Preset = {
     protocols: { pos: '' },
     host: '0.0.0.0',
     discovery: true,
-    protocols: { pos: '' },
     limits,
     views: [
       {
