@@ -95,8 +95,9 @@ export function createEngine(deps: EngineDeps): Engine {
       const mutation = newMutationId(deps.random);
       const committed = await submit(resolveJob(caller, scope, { conflict, ...seen, answer, mutation }));
       const outcome = committed.outcome as ResolveOutcome;
-      if (outcome.type === 'unresolved') throw new RequestError(outcome.code, { message: outcome.message });
-      return outcome;
+      if (outcome.type !== 'unresolved') return outcome;
+      const { code, field, message } = outcome;
+      throw new RequestError(code, { field, message });
     },
     subscribe: listeners.add,
     ...following(store, { nowMs, healthy }),

@@ -2,6 +2,7 @@
 
 import { defineSchema } from '@holdfast/core';
 import { z } from 'zod';
+import { himsViews } from './hims-views.ts';
 import { beaconPort, logLevel, type Preset, port, protocolNumber } from './preset.ts';
 
 // Clients decide what else stands in a record.
@@ -31,6 +32,7 @@ export const hims: Preset = {
     database: 'hims_master.db',
     protocols: { hims: '' },
     logFiles: true,
+    views: himsViews,
     discovery: { name: 'HIMS Master Server', beaconPort: 9999 },
   },
   variables: {

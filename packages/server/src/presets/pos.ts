@@ -2,7 +2,28 @@
 
 import { defineSchema } from '@holdfast/core';
 import { z } from 'zod';
+import type { RecordView } from '../store/sql-views.ts';
 import { type Preset, port, store } from './preset.ts';
+
+// Clients decide what stands in an order; a number may be text.
+const number = z.unknown().optional();
+
+// A thousand orders with their lines.
+const limits = {
+  bodyBytesMax: 8 * 1_048_576,
+  bodyInflatedBytesMax: 16 * 1_048_576,
+  jsonValuesMax: 1_000_000,
+};
+
+/** What stands under `pos:` beside a record's own fields is the protocol's (protocols/pos/translate.ts). */
+const columns = {
+  id: 'number',
+  local_id: 'id',
+  device_id: { first: [{ field: 'pos:deviceId' }, 'device'] },
+  sync_version: 'declaredVersion',
+  server_hash: { first: [{ field: 'pos:hash' }, 'bodyHash'] },
+  created_at: { iso: 'createdAt' },
+} as const satisfies RecordView['columns'];
 
 export const pos: Preset = {
   about: 'points of sale, batches with version and hash',
@@ -12,13 +33,13 @@ export const pos: Preset = {
       collections: {
         orders: {
           kind: 'request',
-          fields: z.looseObject({ orderNumber: z.unknown().optional() }),
+          fields: z.looseObject({ orderNumber: number }),
           policy: 'server',
           unique: ['orderNumber'],
         },
         transactions: {
           kind: 'request',
-          fields: z.looseObject({ referenceNumber: z.unknown().optional() }),
+          fields: z.looseObject({ referenceNumber: number }),
           policy: 'server',
           unique: ['referenceNumber'],
         },
@@ -28,6 +49,28 @@ export const pos: Preset = {
     protocols: { pos: '' },
     host: '0.0.0.0',
     discovery: true,
+    limits,
+    views: [
+      {
+        name: 'sync_orders',
+        collection: 'orders',
+        columns: {
+          ...columns,
+          order_number: { field: 'orderNumber' },
+          total: { field: 'total' },
+          updated_at: { iso: 'madeAt' },
+        },
+      },
+      {
+        name: 'transactions',
+        collection: 'transactions',
+        columns: {
+          ...columns,
+          reference_number: { field: 'referenceNumber' },
+          amount: { field: 'amount' },
+        },
+      },
+    ],
   },
   variables: { SERVER_PORT: port, DATABASE_URL: store },
 };

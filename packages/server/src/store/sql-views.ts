@@ -31,8 +31,11 @@ export type ViewColumns<Fact> = Readonly<Record<string, ViewSource<Fact>>>;
 
 export type ViewSource<Fact> =
   | Fact
-  /** A member of a fact that is JSON: of the record's `body`, of a sync's `facts`, or of the one that is named. */
-  | { field: string; of?: Fact }
+  /**
+   * A member of a fact that is JSON: of the record's `body`, of a sync's `facts`, or of the one that is named. With a `protocol`: null
+   * where none of its devices wrote it.
+   */
+  | { field: string; of?: Fact; protocol?: string }
   /** A time in milliseconds, as ISO 8601 in UTC. */
   | { iso: Fact }
   /** The same for every row. */
@@ -43,7 +46,7 @@ export type ViewSource<Fact> =
   | { renamed: ViewSource<Fact>; as: Readonly<Record<string, string>> };
 
 /**
- * `madeAt`, `createdAt`: when this version, and the first that is still kept, was made. `device`: who wrote this version. `body`: the
+ * `declaredVersion`: the version that clients know which declare one. `madeAt`, `createdAt`: when this version, and the first that is still kept, was made. `device`: who wrote this version. `body`: the
  * record as JSON text, without its id.
  */
 export const recordFacts = [
@@ -54,6 +57,7 @@ export const recordFacts = [
   'stamp',
   'edits',
   'declared',
+  'declaredVersion',
   'writer',
   'device',
   'madeAt',
@@ -79,7 +83,10 @@ export type DeviceFact = (typeof deviceFacts)[number];
 export const syncFacts = ['place', 'at', 'protocol', 'device', 'scope', 'kind', 'ok', 'facts'] as const;
 export type SyncFact = (typeof syncFacts)[number];
 
-/** `deviceBody`: what the device sent last, as JSON text; null when it deleted. `resolution` and what follows it: null while it is open. */
+/**
+ * `deviceBody`: what the device sent last, as JSON text; null when it deleted. `deviceMadeAt`, `serverMadeAt`: when the two sides were
+ * made. `resolution` and what follows it: null while it is open.
+ */
 export const conflictFacts = [
   'scope',
   'id',
@@ -88,6 +95,8 @@ export const conflictFacts = [
   'device',
   'writer',
   'at',
+  'deviceMadeAt',
+  'serverMadeAt',
   'serverVersion',
   'policy',
   'state',

@@ -65,10 +65,17 @@ export async function resolveConflict(
       const { resolution, resolvedBy } = asked;
       return wireConflict(table, resolved.conflict, { resolution, resolvedBy: resolvedBy ?? null });
     } catch (error) {
-      const changed = error instanceof RequestError && error.code === 'conflict_changed';
-      if (!changed || tries === triesMax) throw error;
+      if (!(error instanceof RequestError)) throw error;
+      if (error.code !== 'conflict_changed' || tries === triesMax) throw inWireWords(error);
     }
   }
+}
+
+/** The engine names a place in its own change. */
+function inWireWords(error: RequestError): RequestError {
+  const { code, message } = error;
+  const field = error.field?.replace(/^changes\[0\]\.(?:(?:body|set)\.)?/, 'mergedData.');
+  return field === error.field ? error : new RequestError(code, { field, message, cause: error });
 }
 
 async function findConflict(

@@ -8,7 +8,7 @@ import { sha256 } from '../../digest.ts';
 import { createEngine } from '../../engine/create-engine.ts';
 import type { Engine } from '../../engine/engine.ts';
 import { createTestApp } from '../../http/app.fixture.ts';
-import { createIdentity } from '../../identity/identity.ts';
+import { createIdentity, type Identity } from '../../identity/identity.ts';
 import type { IdentityDeps } from '../../identity/keys.ts';
 import { mountProtocol, planMounts } from '../../mounts.ts';
 import type { Store } from '../../store/port.ts';
@@ -32,7 +32,8 @@ export interface TestHims {
   app: FastifyInstance;
   engine: Engine;
   store: Store;
-  identity: IdentityDeps;
+  keys: IdentityDeps;
+  identity: Identity;
   clock: { wall: number; mono: number };
   ask(method: 'GET' | 'POST', path: string, body?: unknown, key?: string): Promise<Answer>;
   push(device: string, data: Record<string, unknown>): Promise<z.infer<typeof pushAnswer>>;
@@ -91,8 +92,8 @@ export async function startHims(
     log: (_level, message, facts) => faults.push(new Error(message, { cause: facts })),
     fatal: (error) => faults.push(error),
   });
-  const identityDeps = { store, clock, random, sha256, limits };
-  const identity = createIdentity({ ...identityDeps, auth });
+  const keys = { store, clock, random, sha256, limits };
+  const identity = createIdentity({ ...keys, auth });
   const at = {
     prefix: '',
     scope: 'main',
@@ -132,8 +133,7 @@ export async function startHims(
   const pull: TestHims['pull'] = (deviceUuid, more) =>
     taken(ask('POST', '/sync/pull', { deviceUuid, ...more }));
   return {
-    ...{ app, engine, store, ask, pull },
-    identity: identityDeps,
+    ...{ app, engine, store, keys, identity, ask, pull },
     clock: now,
     push: (deviceUuid, data) => taken(ask('POST', '/sync/push', { deviceUuid, data })),
     async pullAll(since) {

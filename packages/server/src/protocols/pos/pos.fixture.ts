@@ -3,36 +3,20 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { defineSchema, type JsonObject } from '@holdfast/core';
-import { z } from 'zod';
+import type { JsonObject } from '@holdfast/core';
 import { systemRandom } from '../../clock.ts';
 import { composeServer, type HoldfastServer, type Started } from '../../compose.ts';
 import { type ConfigOptions, defineConfig } from '../../config.ts';
 import { sha256 } from '../../digest.ts';
 import { addKey, type IdentityDeps } from '../../identity/keys.ts';
+import { pos } from '../../presets/pos.ts';
 import { batchAnswer, type Result, resultMessage, type Updates, updatesAnswer } from './answers.ts';
-
-const schema = defineSchema({
-  version: 1,
-  collections: {
-    orders: {
-      kind: 'request',
-      fields: z.looseObject({ orderNumber: z.unknown().optional() }),
-      policy: 'server',
-      unique: ['orderNumber'],
-    },
-    transactions: {
-      kind: 'request',
-      fields: z.looseObject({ referenceNumber: z.unknown().optional() }),
-      policy: 'server',
-      unique: ['referenceNumber'],
-    },
-  },
-});
 
 export interface TestPos {
   readonly url: string;
   readonly started: Started;
+  /** The data folder. */
+  readonly data: string;
   clock: { wall: number };
   identity: IdentityDeps;
   send(path: string, body?: unknown, headers?: Record<string, string>): Promise<TestAnswer>;
@@ -55,17 +39,19 @@ export async function startPos(options: Partial<ConfigOptions> = {}): Promise<Te
   let mono = 0;
   const clock = { wallMs: () => now.wall, monoMs: () => ++mono };
   const config = defineConfig({
-    schema,
+    ...pos.config,
     port: 0,
+    host: '127.0.0.1',
     data,
     logLevel: 'silent',
-    protocols: { pos: '' },
+    discovery: false,
     ...options,
   });
   let server: HoldfastServer = composeServer(config, { clock });
   let started = await server.start();
   const identity = (): IdentityDeps => ({ store: started.store, clock, random: systemRandom, sha256 });
   return {
+    data,
     get url() {
       return started.url;
     },

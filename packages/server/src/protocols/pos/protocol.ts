@@ -14,6 +14,9 @@ export const pos = defineProtocol({
   gzip: true,
   create: (deps) => ({
     routes: posRoutes(deps),
-    errorBody: ({ message }) => ({ success: false, message }),
+    errorBody: ({ status, message, field }) => ({
+      success: false,
+      message: status === 400 && field && !message.includes(field) ? `${field}: ${message}` : message,
+    }),
   }),
 });

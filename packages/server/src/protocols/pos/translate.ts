@@ -135,7 +135,7 @@ function conflictResult(
 /** The engine names fields by their place in a mutation, of which the client knows nothing. */
 function sayingOf({ kind }: Item, { field, message = 'It was refused.' }: Verdict): string {
   const place = placeIn(field);
-  return place === '' ? message : `${parts[kind]}.${place}: ${message}`;
+  return `${parts[kind]}${place === '' ? '' : `.${place}`}: ${message}`;
 }
 
 /** The unique group for which a write was refused. */

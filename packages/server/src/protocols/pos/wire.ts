@@ -41,7 +41,8 @@ function text({ idCharsMax }: Lengths) {
   return z.string().max(idCharsMax).refine(isClean, 'It holds a NUL or a lone surrogate.');
 }
 
-const stamp = z.union([z.int().min(0), z.string().regex(/^\d{1,20}$/)]);
+const noTime = 'It is a time in milliseconds.';
+const stamp = z.union([z.int().min(0), z.string().regex(/^\d{1,20}$/)], noTime);
 
 const content = z.looseObject({}).nullish();
 
@@ -95,7 +96,7 @@ export function updatesMessage(limits: Lengths) {
     deviceId: text(limits).min(1),
     since: z
       .string()
-      .regex(/^\d{0,20}$/)
+      .regex(/^\d{0,20}$/, noTime)
       .optional(),
   });
 }

@@ -31,7 +31,7 @@ const views: readonly SqlView[] = [
     collection: 'stock_items',
     columns: {
       uuid: 'id',
-      last_modified: { first: [{ field: 'last_modified' }, { iso: 'madeAt' }] },
+      last_modified: { first: [{ field: 'last_modified', protocol: 'hims' }, { iso: 'madeAt' }] },
       source_device: 'device',
       is_synced: { value: 1 },
       sync_version: 'version',
@@ -78,7 +78,9 @@ const views: readonly SqlView[] = [
       record_uuid: 'record',
       device_uuid: 'device',
       device_timestamp: { field: 'last_modified', of: 'deviceBody' },
-      server_timestamp: { field: 'last_modified', of: 'serverBody' },
+      server_timestamp: {
+        first: [{ field: 'last_modified', of: 'serverBody', protocol: 'hims' }, { iso: 'serverMadeAt' }],
+      },
       device_payload: 'deviceBody',
       server_payload: 'serverBody',
       resolution: { renamed: 'resolution', as: { server: 'use_server', device: 'keep_device' } },
@@ -117,7 +119,7 @@ test('a preset’s view stands for its collection, while the server runs: ids, t
   const tea = { item_name: 'Tea', current_stock: 4, last_modified: 'yesterday', is_synced: 0, note: 'x' };
   const records = [
     row(1, 'stock_items', tea, { writer: 'hims/tab/1' }),
-    row(2, 'stock_items', { item_name: "O'Neil" }),
+    row(2, 'stock_items', { item_name: "O'Neil", last_modified: 'of another version' }),
     row(3, 'stock_items', null),
     row(4, 'plain', { n: 7 }),
   ];
@@ -196,7 +198,10 @@ test('views tell of devices, syncs and conflicts', async () => {
     store,
     writesOf({
       conflicts: [
-        conflict(1, { ...sides, changes: [{ type: 'put', ...target, body: put }] }),
+        conflict(1, {
+          ...{ ...sides, changes: [{ type: 'put', ...target, body: put }] },
+          made: { device: 1, server: 2, serverWriter: 'hims/tab' },
+        }),
         conflict(2, {
           ...sides,
           changes: [
@@ -205,6 +210,7 @@ test('views tell of devices, syncs and conflicts', async () => {
           ],
           state: 'settled',
           settlement,
+          made: { device: 1, server: at + 1, serverWriter: 'pos/tab' },
         }),
         conflict(3, { ...sides, server: null, changes: [{ type: 'delete', ...target }] }),
       ],
@@ -217,10 +223,18 @@ test('views tell of devices, syncs and conflicts', async () => {
   };
   expect(rows('select * from conflict_log order by id')).toEqual([
     { id: 1, ...shown, resolution: null, resolved_by: null },
-    { id: 2, ...shown, resolution: 'keep_device', resolved_by: 'Kim' },
+    {
+      ...{ id: 2, ...shown, server_timestamp: '2026-11-21T08:30:00.008Z' },
+      ...{ resolution: 'keep_device', resolved_by: 'Kim' },
+    },
     {
       ...{ id: 3, ...shown, resolution: null, resolved_by: null },
-      ...{ device_timestamp: null, server_timestamp: null, device_payload: null, server_payload: null },
+      ...{
+        device_timestamp: null,
+        server_timestamp: '1970-01-01T00:00:00.004Z',
+        device_payload: null,
+        server_payload: null,
+      },
     },
   ]);
   await store.close();

@@ -9,11 +9,15 @@ import type {
   ViewSource,
 } from '../sql-views.ts';
 
-/** Fact → expression over the table `t`. `json`: the fact that a field is read from when none is named. */
+/**
+ * Fact → expression over the table `t`. `json`: the fact that a field is read from when none is named; `writers`: who wrote those that
+ * are JSON.
+ */
 export interface FactTable<Fact extends string> {
   from: string;
   facts: Readonly<Record<Fact, string>>;
   json?: NoInfer<Fact>;
+  writers?: Readonly<Partial<Record<NoInfer<Fact>, string>>>;
 }
 
 export const recordTable: FactTable<RecordFact> = {
@@ -26,6 +30,8 @@ export const recordTable: FactTable<RecordFact> = {
     stamp: 't.stamp',
     edits: 't.edits',
     declared: 't.declared',
+    // As `declaredVersion` in core.
+    declaredVersion: 'iif(t.declared > 0, t.declared, t.edits)',
     writer: 't.writer',
     // The writer is a replica, or a protocol and its device.
     device: `coalesce((SELECT r.device FROM hf_replicas AS r WHERE r.scope = t.scope AND r.replica = t.writer),
@@ -37,6 +43,7 @@ export const recordTable: FactTable<RecordFact> = {
     body: 't.body',
   },
   json: 'body',
+  writers: { body: 't.writer' },
 };
 
 export const deviceTable: FactTable<DeviceFact> = {
@@ -78,6 +85,8 @@ export const conflictTable: FactTable<ConflictFact> = {
     device: 't.device',
     writer: 't.writer',
     at: 't.at',
+    deviceMadeAt: `coalesce(json_extract(t.content, '$.made.device'), t.at)`,
+    serverMadeAt: `coalesce(json_extract(t.content, '$.made.server'), t.at)`,
     serverVersion: 't.server_version',
     policy: 't.policy',
     state: 't.state',
@@ -87,6 +96,7 @@ export const conflictTable: FactTable<ConflictFact> = {
     resolvedBy: `coalesce(nullif(json_extract(t.content, '$.settlement.actor'), ''), json_extract(t.content, '$.settlement.by'))`,
     resolvedAt: `json_extract(t.content, '$.settlement.at')`,
   },
+  writers: { deviceBody: 't.writer', serverBody: `json_extract(t.content, '$.made.serverWriter')` },
 };
 
 /** `… AS "name"` for each column, with a name that no other has. */
@@ -102,7 +112,14 @@ export function columnsSql<Fact extends string>(
 
 function sourceSql<Fact extends string>(table: FactTable<Fact>, source: ViewSource<Fact>): string {
   if (typeof source === 'string') return factSql(table, source);
-  if ('field' in source) return fieldSql(factSql(table, source.of ?? table.json), source.field);
+  if ('field' in source) {
+    const fact = source.of ?? table.json;
+    const value = fieldSql(factSql(table, fact), source.field);
+    if (source.protocol === undefined) return value;
+    const writer = (fact && table.writers?.[fact]) ?? 'NULL';
+    const prefix = `${source.protocol}/`;
+    return `CASE WHEN substr(${writer}, 1, ${prefix.length}) = ${text(prefix)} THEN ${value} END`;
+  }
   if ('iso' in source) {
     return `strftime('%Y-%m-%dT%H:%M:%fZ', ${factSql(table, source.iso)} / 1000.0, 'unixepoch')`;
   }
