@@ -4,12 +4,12 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { defineSchema } from '@holdfast/core';
 import { pino } from 'pino';
 import { z } from 'zod';
 import { systemClock } from './clock.ts';
 import { composeServer, type HoldfastServer } from './compose.ts';
 import { type ConfigOptions, defineConfig } from './config.ts';
+import hardCases from './hard-cases.fixture.config.ts';
 
 /** What a device wrote. A null name deletes. Each protocol takes of it what its wire can say. */
 export interface Write {
@@ -40,45 +40,13 @@ export interface HardServer {
   close(): Promise<void>;
 }
 
-/** How many records one page of hims holds in these tests. */
-export const himsPageMax = 7;
-
-const schema = defineSchema({
-  version: 1,
-  collections: {
-    purchases: { kind: 'request', fields: z.looseObject({ name: z.string().optional() }) },
-    orders: {
-      kind: 'request',
-      fields: z.looseObject({ orderNumber: z.string().optional() }),
-      unique: ['orderNumber'],
-    },
-    transactions: {
-      kind: 'request',
-      fields: z.looseObject({ referenceNumber: z.string().optional() }),
-      unique: ['referenceNumber'],
-    },
-    appointments: { kind: 'request', fields: z.looseObject({}) },
-  },
-});
-
 type Mounts = NonNullable<ConfigOptions['protocols']>;
 
-const mounts: Mounts = {
-  hims: { prefix: '/hims', options: { maxSyncRecords: himsPageMax } },
-  documents: '/documents',
-  pos: '/pos',
-};
-
 /** `protocols`: other mounts than those of the cases. */
-export async function startHardServer(protocols: Mounts = mounts): Promise<HardServer> {
+export async function startHardServer(protocols: Mounts = hardCases.protocols): Promise<HardServer> {
   const data = mkdtempSync(join(tmpdir(), 'holdfast-hard-'));
   const clock: HardServer['clock'] = { nowMs: null };
-  const config = defineConfig({
-    schema,
-    data,
-    port: 0,
-    protocols,
-  });
+  const config = defineConfig({ ...hardCases, data, port: 0, protocols });
   let server: HoldfastServer;
   let url = '';
   const start = async (): Promise<void> => {
@@ -91,22 +59,9 @@ export async function startHardServer(protocols: Mounts = mounts): Promise<HardS
     ({ url } = await server.start());
   };
   await start();
-  const call = async (path: string, init: RequestInit = {}) => {
-    const reply = await fetch(`${url}${path}`, init);
-    return { status: reply.status, body: await reply.json() };
-  };
-  const clients: Readonly<Record<string, WireClient>> = {
-    hims: himsClient(call),
-    pos: posClient(call),
-    documents: documentsClient(call),
-  };
   return {
     clock,
-    client(protocol) {
-      const client = clients[protocol];
-      if (!client) throw new Error(`There is no client for ${protocol}.`);
-      return client;
-    },
+    client: (protocol) => wireClient(protocol, () => url),
     url: () => url,
     async restart() {
       await server.stop();
@@ -117,6 +72,17 @@ export async function startHardServer(protocols: Mounts = mounts): Promise<HardS
       rmSync(data, { recursive: true });
     },
   };
+}
+
+/** A client of a protocol that the config of the cases mounts. `url`: where the server is now. */
+export function wireClient(protocol: string, url: () => string): WireClient {
+  const call: Call = async (path, init = {}) => {
+    const reply = await fetch(`${url()}${path}`, init);
+    return { status: reply.status, body: await reply.json() };
+  };
+  const client = { hims: himsClient, pos: posClient, documents: documentsClient }[protocol];
+  if (!client) throw new Error(`There is no client for ${protocol}.`);
+  return client(call);
 }
 
 type Call = (path: string, init?: RequestInit) => Promise<{ status: number; body: unknown }>;
@@ -246,7 +212,8 @@ function documentsClient(call: Call): WireClient {
       return { status, answers };
     },
     async pull(deviceId, since) {
-      const query = since === null ? '' : `?since=${since}`;
+      // Without `since` nothing is said of what was deleted.
+      const query = `?since=${since ?? 0}`;
       const headers = { 'device-id': deviceId };
       const { body } = await call(`/documents/api/sync/${userId}${query}`, { headers });
       const { data, deleted, timestamp } = documentsPage.parse(body);

@@ -1,8 +1,20 @@
 // What goes wrong in the field, for every protocol whose clients page by a time: a table of cases, each run for each protocol. Where a
 // case means nothing to a protocol, the table says why.
 
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { type HardServer, startHardServer, type WireClient, type Write } from './hard-cases.fixture.ts';
+import { startServer } from './cli/server-process.fixture.ts';
+import { himsRecordsMax } from './hard-cases.fixture.config.ts';
+import {
+  type HardServer,
+  startHardServer,
+  type WireClient,
+  type Write,
+  wireClient,
+} from './hard-cases.fixture.ts';
 
 const protocols = ['hims', 'pos', 'documents'] as const;
 type Name = (typeof protocols)[number];
@@ -58,8 +70,8 @@ const cases: readonly Case[] = [
     what: 'a thousand changes in one millisecond: nothing is missed at page limits',
     async run({ name, client, nowMs }) {
       server.clock.nowMs = nowMs;
-      const perPush = name === 'hims' ? 7 : 100;
-      const count = name === 'hims' ? 210 : 1_000;
+      const perPush = name === 'hims' ? himsRecordsMax : 100;
+      const count = name === 'hims' ? 30 * himsRecordsMax : 1_000;
       for (let n = 0; n < count; n += perPush)
         await client.push(
           'a',
@@ -189,7 +201,70 @@ const cases: readonly Case[] = [
       expect(new Map(await read(client))).toEqual(new Map(ids.map((id) => [id, '<script>'])));
     },
   },
+  {
+    what: 'as many records as a request may hold are taken, one more is none of them',
+    async run({ name, client, nowMs }) {
+      const most = name === 'hims' ? himsRecordsMax : 1_000;
+      const some = (count: number, from: string) =>
+        Array.from({ length: count }, (_, n) => write(`${from}${n}`, 'x', nowMs));
+      const full = await client.push('a', some(most, 'full'));
+      expect(full.answers.every((answer) => answer === 'taken')).toBe(true);
+      expect((await client.push('a', some(most + 1, 'more'))).status).toBe(413);
+      expect((await read(client)).map(([id]) => id.slice(0, 4))).toEqual(Array(most).fill('full'));
+    },
+    not: { documents: 'its bound is one of bytes, shown by the tests of its socket' },
+  },
+  {
+    what: 'one user who asks for another’s data is told nothing of it',
+    async run({ client, nowMs }) {
+      await client.push('a', [write('r1', 'Tea', nowMs)]);
+      const reply = await fetch(`${server.url()}/documents/api/sync/bob`, { headers: { 'device-id': 'a' } });
+      expect(await reply.json()).toMatchObject({ success: true, data: { appointments: [] } });
+    },
+    not: { hims: 'its devices share one scope', pos: 'its devices share one scope' },
+  },
 ];
+
+describe('kill -9 in between: what was answered is there, and what was not can be sent again', () => {
+  test.each(protocols)(
+    '%s',
+    async (name) => {
+      const data = mkdtempSync(join(tmpdir(), 'holdfast-killed-'));
+      const config = fileURLToPath(new URL('hard-cases.fixture.config.ts', import.meta.url));
+      let running = await startServer({ data, config });
+      try {
+        const client = wireClient(name, () => running.url);
+        const from = Date.now() - 60_000;
+        const sent: Write[] = [];
+        const taken = new Set<string>();
+        for (let round = 0; round < 2; round += 1) {
+          const pushes = Array.from({ length: 40 }, async (_, n) => {
+            const one = write(`r${round}-${n}`, `name ${n}`, from + n);
+            sent.push(one);
+            const answer = await client.push(`device ${n % 4}`, [one]);
+            if (answer.answers[0] === 'taken') taken.add(one.id);
+          });
+          // As soon as some are answered, with the others on their way.
+          await Promise.race(pushes);
+          await running.kill();
+          await Promise.allSettled(pushes);
+          running = await startServer({ data, config });
+          const there = new Map(await read(client));
+          expect([...taken].filter((id) => !there.has(id))).toEqual([]);
+        }
+        expect(taken.size).toBeGreaterThan(1);
+        for (const [n, one] of sent.entries())
+          expect((await client.push(`device ${n % 4}`, [one])).answers).toEqual(['taken']);
+        const all = new Map(sent.map(({ id, name: written }) => [id, written]));
+        expect(new Map(await read(client))).toEqual(all);
+      } finally {
+        await running.kill();
+        rmSync(data, { recursive: true });
+      }
+    },
+    120_000,
+  );
+});
 
 for (const { what, run, not = {} } of cases)
   describe(what, () => {
