@@ -20,6 +20,7 @@ import { type CommitDeps, type CommitJob, type Committed, commitGroup } from './
 import { type Caller, type Engine, operator, type PushRequest } from './engine.ts';
 import { answerOf, type FaultDeps } from './faults.ts';
 import { follow, readIdentityMark, readStandings } from './follow.ts';
+import { createHeads, type Heads } from './heads.ts';
 import { createInspect } from './inspect.ts';
 import { createLanes, type Lanes } from './lanes.ts';
 import { newMutationId } from './mutation-id.ts';
@@ -43,13 +44,14 @@ export function createEngine(deps: EngineDeps): Engine {
   const { store, limits } = deps;
   const nowMs = (): number => deps.clock.wallMs();
   const listeners = createListeners();
+  const heads = createHeads(store.life.id, headsMax);
   const reads = createReads(limits.readersPerScopeMax);
   const lanes = createCommitLanes(deps, {
     store,
     nowMs,
     context: contextOf(deps),
     reads,
-    followers: listeners,
+    followers: followersOf(listeners, heads),
   });
   const submit = (job: Omit<CommitJob, 'resolve' | 'reject'>): Promise<Committed> =>
     new Promise((resolve, reject) => lanes.add({ ...job, resolve, reject }));
@@ -63,19 +65,12 @@ export function createEngine(deps: EngineDeps): Engine {
     reads,
     nowMs,
     timer: deps.timer,
-    expire: (scope, mutations) =>
-      submit({
-        scope,
-        caller: operator,
-        changes: mutations.length,
-        mutations: 0,
-        item: () => ({ type: 'expire', mutations }),
-      }),
+    expire: (scope, mutations) => submit(expireJob(scope, mutations)),
     failed: (error) => deps.log('warn', 'The sweep failed and will be tried again.', { error }),
   });
   return {
     async push(caller, scope, request) {
-      await healthy(checkBatch({ store, nowMs }, { caller, scope }, request));
+      await healthy(checkBatch({ store, nowMs, heads }, { caller, scope }, request));
       const { outcome, pulled } = await submit(pushJob(caller, scope, request));
       const { verdicts, errors } = pushed(outcome as PushOutcome);
       return { verdicts, errors, ...(pulled ? { pulled } : {}) };
@@ -191,6 +186,16 @@ function pushJob(caller: Caller, scope: string, request: PushRequest): Omit<Comm
   };
 }
 
+function expireJob(scope: string, mutations: readonly string[]): Omit<CommitJob, 'resolve' | 'reject'> {
+  return {
+    scope,
+    caller: operator,
+    changes: mutations.length,
+    mutations: 0,
+    item: () => ({ type: 'expire', mutations }),
+  };
+}
+
 function settling({ place, audit }: NonNullable<PushRequest['settles']>): NonNullable<CommitJob['besides']> {
   return async (transaction, outcome) => {
     const rejected =
@@ -202,12 +207,13 @@ function settling({ place, audit }: NonNullable<PushRequest['settles']>): NonNul
 
 /** A batch that was made on a state which the database no longer has is not taken. */
 async function checkBatch(
-  { store, nowMs }: { store: Store; nowMs: () => number },
+  { store, nowMs, heads }: { store: Store; nowMs: () => number; heads: Heads },
   { caller, scope }: { caller: Caller; scope: string },
   request: PushRequest,
 ): Promise<void> {
   if (request.checkpoint === null) return;
   const position = readCheckpoint(request.checkpoint);
+  if (heads.isAt(scope, position)) return;
   await store.read(async (snapshot) => {
     try {
       await checkPosition(snapshot, scope, position);
@@ -219,9 +225,28 @@ async function checkBatch(
   });
 }
 
+/** Scopes whose heads are kept in memory. */
+const headsMax = 1_000;
+
 type Listener = Parameters<Engine['subscribe']>[1];
 
-function createListeners(): { add: Engine['subscribe'] } & CommitDeps['followers'] {
+interface Listeners {
+  add: Engine['subscribe'];
+  has(scope: string): boolean;
+  tell(scope: string, ...told: Parameters<Listener>): void;
+}
+
+function followersOf(listeners: Listeners, heads: Heads): CommitDeps['followers'] {
+  return {
+    has: listeners.has,
+    tell(scope, state, known) {
+      heads.note(scope, state);
+      listeners.tell(scope, state.head, known);
+    },
+  };
+}
+
+function createListeners(): Listeners {
   const byScope = new Map<string, Set<Listener>>();
   return {
     add(scope, listener) {
@@ -234,8 +259,8 @@ function createListeners(): { add: Engine['subscribe'] } & CommitDeps['followers
       };
     },
     has: (scope) => byScope.has(scope),
-    tell(scope, head, known) {
-      for (const listener of byScope.get(scope) ?? []) listener(head, known);
+    tell(scope, ...told) {
+      for (const listener of byScope.get(scope) ?? []) listener(...told);
     },
   };
 }
