@@ -1,4 +1,4 @@
-// One exchange of the sync loop, and the next page of a run, asked for as soon as the last one begins to arrive: the server makes it
+// One exchange of the sync loop, and the next one: the next page of a run (or the next batch: exchanges.ts), asked for as soon as the last one begins to arrive: the server makes it
 // while that is being read and stored.
 //
 //   page 1 begins ──▶ read, stored ──▶ page 2, which has come meanwhile ──▶ read, stored ──▶ …
@@ -29,11 +29,19 @@ export interface AskerDeps {
   session: string;
 }
 
+/** What to ask behind an answer that brings no page to go on from at once. */
+export interface Behind {
+  /** Settles when `question` knows all that it will. */
+  ready: Promise<void>;
+  question(head: AnswerHead): Question | undefined;
+}
+
 interface Asked {
   question: Question;
   exchanged: Promise<Exchanged>;
   ending: AbortController;
   head: AnswerHead | undefined;
+  behind?: Behind | undefined;
 }
 
 /** Asks the server, one question at a time and at most one ahead. */
@@ -47,18 +55,27 @@ export class Asker {
     this.#deps = deps;
   }
 
-  async ask(question: Question): Promise<Exchanged> {
+  async ask(question: Question, behind?: Behind): Promise<Exchanged> {
     const asked = this.#takeAhead(question) ?? this.#send(question);
     this.#asked = asked;
-    if (asked.head) this.#askBehind(question, asked.head);
+    asked.behind = behind;
+    // Its failure is told below; until then nobody listens.
+    behind?.ready.catch(() => undefined);
+    if (asked.head) this.#askBehind(asked, asked.head);
     try {
       const exchanged = await asked.exchanged;
+      await behind?.ready;
       const { reply } = exchanged;
-      if (this.#asked === asked && reply.type === 'answer') this.#askBehind(question, reply.answer);
+      if (this.#asked === asked && reply.type === 'answer') this.#askBehind(asked, reply.answer);
       return exchanged;
     } finally {
       if (this.#asked === asked) this.#asked = undefined;
     }
+  }
+
+  /** Whether this was asked ahead, and nobody has come for it. */
+  isAhead(question: Question): boolean {
+    return this.#ahead?.question === question;
   }
 
   /** What was asked is not wanted any more: whoever waits for it is told at once that it did not come. */
@@ -72,16 +89,17 @@ export class Asker {
   #takeAhead(question: Question): Asked | undefined {
     const ahead = this.#ahead;
     this.#ahead = undefined;
-    if (!ahead || equalJson(ahead.question as unknown as Json, question as unknown as Json)) return ahead;
+    if (!ahead || ahead.question === question) return ahead;
+    if (equalJson(ahead.question as unknown as Json, question as unknown as Json)) return ahead;
     ahead.ending.abort();
     return undefined;
   }
 
-  /** Asks for what comes behind the page of an answer that is still to be stored. */
-  #askBehind({ batch: _, ...question }: Question, head: AnswerHead): void {
-    // The server may be told of verdicts only once they are stored.
-    if (!head.more || mustLast(head)) return;
-    this.#ahead ??= this.#send({ ...question, checkpoint: head.checkpoint });
+  /** Asks for what comes behind an answer that is still to be stored. */
+  #askBehind({ question, behind }: Asked, head: AnswerHead): void {
+    if (this.#ahead) return;
+    const next = behind?.question(head) ?? pageBehind(question, head);
+    if (next) this.#ahead = this.#send(next);
   }
 
   #send(question: Question): Asked {
@@ -94,7 +112,7 @@ export class Asker {
     const ending = new AbortController();
     const begun = (head: AnswerHead): void => {
       asked.head = head;
-      if (this.#asked === asked) this.#askBehind(question, head);
+      if (this.#asked === asked) this.#askBehind(asked, head);
     };
     const exchanged = transport.exchange(request, ending.signal, begun).then((reply): Exchanged => {
       const receivedMonoMs = clock.monoMs();
@@ -106,4 +124,9 @@ export class Asker {
     const asked: Asked = { question, exchanged, ending, head: undefined };
     return asked;
   }
+}
+
+function pageBehind({ batch: _, ...question }: Question, head: AnswerHead): Question | undefined {
+  // The server may be told of verdicts only once they are stored.
+  return head.more && !mustLast(head) ? { ...question, checkpoint: head.checkpoint } : undefined;
 }

@@ -2,7 +2,7 @@
 
 import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { cutBatch } from './cut.ts';
+import { type CutOff, cutBatch } from './cut.ts';
 import { keysOf } from './outbox.ts';
 import { type Bench, openBench, shopSchema } from './replica.fixture.ts';
 import { countingStorage } from './storage/counting.fixture.ts';
@@ -16,7 +16,7 @@ const all = {
 };
 
 async function cut({ storage }: Bench, bounds: Partial<typeof all> = {}): Promise<string[]> {
-  const entries = await storage.transaction('read', (tx) =>
+  const { entries } = await storage.transaction('read', (tx) =>
     cutBatch(tx, { schema: shopSchema, scope: 'shop-1' }, { ...all, ...bounds }),
   );
   return entries.map(({ mutation }) => mutation.changes[0]?.id ?? '');
@@ -97,7 +97,7 @@ test('order within one record never changes, whatever the priorities', async () 
     await tx.sales.patch('a', { total: 2 });
   });
   await bench.shop.notes.patch('n', { text: 'y' });
-  const entries = await bench.storage.transaction('read', (tx) =>
+  const { entries } = await bench.storage.transaction('read', (tx) =>
     cutBatch(tx, { schema: shopSchema, scope: 'shop-1' }, { ...all, priorityMin: 9 }),
   );
   expect(entries.map(({ place }) => place)).toEqual([1, 2]);
@@ -139,13 +139,13 @@ test('a long chain on one record is cut from its beginning', async () => {
     await tx.items.add('a', { quantity: 1 });
     await tx.sales.put({ id: 's', item: 'a', total: 500 });
   });
-  const entries = await bench.storage.transaction('read', (tx) =>
+  const { entries } = await bench.storage.transaction('read', (tx) =>
     cutBatch(tx, { schema: shopSchema, scope: 'shop-1' }, { ...all, priorityMin: 9, mutationsMax: 50 }),
   );
   expect(entries.map(({ place }) => place)).toEqual(Array.from({ length: 50 }, (_, at) => at + 1));
 });
 
-test('law: a batch is closed under what stands before its entries, in every order of writes', async () => {
+test('law: a batch, and the one behind it, are closed under what stands before their entries, in every order of writes', async () => {
   const write = fc.record({
     keys: fc.uniqueArray(fc.constantFrom('a', 'b', 'c', 'd', 'e', 'f'), { minLength: 1, maxLength: 6 }),
     total: fc.constantFrom(1, 100),
@@ -162,10 +162,19 @@ test('law: a batch is closed under what stands before its entries, in every orde
           });
         }
         const outbox = await bench.shop.outbox.list();
-        const entries = await bench.storage.transaction('read', (tx) =>
-          cutBatch(tx, { schema: shopSchema, scope: 'shop-1' }, { ...all, mutationsMax }),
+        const cutBehind = (inFlight: readonly number[]): Promise<CutOff> =>
+          bench.storage.transaction('read', (tx) =>
+            cutBatch(tx, { schema: shopSchema, scope: 'shop-1' }, { ...all, mutationsMax, inFlight }),
+          );
+        const first = await cutBehind([]);
+        const second = await cutBehind(first.entries.map(({ place }) => place));
+        const entries = [...first.entries, ...second.entries];
+        expect(first.entries.length).toBe(Math.min(mutationsMax, outbox.length));
+        expect(new Set(entries.map(({ place }) => place)).size).toBe(
+          Math.min(2 * mutationsMax, outbox.length),
         );
-        expect(entries.length).toBe(Math.min(mutationsMax, outbox.length));
+        const isFull = [outbox.length > mutationsMax, outbox.length > 2 * mutationsMax];
+        expect([first.full, second.full]).toEqual(isFull);
         for (const [at, entry] of entries.entries()) {
           const before = new Set(entries.slice(0, at).map(({ place }) => place));
           const needed = outbox.filter(

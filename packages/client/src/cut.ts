@@ -27,22 +27,27 @@ export interface CutBounds {
   bytesMax: number;
   /** Places that are passed over, with what stands behind them on their records. */
   passOver: readonly number[];
+  /** Places of the batch that is in flight, and that this one follows. */
+  inFlight?: readonly number[];
   /** Some of the outbox is sent again: it may also go behind what waits, and what came after it then goes behind it. */
   again: boolean;
 }
 
-export async function cutBatch(
-  tx: StorageTransaction,
-  deps: ScopeDeps,
-  bounds: CutBounds,
-): Promise<OutboxEntry[]> {
+export interface CutOff {
+  entries: OutboxEntry[];
+  /** There is more than it has room for. */
+  full: boolean;
+}
+
+export async function cutBatch(tx: StorageTransaction, deps: ScopeDeps, bounds: CutBounds): Promise<CutOff> {
   const cut = new Cut(tx, deps, bounds);
   const { priorityMin, mutationsMax } = bounds;
   // Most often the first that there are fill the batch, and the one behind them says that it is full.
   const limit = Math.min(mutationsMax + 1, chunk);
   let after: StorageKey | undefined;
   for (;;) {
-    const marks = await sendableMarks(tx, deps.scope, { priorityMin, limit, ...(after ? { after } : {}) });
+    const found = await sendableMarks(tx, deps.scope, { priorityMin, limit, ...(after ? { after } : {}) });
+    const marks = found.filter(([, , place = '']) => !cut.isInFlight(place));
     let read = 0;
     for (const [at, [, list = '', place = '']] of marks.entries()) {
       if (at === read) {
@@ -50,10 +55,10 @@ export async function cutBatch(
         await cut.read(group.map(([, , next = '']) => next));
         read += group.length;
       }
-      if ((await cut.takeFrom(list, place)) === 'full') return cut.entries;
+      if ((await cut.takeFrom(list, place)) === 'full') return { entries: cut.entries, full: true };
     }
-    after = marks.at(-1);
-    if (marks.length < limit) return cut.entries;
+    after = found.at(-1);
+    if (found.length < limit) return { entries: cut.entries, full: false };
   }
 }
 
@@ -75,6 +80,7 @@ class Cut {
   readonly #read = new Map<string, OutboxEntry | null>();
   readonly #chosen = new Map<string, OutboxEntry>();
   readonly #blocked: Set<string>;
+  readonly #inFlight: Set<string>;
   /** Record key → a place from which on all that touches the record is blocked. */
   readonly #blockedFrom = new Map<string, string>();
   #bytes = 0;
@@ -89,6 +95,11 @@ class Cut {
     this.#deps = deps;
     this.#bounds = bounds;
     this.#blocked = new Set(bounds.passOver.map(placeKey));
+    this.#inFlight = new Set(bounds.inFlight?.map(placeKey));
+  }
+
+  isInFlight(place: string): boolean {
+    return this.#inFlight.has(place);
   }
 
   get entries(): OutboxEntry[] {
@@ -191,8 +202,9 @@ class Cut {
     for (let limit = 1; ; limit = lookBack) {
       const found = await this.#tx.scan('touches', { prefix: [scope, key], after, reverse: true, limit });
       const places = found.map((touch) => touch.key[2] ?? '');
-      await this.read(places);
+      await this.read(places.filter((earlier) => !this.isInFlight(earlier)));
       for (const earlier of places) {
+        if (this.isInFlight(earlier)) return { taken: 'taken', earlier };
         const entry = this.#read.get(earlier);
         if (entry && isSendable(entry)) return { taken: await this.#take(earlier), earlier };
         // Settled, or held by a conflict: the server has it, and what comes later does not depend on the order any more.

@@ -17,7 +17,7 @@
 // A poke while something is under way is one more pull behind it. Beside the loop, pages that the server sends unasked are applied as
 // they come (follow.ts); `live` says whether it does, and then the loop asks by itself ten times as seldom.
 //
-// One exchange is in flight at a time; the one for the next page of a run may leave while the last is applied (ahead.ts). It carries
+// One exchange is in flight at a time; the next one may leave while the last is applied (ahead.ts, exchanges.ts). It carries
 // a batch when one is due, and always asks for the next page, so a download never waits for an upload: after a batch that failed,
 // the next exchange goes without one, and the one after with a smaller batch.
 

@@ -1,7 +1,15 @@
 // Makes the next exchange from what the storage says: the checkpoint to continue, and the batch that is due.
 
-import { type ExchangeRequest, type Limits, type Mutation, mergesMax, protocolMarker } from '@holdfast/core';
-import { cutBatch } from './cut.ts';
+import {
+  type ExchangeRequest,
+  equalJson,
+  type Json,
+  type Limits,
+  type Mutation,
+  mergesMax,
+  protocolMarker,
+} from '@holdfast/core';
+import { type CutOff, cutBatch } from './cut.ts';
 import { type OutboxEntry, readEntry, writeEntry } from './outbox.ts';
 import { readingFrom } from './pages.ts';
 import { type Identity, type Progress, readIdentity, readProgress, writeProgress } from './progress.ts';
@@ -34,6 +42,8 @@ export interface Prepared {
   fresh: readonly number[];
   /** Places of all entries of the batch. */
   places: readonly number[];
+  /** The batch has no room for all that this wish asks for. */
+  unfilled?: PrepareWish;
 }
 
 /**
@@ -49,16 +59,70 @@ export async function prepareExchange(
   const identity = await mustHaveIdentity(tx);
   const progress = await readProgress(tx, deps.scope);
   const bounds = boundsOf(wish, deps.limits, progress.again > 0);
-  const entries = wish.push && !progress.ended ? await cutBatch(tx, deps, bounds) : [];
-  if (entries.length === 0 && !wish.pull) return undefined;
-  if (entries.length > 0) {
-    progress.batch += 1;
-    await writeProgress(tx, deps.scope, progress);
-    for (const entry of entries) {
-      if (entry.state === 'unsent') await writeEntry(tx, deps.scope, { ...entry, state: 'sent' }, entry);
-    }
-  }
-  return exchangeOf(tx, deps, { identity, progress, entries });
+  const cut = wish.push && !progress.ended ? await cutBatch(tx, deps, bounds) : nothing;
+  if (cut.entries.length === 0 && !wish.pull) return undefined;
+  if (cut.entries.length > 0) await countBatch(tx, deps, { progress, entries: cut.entries });
+  return exchangeOf(tx, deps, { identity, progress, wish, ...cut });
+}
+
+/**
+ * The exchange behind one that is in flight, as it will be if that one's answer leaves it so (see exchanges.ts). Written as above.
+ * Undefined: there is none.
+ */
+export async function prepareBehind(
+  tx: StorageTransaction,
+  deps: PrepareDeps,
+  { wish, inFlight }: { wish: PrepareWish; inFlight: Prepared },
+): Promise<Prepared | undefined> {
+  const identity = await mustHaveIdentity(tx);
+  const progress = await readProgress(tx, deps.scope);
+  if (progress.ended || progress.again > 0) return undefined;
+  const bounds = { ...boundsOf(wish, deps.limits, false), inFlight: inFlight.places };
+  const cut = await cutBatch(tx, deps, bounds);
+  if (cut.entries.length === 0) return undefined;
+  await countBatch(tx, deps, { progress, entries: cut.entries });
+  return exchangeOf(tx, deps, { identity, progress, wish, ...cut });
+}
+
+/** Whether the loop would make this exchange now, but for what its batch holds and for the verdicts that were stored since. */
+export async function isStillDue(
+  tx: StorageTransaction,
+  deps: PrepareDeps,
+  { request }: Prepared,
+): Promise<boolean> {
+  const identity = await mustHaveIdentity(tx);
+  const progress = await readProgress(tx, deps.scope);
+  if (progress.ended || progress.again > 0) return false;
+  const { request: due } = await exchangeOf(tx, deps, { identity, progress, entries: [] });
+  const { batch: _, ...rest } = request;
+  const { verdictsSeen } = due;
+  return equalJson({ ...rest, verdictsSeen } as unknown as Json, due as unknown as Json);
+}
+
+/** Takes back a batch that never left, and its number, if no other was given since. */
+export async function giveBackBatch(
+  tx: StorageTransaction,
+  deps: PrepareDeps,
+  prepared: Prepared,
+): Promise<void> {
+  await takeBackFresh(tx, deps, prepared);
+  const progress = await readProgress(tx, deps.scope);
+  if (progress.batch !== prepared.request.batch?.n) return;
+  progress.batch -= 1;
+  await writeProgress(tx, deps.scope, progress);
+}
+
+const nothing: CutOff = { entries: [], full: false };
+
+async function countBatch(
+  tx: StorageTransaction,
+  deps: PrepareDeps,
+  { progress, entries }: { progress: Progress; entries: readonly OutboxEntry[] },
+): Promise<void> {
+  progress.batch += 1;
+  await writeProgress(tx, deps.scope, progress);
+  for (const entry of entries)
+    if (entry.state === 'unsent') await writeEntry(tx, deps.scope, { ...entry, state: 'sent' }, entry);
 }
 
 /**
@@ -85,9 +149,15 @@ async function mustHaveIdentity(tx: StorageTransaction): Promise<Identity> {
 async function exchangeOf(
   tx: StorageTransaction,
   deps: PrepareDeps,
-  of: { identity: Identity; progress: Progress; entries: readonly OutboxEntry[] },
+  of: {
+    identity: Identity;
+    progress: Progress;
+    entries: readonly OutboxEntry[];
+    full?: boolean;
+    wish?: PrepareWish;
+  },
 ): Promise<Prepared> {
-  const { identity, progress, entries } = of;
+  const { identity, progress, entries, full, wish } = of;
   const mutations = entries.map((entry): Mutation => entry.mutation);
   const open = progress.opened ? undefined : await readOpenStage(tx, deps.scope);
   const collections = collectionsToRead(progress, open, deps);
@@ -109,6 +179,7 @@ async function exchangeOf(
     },
     fresh: entries.filter((entry) => entry.state === 'unsent').map((entry) => entry.place),
     places: entries.map((entry) => entry.place),
+    ...(full && wish ? { unfilled: wish } : {}),
   };
 }
 
@@ -127,10 +198,7 @@ export async function takeBackBatch(
   refused: RefusedBatch,
 ): Promise<void> {
   const { prepared, single } = refused;
-  for (const place of prepared.fresh) {
-    const entry = await readEntry(tx, deps.scope, place);
-    if (entry?.state === 'sent') await writeEntry(tx, deps.scope, { ...entry, state: 'unsent' }, entry);
-  }
+  await takeBackFresh(tx, deps, prepared);
   const [place] = prepared.places;
   if (!single || place === undefined || prepared.places.length !== 1) return;
   const entry = await readEntry(tx, deps.scope, place);
@@ -144,6 +212,17 @@ export async function takeBackBatch(
   else await quarantineEntry(tx, deps, { entry, reason: single.reason, rejected: false }, state);
   await recompute(tx, deps, state.dirty);
   await writeProgress(tx, deps.scope, state.progress);
+}
+
+async function takeBackFresh(
+  tx: StorageTransaction,
+  deps: ScopeDeps,
+  { fresh }: Pick<Prepared, 'fresh'>,
+): Promise<void> {
+  for (const place of fresh) {
+    const entry = await readEntry(tx, deps.scope, place);
+    if (entry?.state === 'sent') await writeEntry(tx, deps.scope, { ...entry, state: 'unsent' }, entry);
+  }
 }
 
 /** Room that the envelope of an exchange takes besides its mutations. */

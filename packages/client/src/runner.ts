@@ -2,7 +2,6 @@
 // Between two effects nothing is kept but the request in flight: all else is read from the storage when it is needed.
 
 import type { Clock, Random, Timer, TimerHandle } from '@holdfast/core';
-import { Asker } from './ahead.ts';
 import { applyAnswer, mustLast, type Received, tallyOf } from './answer.ts';
 import {
   type CycleEffect,
@@ -14,9 +13,10 @@ import {
   type Tally,
 } from './cycle/state.ts';
 import { stepCycle } from './cycle.ts';
+import { Exchanges } from './exchanges.ts';
 import { followScope } from './follow.ts';
 import { type MendingEffect, mendStorage } from './mending.ts';
-import { type PrepareDeps, type Prepared, prepareExchange, prepareFirst } from './prepare.ts';
+import { type PrepareDeps, type Prepared, prepareFirst } from './prepare.ts';
 import { type Blocked, refusalOf } from './refusal.ts';
 import type { Sending } from './sending.ts';
 import { clearStop } from './stop.ts';
@@ -82,7 +82,7 @@ class CycleRunner implements Runner {
   /** The exchange that was made with the write that is told to the loop just now. */
   #ready: Prepared | undefined;
   #arrived: Received | undefined;
-  readonly #asker: Asker;
+  readonly #exchanges: Exchanges;
   #wake: TimerHandle | undefined;
   #working: Promise<void> = Promise.resolve();
   readonly #waiters = new Set<Waiter>();
@@ -91,7 +91,7 @@ class CycleRunner implements Runner {
 
   constructor(deps: RunnerDeps) {
     this.#deps = deps;
-    this.#asker = new Asker(deps);
+    this.#exchanges = new Exchanges(deps);
     this.#log = new SyncLog(deps.storage, deps.scope);
     this.#state = initialCycle(deps.cycle);
     const { schema, scope, storage, clock, transport } = deps;
@@ -183,7 +183,7 @@ class CycleRunner implements Runner {
         this.#wake?.cancel();
         break;
       case 'abortExchange':
-        this.#asker.drop();
+        this.#exchanges.drop();
         break;
       case 'finish':
         this.#finish(effect);
@@ -231,17 +231,16 @@ class CycleRunner implements Runner {
     this.#log.begin(this.#deps.clock.wallMs());
     const mode = wish.push ? 'durable' : 'read';
     this.#prepared =
-      this.#ready ??
-      (await this.#deps.storage.transaction(mode, (tx) => prepareExchange(tx, this.#deps, wish)));
+      this.#ready ?? (await this.#deps.storage.transaction(mode, (tx) => this.#exchanges.prepare(tx, wish)));
     if (!this.#prepared) return { type: 'nothing' };
     const { places } = this.#prepared;
     return { type: 'prepared', mutations: places.length, first: places[0] ?? 0 };
   }
 
   async #send(): Promise<CycleEvent> {
-    const question = this.#mustBePrepared().request;
-    this.#log.sent(question.batch?.mutations.length ?? 0);
-    const { request, reply, ...received } = await this.#asker.ask(question);
+    const prepared = this.#mustBePrepared();
+    this.#log.sent(prepared.places.length);
+    const { request, reply, ...received } = await this.#exchanges.make(prepared);
     const { receivedMonoMs: atMs, receivedWallMs: wallMs, ageMs } = received;
     if (reply.type !== 'answer') return { type: 'refused', refusal: refusalOf(reply), atMs };
     this.#arrived = { request, answer: reply.answer, offsetMs: reply.answer.now + ageMs - wallMs, wallMs };
@@ -267,7 +266,7 @@ class CycleRunner implements Runner {
   }
 
   async #mend(effect: MendingEffect): Promise<CycleEvent> {
-    await mendStorage(this.#deps, effect, this.#mustBePrepared());
+    await mendStorage(this.#deps, effect, this.#exchanges.refused(this.#mustBePrepared()));
     return { type: 'mended', atMs: this.#deps.clock.monoMs() };
   }
 
@@ -282,7 +281,7 @@ class CycleRunner implements Runner {
   }
 
   #finish({ ok, tally, blocked }: Extract<CycleEffect, { type: 'finish' }>): void {
-    this.#asker.drop();
+    this.#exchanges.drop();
     const result: CycleResult = { ok, ...tally, ...(blocked ? { reason: blocked } : {}) };
     this.#log.end({ ok, tally, reason: blocked, wallMs: this.#deps.clock.wallMs() });
     for (const waiter of [...this.#waiters]) waiter.resolve(result);

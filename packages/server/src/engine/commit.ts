@@ -52,8 +52,8 @@ export interface CommitDeps {
   /** Those who are told of commits. */
   followers: {
     has(scope: string): boolean;
-    /** A head has moved, by a commit that is durable. */
-    tell(scope: string, head: number, known: FollowOfCommit): void;
+    /** A scope has moved, by a commit that is durable. */
+    tell(scope: string, state: ScopeState, known: FollowOfCommit): void;
   };
 }
 
@@ -117,7 +117,7 @@ function tellFollowers(
     const before = done.sets.get(scope);
     if (!before || before.scope.head === writes.scope.head) continue;
     const known = followOfCommit({ before, writes, life: store.life.id, mark: done.mark });
-    followers.tell(scope, writes.scope.head, known);
+    followers.tell(scope, writes.scope, known);
   }
 }
 

@@ -23,9 +23,10 @@ import { type CommitDeps, type CommitJob, type Committed, commitGroup } from './
 import { type Caller, type DeclaredRequest, type Engine, operator, type PushRequest } from './engine.ts';
 import { answerOf, type FaultDeps } from './faults.ts';
 import { follow, readIdentityMark, readStandings } from './follow.ts';
+import { createHeads, type Heads } from './heads.ts';
 import { createInspect } from './inspect.ts';
 import { createLanes, type Lanes } from './lanes.ts';
-import { createListeners } from './listeners.ts';
+import { createListeners, followersOf } from './listeners.ts';
 import { newMutationId } from './mutation-id.ts';
 import { pull, readGrants } from './pull.ts';
 import { createReads } from './reads.ts';
@@ -44,17 +45,21 @@ export interface EngineDeps extends FaultDeps {
   turn: () => Promise<void>;
 }
 
+/** Scopes whose heads are kept in memory. */
+const headsMax = 1_000;
+
 export function createEngine(deps: EngineDeps): Engine {
   const { store, limits } = deps;
   const nowMs = (): number => deps.clock.wallMs();
   const listeners = createListeners();
+  const heads = createHeads(store.life.id, headsMax);
   const reads = createReads(limits.readersPerScopeMax);
   const lanes = createCommitLanes(deps, {
     store,
     nowMs,
     context: contextOf(deps),
     reads,
-    followers: listeners,
+    followers: followersOf(listeners, heads),
   });
   const submit = (job: Omit<CommitJob, 'resolve' | 'reject'>): Promise<Committed> =>
     new Promise((resolve, reject) => lanes.add({ ...job, resolve, reject }));
@@ -74,7 +79,7 @@ export function createEngine(deps: EngineDeps): Engine {
   const syncs = createSyncs(deps, { nowMs, healthy });
   return {
     async push(caller, scope, request) {
-      await healthy(checkBatch({ store, nowMs }, { caller, scope }, request));
+      await healthy(checkBatch({ store, nowMs, heads }, { caller, scope }, request));
       const { outcome, pulled } = await submit(pushJob(caller, scope, request));
       const { verdicts, errors } = pushed(outcome as PushOutcome);
       return { verdicts, errors, ...(pulled ? { pulled } : {}) };
@@ -265,12 +270,13 @@ function settling({ place, audit }: NonNullable<PushRequest['settles']>): NonNul
 
 /** A batch that was made on a state which the database no longer has is not taken. */
 async function checkBatch(
-  { store, nowMs }: { store: Store; nowMs: () => number },
+  { store, nowMs, heads }: { store: Store; nowMs: () => number; heads: Heads },
   { caller, scope }: { caller: Caller; scope: string },
   request: PushRequest,
 ): Promise<void> {
   if (request.checkpoint === null) return;
   const position = readCheckpoint(request.checkpoint);
+  if (heads.isAt(scope, position)) return;
   await store.read(async (snapshot) => {
     try {
       await checkPosition(snapshot, scope, position);

@@ -2,13 +2,20 @@
 
 import type { CommitDeps } from './commit.ts';
 import type { Engine } from './engine.ts';
+import type { Heads } from './heads.ts';
 
 type Listener = Parameters<Engine['subscribe']>[1];
 
-export function createListeners(): { add: Engine['subscribe'] } & CommitDeps['followers'] {
+export interface Listeners {
+  /** Answers the way to stop. */
+  add: Engine['subscribe'];
+  has(scope: string): boolean;
+  tell(scope: string, ...told: Parameters<Listener>): void;
+}
+
+export function createListeners(): Listeners {
   const byScope = new Map<string, Set<Listener>>();
   return {
-    /** Answers the way to stop. */
     add(scope, listener) {
       const set = byScope.get(scope) ?? new Set();
       byScope.set(scope, set);
@@ -19,8 +26,19 @@ export function createListeners(): { add: Engine['subscribe'] } & CommitDeps['fo
       };
     },
     has: (scope) => byScope.has(scope),
-    tell(scope, head, known) {
-      for (const listener of byScope.get(scope) ?? []) listener(head, known);
+    tell(scope, ...told) {
+      for (const listener of byScope.get(scope) ?? []) listener(...told);
+    },
+  };
+}
+
+/** What a commit tells: where the head is now, and whoever follows. */
+export function followersOf(listeners: Listeners, heads: Heads): CommitDeps['followers'] {
+  return {
+    has: listeners.has,
+    tell(scope, state, known) {
+      heads.note(scope, state);
+      listeners.tell(scope, state.head, known);
     },
   };
 }

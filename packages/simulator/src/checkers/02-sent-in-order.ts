@@ -2,7 +2,8 @@
 //
 // Order among the entries of an outbox that touch one record never changes: whatever stands before an entry on one of its records
 // goes with it, and before it, or it does not go. What creates a parent rises with its child. What the server has answered is not
-// sent again, unless the replica took a new id; then it also goes behind what waits.
+// sent again, unless the replica took a new id; then it also goes behind what waits. What the server has said to be applied is there,
+// also while the device has not stored that yet.
 
 import type { Mutation } from '@holdfast/core';
 import type { DeviceView, MakeChecker, Sent } from '../checker.ts';
@@ -25,6 +26,8 @@ interface Outbox {
   touching: Map<string, Set<string>>;
   /** Went alone once: it may have failed, and then it is passed over for a while. */
   alone: Set<string>;
+  /** Said by the server to be applied. */
+  applied: Set<string>;
 }
 
 export const sentInOrder: MakeChecker = ({ fail }) => {
@@ -34,8 +37,7 @@ export const sentInOrder: MakeChecker = ({ fail }) => {
   const outboxOf = (device: string, scope: string): Outbox => {
     const scopes = devices.get(device) ?? new Map<string, Outbox>();
     devices.set(device, scopes);
-    const none = { entries: new Map(), byId: new Map(), touching: new Map(), alone: new Set<string>() };
-    const outbox = scopes.get(scope) ?? none;
+    const outbox = scopes.get(scope) ?? emptyOutbox();
     scopes.set(scope, outbox);
     return outbox;
   };
@@ -74,6 +76,11 @@ export const sentInOrder: MakeChecker = ({ fail }) => {
       for (const { key, value } of device.disk.entries('outbox'))
         note(outboxOf(device.name, key[0] ?? ''), key[1] ?? '', value);
     },
+    answered({ device, scope, answer }) {
+      const { applied, byId } = outboxOf(device, scope);
+      for (const { mutation, verdict } of answer?.verdicts ?? [])
+        if (verdict === 'applied' && byId.has(mutation)) applied.add(mutation);
+    },
     sent(event) {
       const { device, scope, mutations } = event;
       const outbox = outboxOf(device.name, scope);
@@ -89,6 +96,16 @@ export const sentInOrder: MakeChecker = ({ fail }) => {
     },
   };
 };
+
+function emptyOutbox(): Outbox {
+  return {
+    entries: new Map(),
+    byId: new Map(),
+    touching: new Map(),
+    alone: new Set(),
+    applied: new Set(),
+  };
+}
 
 function note(outbox: Outbox, place: string, value: unknown): void {
   const old = outbox.entries.get(place);
@@ -112,7 +129,7 @@ function note(outbox: Outbox, place: string, value: unknown): void {
  * server has answered does not, and what is only sent again stands behind nothing else: the server has it, in its order.
  */
 function nearestBefore(
-  { entries, touching }: Outbox,
+  { entries, touching, applied }: Outbox,
   key: string,
   { place, again }: Entry,
 ): Entry | undefined {
@@ -124,7 +141,7 @@ function nearestBefore(
     if (!entry || entry.place >= place || entry.place < (nearest?.place ?? 0)) continue;
     if (again || counts(entry)) nearest = entry;
   }
-  return nearest && counts(nearest) ? nearest : undefined;
+  return nearest && counts(nearest) && !applied.has(nearest.mutation.id) ? nearest : undefined;
 }
 
 /** Whether something before it may be kept back for a good reason: it waits, is held, or went alone and may have failed. */

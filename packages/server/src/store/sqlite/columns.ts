@@ -20,11 +20,19 @@ export type ReplicaRow = Omit<ReplicaState, 'repeated' | 'waited' | 'renewed'> &
   renewed: number;
 };
 
-export function replicaOf({ replica, device, repeated, waited, batch, ...rest }: ReplicaRow): ReplicaState {
-  const { verdicts, verdictsSeen, waiting, renewed } = rest;
-  const counts = { batch, verdicts, verdictsSeen, waiting };
-  const lists = { repeated: parsed<number[]>(repeated), waited: parsed<ReplicaState['waited']>(waited) };
-  return { replica, device, ...lists, ...counts, renewed: renewed === 1 };
+export function replicaOf(row: ReplicaRow): ReplicaState {
+  const { replica, device, repeated, waited, batch, verdicts, verdictsSeen, waiting, renewed } = row;
+  return {
+    replica,
+    device,
+    repeated: parsed(repeated),
+    waited: parsed(waited),
+    batch,
+    verdicts,
+    verdictsSeen,
+    waiting,
+    renewed: renewed === 1,
+  };
 }
 
 export const mutationColumns = 't.id, t.hash, t.made_at AS madeAt, t.verdict, t.logged';

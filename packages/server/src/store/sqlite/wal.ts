@@ -13,7 +13,7 @@ export interface WalBounds {
   idleMs: number;
 }
 
-export const walBounds: WalBounds = { copyPagesMin: 1_000, cutPagesMin: 16_000, idleMs: 5_000 };
+export const walBounds: WalBounds = { copyPagesMin: 3_000, cutPagesMin: 16_000, idleMs: 5_000 };
 
 interface WalState {
   busy: number;
