@@ -17,6 +17,7 @@ import { type AppDeps, createApp, type HttpBounds, httpBounds } from './http/app
 import { thisMachine } from './http/callers.ts';
 import { createRates } from './http/rates.ts';
 import { createIdentity } from './identity/identity.ts';
+import { createTokens } from './identity/tokens.ts';
 import { type MountHost, mountProtocol, type PlannedMount, planMounts } from './mounts.ts';
 import { endProcess, type OpenFolder, openFolder, type Parts, processParts } from './open-folder.ts';
 import { nativeLive } from './protocols/native/live.ts';
@@ -118,7 +119,14 @@ function appDeps(
   const { clock, random, timer, log } = opened.parts;
   const { store, engine } = opened.folder;
   const { schema, limits, live, auth, hosts, corsOrigins, health } = config;
-  const identity = createIdentity({ store, clock, random, sha256, limits, auth });
+  const identity = createIdentity({
+    store,
+    clock,
+    random,
+    sha256,
+    limits,
+    auth: auth === 'jwt' ? createTokens(config.jwt ?? {}, clock) : auth,
+  });
   const native = { engine, identity, schema, limits, clock, sha256 };
   const bounds = boundsBeside(live);
   const devices = createRates(clock, { perSecondMax: bounds.requestsPerDevicePerSecondMax, field: 'device' });
