@@ -1,5 +1,7 @@
 // The composed server: it starts whole or leaves nothing behind, acknowledges only what is durable, and ends cleanly.
 
+import { createSocket } from 'node:dgram';
+import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { createServer } from 'node:http';
@@ -265,4 +267,26 @@ test('an end that takes too long is forced', async () => {
   overdue?.();
   await stopped;
   expect(exits).toEqual([1]);
+});
+
+test('devices are told where it serves, and not after its end', async () => {
+  const socket = createSocket('udp4');
+  socket.bind(0, '127.0.0.1');
+  await once(socket, 'listening');
+  try {
+    const discovery = { name: 'The shop', beaconPort: socket.address().port };
+    const server = composeServer(defineConfig({ ...config, discovery }));
+    const heard = once(socket, 'message');
+    const { url } = await server.start();
+    const [told] = (await heard) as [Buffer];
+    await server.stop();
+    expect(JSON.parse(told.toString())).toMatchObject({
+      name: 'The shop',
+      version: '1',
+      serverIP: '127.0.0.1',
+      port: Number(new URL(url).port),
+    });
+  } finally {
+    socket.close();
+  }
 });

@@ -10,13 +10,16 @@ import { systemTurn } from './clock.ts';
 import type { Config } from './config.ts';
 import { databaseFile, ensureAdminToken, removeServerFile, writeServerFile } from './data-folder.ts';
 import { sha256 } from './digest.ts';
+import { type Discovery, startDiscovery } from './discovery/start-discovery.ts';
 import type { Engine } from './engine/engine.ts';
 import { storeFault } from './engine/faults.ts';
 import { adminRoutes } from './http/admin-routes.ts';
-import { type AppDeps, createApp, type HttpBounds, httpBounds } from './http/app.ts';
+import { type AppDeps, createApp } from './http/app.ts';
 import { thisMachine } from './http/callers.ts';
+import { type HttpBounds, httpBounds } from './http/http-bounds.ts';
 import { createRates } from './http/rates.ts';
 import { createIdentity } from './identity/identity.ts';
+import { createTokens } from './identity/tokens.ts';
 import { type MountHost, mountProtocol, type PlannedMount, planMounts } from './mounts.ts';
 import { endProcess, type OpenFolder, openFolder, type Parts, processParts } from './open-folder.ts';
 import { nativeLive } from './protocols/native/live.ts';
@@ -58,7 +61,7 @@ const stopMsMax = 4_900;
 export function composeServer(config: Config, overrides: Overrides = {}): HoldfastServer {
   const parts = { ...processParts(logOf(config)), ...overrides };
   const planned = planMounts(config, overrides.protocols ?? registry);
-  let running: { app: FastifyInstance; folder: OpenFolder } | undefined;
+  let running: { app: FastifyInstance; folder: OpenFolder; discovery?: Discovery | undefined } | undefined;
   return {
     async start() {
       const folder = await openFolder(config, parts);
@@ -73,6 +76,7 @@ export function composeServer(config: Config, overrides: Overrides = {}): Holdfa
         const { url, urls } = addressesOf(app, config);
         address.port = Number(new URL(url).port);
         await writeServerFile(config.data, { url, pid: process.pid, database: databaseFile(config) });
+        running.discovery = discoveryOf(config, parts, app);
         parts.log.debug({ url, auth: config.auth }, 'serving');
         return { url, urls, engine: folder.engine, store: folder.store };
       } catch (error) {
@@ -85,13 +89,13 @@ export function composeServer(config: Config, overrides: Overrides = {}): Holdfa
     },
     async stop() {
       if (!running) return;
-      const { app, folder } = running;
+      const { app, folder, discovery } = running;
       running = undefined;
       const late = parts.timer.after(stopMsMax, () => {
         parts.log.error('The end takes too long; the process ends as it is.');
         parts.exit(1);
       });
-      await drain(app, parts.timer);
+      await Promise.all([discovery?.stop(), drain(app, parts.timer)]);
       await removeServerFile(config.data);
       await folder.close();
       late.cancel();
@@ -103,6 +107,12 @@ export function composeServer(config: Config, overrides: Overrides = {}): Holdfa
 
 function logOf({ logLevel, logFiles, data }: Config): Parameters<typeof processParts>[0] {
   return { logLevel, ...(logFiles ? { logFolder: join(data, 'logs') } : {}) };
+}
+
+function discoveryOf({ discovery }: Config, parts: Parts, app: FastifyInstance): Discovery | undefined {
+  const [bound] = app.addresses();
+  if (!discovery || typeof bound !== 'object') return undefined;
+  return startDiscovery(parts, { ...discovery, host: bound.address, port: bound.port });
 }
 
 function appDeps(
@@ -118,7 +128,14 @@ function appDeps(
   const { clock, random, timer, log } = opened.parts;
   const { store, engine } = opened.folder;
   const { schema, limits, live, auth, hosts, corsOrigins, health } = config;
-  const identity = createIdentity({ store, clock, random, sha256, limits, auth });
+  const identity = createIdentity({
+    store,
+    clock,
+    random,
+    sha256,
+    limits,
+    auth: auth === 'jwt' ? createTokens(config.jwt ?? {}, clock) : auth,
+  });
   const native = { engine, identity, schema, limits, clock, sha256 };
   const bounds = boundsBeside(live);
   const devices = createRates(clock, { perSecondMax: bounds.requestsPerDevicePerSecondMax, field: 'device' });

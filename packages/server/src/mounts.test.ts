@@ -4,6 +4,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Clock, defineSchema } from '@holdfast/core';
+import { SignJWT } from 'jose';
 import { afterEach, expect, test } from 'vitest';
 import { WebSocket } from 'ws';
 import { z } from 'zod';
@@ -169,6 +170,43 @@ test('a message that is too large closes its socket with 1009, and words go out 
   const code = new Promise((resolve) => socket.once('close', resolve));
   socket.send('x'.repeat(5_000_000));
   expect(await code).toBe(1009);
+});
+
+test('with jwt every route but an open one asks for a token, and the token says who acts and what is granted', async () => {
+  const secret = 'a secret of more than thirty-two characters';
+  const { url } = await serve({ ...atTiny, auth: 'jwt', jwt: { secret } });
+  const sign = (claims: Record<string, unknown>) =>
+    new SignJWT(claims).setProtectedHeader({ alg: 'HS256' }).sign(new TextEncoder().encode(secret));
+  const exp = systemClock.wallMs() / 1_000 + 600;
+  const token = await sign({ sub: 'ann', exp, holdfast_scopes: ['main:read'] });
+  const ask = (path: string, bearer?: string) =>
+    fetch(`${url}${path}`, bearer === undefined ? {} : { headers: { authorization: `Bearer ${bearer}` } });
+
+  expect((await ask('/tiny/ping')).status).toBe(200);
+  for (const bearer of [undefined, 'x', await sign({ sub: 'ann', exp: exp - 6_000 })]) {
+    const refused = await ask('/tiny/place', bearer);
+    expect(refused.status).toBe(401);
+    expect(refused.headers.get('www-authenticate')).toBe('Bearer');
+    expect(await refused.json()).toMatchObject({ success: false, code: 'unauthenticated' });
+  }
+  expect(await (await ask('/tiny/place', token)).json()).toMatchObject({
+    caller: {
+      key: null,
+      actor: 'ann',
+      token: { grants: [{ scope: 'main', right: 'read' }], expiresAt: exp * 1_000 },
+    },
+  });
+  const bound = await sign({ sub: 'ann', exp, holdfast_device: 'till-2' });
+  expect((await ask('/tiny/place', bound)).status).toBe(403);
+
+  const socketUrl = `${url.replace('http', 'ws')}/tiny/socket`;
+  const opens = (token: string) =>
+    new Promise((resolve) => {
+      const socket = new WebSocket(`${socketUrl}?token=${token}`);
+      socket.once('open', () => resolve(true)).once('error', () => resolve(false));
+      socket.once('open', () => socket.terminate());
+    });
+  expect([await opens(token), await opens('x')]).toEqual([true, false]);
 });
 
 test.each([

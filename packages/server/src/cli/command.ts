@@ -2,6 +2,7 @@
 
 import type { Grants } from '@holdfast/core';
 import { Command, InvalidArgumentError } from 'commander';
+import { readGrant } from '../identity/grant-text.ts';
 import { CommandError } from './failure.ts';
 import { exitCodes, type Terminal } from './terminal.ts';
 
@@ -67,10 +68,10 @@ export function collectScope(
   text: string,
   before: Exclude<Grants, 'all'> | undefined,
 ): Exclude<Grants, 'all'> {
-  const [, scope = '', right = 'write'] = /^(.*?)(?::(read|write))?$/s.exec(text) ?? [];
-  if (scope === '' || scope.length > 200)
+  const grant = readGrant(text);
+  if (!grant)
     throw new InvalidArgumentError('A scope has 1 to 200 characters; add :read for a right to read only.');
-  return [...(before ?? []), { scope, right: right === 'read' ? 'read' : 'write' }];
+  return [...(before ?? []), grant];
 }
 
 /** From here on this process makes files for their owner alone: databases and backups hold everybody's records. */

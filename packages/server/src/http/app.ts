@@ -4,7 +4,7 @@
 //   onRequest: stopping? → host → peer → origin (preflight ends here) → rate → unknown route → the route's own checks (credential)
 //   body: media type → bytes within bounds → strict JSON → the route
 
-import type { ServerResponse } from 'node:http';
+import type { ServerOptions, ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { type Limits, type Random, RequestError } from '@holdfast/core';
 import {
@@ -20,9 +20,10 @@ import { boundAnswers } from './answers.ts';
 import { checkMedia, parseBody, readBytes } from './body.ts';
 import { createBudget } from './budget.ts';
 import { type CallerRules, judgeCaller } from './callers.ts';
-import { type ConnectionBounds, capConnections } from './connections.ts';
+import { capConnections } from './connections.ts';
 import { errorHeaders, errorReply, type FaultTelling, rawAnswer, tellError } from './error-answer.ts';
 import { healthRoutes } from './health.ts';
+import { type HttpBounds, httpBounds } from './http-bounds.ts';
 import { type MountedProtocol, mountedAt, originsAt, registerMounted, shapeOf } from './mounted.ts';
 import { createRates, type Rates } from './rates.ts';
 import { type Sockets, serveSockets } from './upgrade.ts';
@@ -42,42 +43,6 @@ export interface AppDeps extends CallerRules, FaultTelling {
   bounds?: HttpBounds;
 }
 
-/** Bounds of sockets and requests. (Those of content stand in core's limits.) */
-export interface HttpBounds extends ConnectionBounds {
-  /** The whole request must have arrived by then, its headers by then; looked at every so often. */
-  requestMsMax: number;
-  headersMsMax: number;
-  checkEveryMs: number;
-  headersBytesMax: number;
-  /** An idle socket is closed; one on which nothing moves, too, because its peer may be gone. */
-  keepAliveMsMax: number;
-  silentMsMax: number;
-  /** All bodies that are held at one time. */
-  bodiesBytesMax: number;
-  /** All answers that are not sent yet, as far as they are large. */
-  answersBytesMax: number;
-  /** Of mounted protocols: requests of one address, of one device, and live sockets of one address. */
-  requestsPerAddressPerSecondMax: number;
-  requestsPerDevicePerSecondMax: number;
-  socketsPerAddressMax: number;
-}
-
-export const httpBounds: HttpBounds = {
-  requestMsMax: 30_000,
-  headersMsMax: 10_000,
-  checkEveryMs: 2_000,
-  headersBytesMax: 16_384,
-  keepAliveMsMax: 60_000,
-  silentMsMax: 120_000,
-  connectionsMax: 12_288,
-  connectionsPerAddressMax: 2_048,
-  bodiesBytesMax: 64 * 1_048_576,
-  answersBytesMax: 128 * 1_048_576,
-  requestsPerAddressPerSecondMax: 2_000,
-  requestsPerDevicePerSecondMax: 300,
-  socketsPerAddressMax: 2_000,
-};
-
 export function createApp(deps: AppDeps): FastifyInstance {
   const { bounds = httpBounds, mounted = [] } = deps;
   const app = fastify({
@@ -86,20 +51,12 @@ export function createApp(deps: AppDeps): FastifyInstance {
     logController: new LogController({ disableRequestLogging: true, requestIdLogLabel: 'request' }),
     genReqId: () => requestId(deps.random),
     bodyLimit: deps.limits.bodyBytesMax,
+    // Ids stand in paths: one that is too long is told so by its route.
+    routerOptions: { maxParamLength: bounds.headersBytesMax },
     requestTimeout: bounds.requestMsMax,
     connectionTimeout: bounds.silentMsMax,
     keepAliveTimeout: bounds.keepAliveMsMax,
-    http: {
-      headersTimeout: bounds.headersMsMax,
-      // Node looks every 30 s by itself, and a time-out is no shorter than that.
-      connectionsCheckingInterval: bounds.checkEveryMs,
-      maxHeaderSize: bounds.headersBytesMax,
-      // A request without a host is answered as one with a host that nobody knows.
-      requireHostHeader: false,
-      // Whoever asks for anything else than a socket, such as HTTP/2, goes on with a request like any other.
-      shouldUpgradeCallback: ({ headers }) =>
-        deps.sockets !== undefined && headers.upgrade?.toLowerCase() === 'websocket',
-    },
+    http: nodeOptions(deps, bounds),
     // The application answers `stopping` itself, in its own shape.
     return503OnClosing: false,
     forceCloseConnections: 'idle',
@@ -147,6 +104,21 @@ export function createApp(deps: AppDeps): FastifyInstance {
   for (const one of mounted) registerMounted(app, one);
   for (const path of sockets?.paths ?? []) app.get(path, refuseWithoutUpgrade);
   return app;
+}
+
+/** What Node itself is to keep to. */
+function nodeOptions({ sockets }: AppDeps, bounds: HttpBounds): ServerOptions {
+  return {
+    headersTimeout: bounds.headersMsMax,
+    // Node looks every 30 s by itself, and a time-out is no shorter than that.
+    connectionsCheckingInterval: bounds.checkEveryMs,
+    maxHeaderSize: bounds.headersBytesMax,
+    // A request without a host is answered as one with a host that nobody knows.
+    requireHostHeader: false,
+    // Whoever asks for anything else than a socket, such as HTTP/2, goes on with a request like any other.
+    shouldUpgradeCallback: ({ headers }) =>
+      sockets !== undefined && headers.upgrade?.toLowerCase() === 'websocket',
+  };
 }
 
 /** Answers undefined, or the reply when it was sent: Fastify then goes no further. */

@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { type AddressInfo, connect, type Socket } from 'node:net';
 import { afterEach, expect, test, vi } from 'vitest';
 import { createTestApp, readError, type TestApp } from './app.fixture.ts';
-import { type HttpBounds, httpBounds } from './app.ts';
+import { type HttpBounds, httpBounds } from './http-bounds.ts';
 
 // The machine may be busy.
 const patient = { timeout: 30_000 };

@@ -6,7 +6,7 @@ import { gzipSync } from 'node:zlib';
 import type { FastifyInstance } from 'fastify';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { createTestApp, readError, type TestApp } from './app.fixture.ts';
-import { httpBounds } from './app.ts';
+import { httpBounds } from './http-bounds.ts';
 
 let served: TestApp;
 let port: number;

@@ -6,12 +6,13 @@ import { type Registration, registerDevice } from './devices.ts';
 import { createGuesses } from './guesses.ts';
 import { createKeyText, hashCode, hashSecret, parseKeyText, sameHash } from './key-text.ts';
 import { checkName, type IdentityDeps, listDevices } from './keys.ts';
+import type { VerifyToken } from './tokens.ts';
 
 /** What a credential proves. What it is worth is read again inside the commit or snapshot that uses it. */
 export interface Proof {
   /** The public id of the key; null: no authentication is configured. */
   key: string | null;
-  /** The device that the key was issued to; null when any device may use it. */
+  /** The device that the key or token was issued to; null when any device may use it. */
   device: string | null;
   /** The person whom the credential proves; '' for a device's key. */
   actor: string;
@@ -43,14 +44,17 @@ export interface Identity {
 export type IdentityOptions = IdentityDeps & {
   store: Pick<Store, 'commit'>;
   limits: Limits;
-  auth: 'none' | 'keys' | 'jwt';
+  /** Or how a token is verified. */
+  auth: 'none' | 'keys' | VerifyToken;
 };
 
 export function createIdentity(deps: IdentityOptions): Identity {
   const guesses = createGuesses(deps.clock);
   return {
-    prove: async (headers) =>
-      deps.auth === 'none' ? { key: null, device: null, actor: '' } : proveKey(deps, keyIn(headers)),
+    prove: async (headers) => {
+      if (deps.auth === 'none') return { key: null, device: null, actor: '' };
+      return deps.auth === 'keys' ? proveKey(deps, keyIn(headers)) : proveToken(deps.auth, keyIn(headers));
+    },
     async enrol({ code, device, name, address }) {
       checkName(name);
       const noGuess = guesses.begin(address);
@@ -80,7 +84,7 @@ export function createIdentity(deps: IdentityOptions): Identity {
   };
 }
 
-/** The key of `Authorization: Bearer …` or, without that header, of `x-api-key`. Never of the URL, which ends up in logs. */
+/** The key or token of `Authorization: Bearer …` or, without that header, of `x-api-key`. Never of the URL, which ends up in logs. */
 function keyIn(headers: RequestHeaders): string {
   const { authorization, 'x-api-key': apiKey } = headers;
   const given = authorization === undefined ? apiKey : bearerIn(authorization);
@@ -92,6 +96,11 @@ function keyIn(headers: RequestHeaders): string {
 
 function bearerIn(authorization: string | readonly string[]): string | undefined {
   return typeof authorization === 'string' ? /^Bearer +(\S+)$/i.exec(authorization)?.[1] : undefined;
+}
+
+async function proveToken(verify: VerifyToken, text: string): Promise<Proof> {
+  const { subject, device, grants, expiresAt } = await verify(text);
+  return { key: null, device, actor: subject, token: { grants, expiresAt } };
 }
 
 // Compared with when a key is unknown, so that the answer takes as long.

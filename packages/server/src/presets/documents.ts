@@ -6,6 +6,8 @@ import { type Preset, port } from './preset.ts';
 
 const documentsOfUsers = { kind: 'request', fields: z.looseObject({}), policy: 'newest' } as const;
 
+const messageBytesMax = 1_048_576;
+
 export const documents: Preset = {
   about: 'documents of users in realtime, over WebSocket and HTTP',
   config: {
@@ -17,7 +19,12 @@ export const documents: Preset = {
         prescriptions: documentsOfUsers,
         medicalRecords: documentsOfUsers,
       },
+      // Clients name further collections as they need them.
+      named: { kind: 'request', policy: 'newest' },
     }),
+    protocols: { documents: '' },
+    // What fits into a message is taken.
+    limits: { recordCharsMax: messageBytesMax },
     port: 3001,
     host: '0.0.0.0',
     discovery: true,

@@ -33,7 +33,7 @@ export const hims: Preset = {
     protocols: { hims: '' },
     logFiles: true,
     views: himsViews,
-    discovery: { name: 'HIMS Master Server', beaconPort: 9999 },
+    discovery: { name: 'HIMS Master Server', version: '1.0.0', beaconPort: 9999 },
   },
   variables: {
     PORT: port,

@@ -27,14 +27,14 @@ test('the environment goes before the preset, and flags before both', () => {
   };
   const config = defineConfig(presetOptions('hims', environment));
   expect(config).toMatchObject({ port: 5001, logLevel: 'warn', database: 'hims_master.db' });
-  expect(config.discovery).toEqual({ name: 'HIMS Master Server', beaconPort: 9000 });
+  expect(config.discovery).toEqual({ name: 'HIMS Master Server', version: '1.0.0', beaconPort: 9000 });
   const flags = { port: 5002, discoveryPort: 9001, host: '127.0.0.1', store: 'sqlite:other.db' };
   expect(withFlags(config, flags)).toMatchObject({
     port: 5002,
     host: '127.0.0.1',
     database: resolve('other.db'),
     protocols: { hims: { prefix: '', options: { maxSyncRecords: 50 } } },
-    discovery: { name: 'HIMS Master Server', beaconPort: 9001 },
+    discovery: { name: 'HIMS Master Server', version: '1.0.0', beaconPort: 9001 },
   });
   expect(withFlags(config, { discovery: false }).discovery).toBeUndefined();
   expect(defineConfig(presetOptions('pos', environment)).port).toBe(1);

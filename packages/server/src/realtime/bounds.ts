@@ -1,5 +1,5 @@
 // Every bound of live sockets, with the relations that must hold between them. An operator may set others in the config. (Those of
-// HTTP stand in http/app.ts, those of content in core's limits.)
+// HTTP stand in http/http-bounds.ts, those of content in core's limits.)
 
 import type { Limits } from '@holdfast/core';
 import type { FollowBounds } from '../engine/engine.ts';

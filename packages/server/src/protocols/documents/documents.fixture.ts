@@ -3,25 +3,11 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { defineSchema, type Schema, type Timer } from '@holdfast/core';
+import type { Timer } from '@holdfast/core';
 import { WebSocket } from 'ws';
-import { z } from 'zod';
 import { composeServer, type HoldfastServer, type Started } from '../../compose.ts';
 import { type ConfigOptions, defineConfig } from '../../config.ts';
-
-const fields = z.looseObject({});
-const documents = { kind: 'request', fields, policy: 'newest' } as const;
-
-export const schema: Schema = defineSchema({
-  version: 1,
-  collections: {
-    appointments: documents,
-    consultations: documents,
-    prescriptions: documents,
-    medicalRecords: documents,
-  },
-  named: { kind: 'request', policy: 'newest' },
-});
+import { presetOptions } from '../../presets/presets.ts';
 
 // biome-ignore lint/suspicious/noExplicitAny: whatever came over the wire; a test asks it for what it expects.
 export type Said = any;
@@ -82,7 +68,8 @@ export async function serve(
   const start = async (): Promise<Started> => {
     server = composeServer(
       defineConfig({
-        schema,
+        ...presetOptions('documents', {}),
+        discovery: false,
         port: 0,
         host: '127.0.0.1',
         data: folder,

@@ -14,6 +14,7 @@ import type {
   TimeJudge,
   TimePolicy,
 } from '@holdfast/core';
+import { storedName, wireName } from '../field-names.ts';
 import type { MountedCollection } from '../mount.ts';
 import { readTimeMs, timeText } from '../time.ts';
 
@@ -143,13 +144,4 @@ export function wireTime({ time }: MountedCollection, { writer, madeAt, body }: 
 /** The device of `<protocol>/<device>`; a replica has its own name, and a resolution is the server's. */
 function deviceIn(writer: string): string {
   return writer.slice(writer.indexOf('/') + 1);
-}
-
-// A record's id stands beside its body, which therefore has no field `id`; these clients may have one. It is kept as `_id`, `_id` as `__id`.
-function storedName(field: string): string {
-  return /^_*id$/.test(field) ? `_${field}` : field;
-}
-
-function wireName(field: string): string {
-  return /^_+id$/.test(field) ? field.slice(1) : field;
 }

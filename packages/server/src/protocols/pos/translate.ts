@@ -1,7 +1,7 @@
 // Between the messages of pos and the engine's verbs, in both directions. Pure.
 //
-// A record's body is the order or transaction as it came, and beside its fields some of our own, `pos:…`: the device that made it, the
-// hash of what came (for the SQL views), and the content's own field `id`, which no body may have.
+// A record's body is the order or transaction as it came, and beside its fields two of the protocol's own: the device that made it, and
+// the hash of what came, for the SQL views.
 
 import {
   bodyOf,
@@ -15,12 +15,12 @@ import {
   type StoredRecord,
   type Verdict,
 } from '@holdfast/core';
+import { storedName, wireName } from '../field-names.ts';
 import type { ConflictType, Result, Stats, Updates } from './answers.ts';
 import { type BadItem, type Item, type Kind, kinds, parts } from './wire.ts';
 
 export const creatorField = 'pos:deviceId';
 export const hashField = 'pos:hash';
-const idField = 'pos:id';
 
 /** Fields that no version is judged by. */
 export const ignored: ReadonlySet<string> = new Set([creatorField, hashField]);
@@ -35,7 +35,7 @@ export function refusalOf(
   { collections }: { collections: { has(kind: Kind): boolean } },
 ): BadItem | undefined {
   if (!collections.has(kind)) return { localId, message: `This server keeps no ${kind}.` };
-  const own = Object.keys(content ?? {}).find((field) => field.startsWith('pos:'));
+  const own = Object.keys(content ?? {}).find((field) => ignored.has(field));
   return own === undefined
     ? undefined
     : { localId, message: `${parts[kind]}.${own}: Such a name is the server's own.` };
@@ -44,10 +44,8 @@ export function refusalOf(
 export function writeOf(item: Item, collection: string, sha256: Sha256): DeclaredWrite {
   const { localId: id, version, content, creator } = item;
   if (content === null) return { change: { type: 'delete', collection, id }, version };
-  const { id: own, ...rest } = content;
   const body: JsonObject = {
-    ...rest,
-    ...(own === undefined ? {} : { [idField]: own }),
+    ...renamed(content, storedName),
     [creatorField]: creator,
     [hashField]: hashOf(content, sha256),
   };
@@ -58,8 +56,12 @@ export function writeOf(item: Item, collection: string, sha256: Sha256): Declare
 export function contentOf(record: StoredRecord): JsonObject | null {
   const body = bodyOf(record);
   if (body === null) return null;
-  const { [creatorField]: _, [hashField]: __, [idField]: id, ...content } = body;
-  return id === undefined ? content : { id, ...content };
+  const { [creatorField]: _, [hashField]: __, ...content } = body;
+  return renamed(content, wireName);
+}
+
+function renamed(fields: JsonObject, nameOf: (field: string) => string): JsonObject {
+  return Object.fromEntries(Object.entries(fields).map(([field, value]) => [nameOf(field), value]));
 }
 
 /** The empty text for what is deleted. */
