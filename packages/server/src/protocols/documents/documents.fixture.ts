@@ -1,6 +1,7 @@
 // The protocol on a whole server with a data folder of its own, at a time that only the test moves; bare clients of its socket.
 
 import { mkdtemp, rm } from 'node:fs/promises';
+import { Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Timer } from '@holdfast/core';
@@ -14,6 +15,8 @@ export type Said = any;
 
 export interface DocumentsServer {
   started: Started;
+  /** The server's ends of the connections that are open. */
+  sockets(): Socket[];
   url: string;
   clock: { wall: number; mono: number };
   /** Ends it, and begins anew on the same folder. */
@@ -44,6 +47,8 @@ export interface Client {
   await(type: string): Promise<Said>;
   /** What has come and was not asked for, once all that is under way has come. */
   rest(): Promise<Said[]>;
+  /** What has come so far. */
+  heard(): Promise<Said[]>;
   ended: Promise<{ code: number; reason: string }>;
 }
 
@@ -97,6 +102,12 @@ export async function serve(
     get started() {
       return started;
     },
+    sockets: () =>
+      // What the process holds open: that of this server is told by its port.
+      (process as unknown as { _getActiveHandles(): unknown[] })
+        ._getActiveHandles()
+        .filter((handle): handle is Socket => handle instanceof Socket)
+        .filter(({ localPort }) => localPort === Number(new URL(started.url).port)),
     get url() {
       return started.url;
     },
@@ -195,6 +206,10 @@ async function clientOf(
       say({ type: 'NOTHING', messageId: `rest-${asked}` });
       await settle();
       return (await until(({ messageId }) => messageId === `rest-${asked}`)).slice(0, -1);
+    },
+    async heard() {
+      await settle();
+      return came.splice(0);
     },
     ended,
   };

@@ -10,8 +10,9 @@ import {
   type Schema,
   type StoredRecord,
 } from '@holdfast/core';
+import { storedName, wireName } from '../field-names.ts';
 import type { MountedCollection } from '../mount.ts';
-import { type ChangeMessage, type Fault, givenCollections, type MessageId } from './wire.ts';
+import { type ChangeMessage, type Fault, givenCollections, idCharsMax, type MessageId } from './wire.ts';
 
 /** Newest declared time wins per document, at the same time the later arrival, and a document is replaced whole. */
 export const judge: Judge = {
@@ -74,8 +75,14 @@ export function writeOf(names: Names, { type, data, messageId }: ChangeMessage):
   };
   if (type === 'DATA_DELETE')
     return { change: { type: 'delete', collection, id: data.documentId }, ...declared };
-  const { id, ...body } = data.document;
-  return { change: { type: 'put', collection, id, body: body as JsonObject }, ...declared };
+  const { [known.id]: id, ...rest } = data.document as JsonObject;
+  if (typeof id !== 'string' || id === '' || id.length > idCharsMax)
+    return {
+      code: 'INVALID_MESSAGE',
+      message: `data.document.${known.id}: It is a text of 1 to ${idCharsMax} characters.`,
+    };
+  const body = known.id === 'id' ? rest : renamed(rest, storedName);
+  return { change: { type: 'put', collection, id, body }, ...declared };
 }
 
 /** What became of a change, as its sender is told. */
@@ -110,11 +117,17 @@ export function firstPlaces(writes: readonly DeclaredWrite[]): number[] {
 
 /** A document's text, its id first. The body is spliced in as it is stored. */
 export function documentText(at: MountedCollection, id: string, body: string): string {
-  // An id that stands under a name of its own must not stand there twice.
-  const isPlain = at.id === 'id' || !Object.hasOwn(JSON.parse(body) as JsonObject, at.id);
-  if (!isPlain) return JSON.stringify({ ...(JSON.parse(body) as JsonObject), [at.id]: id });
-  const head = `{${JSON.stringify(at.id)}:${JSON.stringify(id)}`;
+  if (at.id !== 'id')
+    return JSON.stringify({ [at.id]: id, ...renamed(JSON.parse(body) as JsonObject, wireName, at.id) });
+  const head = `{"id":${JSON.stringify(id)}`;
   return body === '{}' ? `${head}}` : `${head},${body.slice(1)}`;
+}
+
+/** Where the id goes by another name, a document may have a field `id` of its own, and not a second of that name. */
+function renamed(fields: JsonObject, nameOf: (field: string) => string, except?: string): JsonObject {
+  return Object.fromEntries(
+    Object.entries(fields).flatMap(([field, value]) => (field === except ? [] : [[nameOf(field), value]])),
+  );
 }
 
 /** A record as others hear of it: the document, or that it was deleted. */

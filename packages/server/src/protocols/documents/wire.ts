@@ -8,7 +8,7 @@ export const givenCollections = ['appointments', 'consultations', 'prescriptions
 
 /** `user:` and this make an id of 200 characters. */
 export const userIdCharsMax = 195;
-const idCharsMax = 200;
+export const idCharsMax = 200;
 const timeMsMax = 8_640_000_000_000_000;
 
 /** As the contract has it: what is larger closes its socket with 1009. */
@@ -33,7 +33,7 @@ const sender = { userId: z.string().optional(), deviceId: z.string().optional() 
 
 const updateMessage = z.object({
   type: z.literal('DATA_UPDATE'),
-  data: z.object({ collection, document: z.looseObject({ id: documentId }), timestamp }),
+  data: z.object({ collection, document: z.record(z.string(), z.unknown()), timestamp }),
   ...sender,
   messageId,
 });
