@@ -6,9 +6,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pino } from 'pino';
 import { z } from 'zod';
-import { systemClock } from './clock.ts';
-import { composeServer, type HoldfastServer } from './compose.ts';
-import { type ConfigOptions, defineConfig } from './config.ts';
+import { systemClock } from '../clock.ts';
+import { composeServer, type HoldfastServer } from '../compose.ts';
+import { type ConfigOptions, defineConfig } from '../config.ts';
 import hardCases from './hard-cases.fixture.config.ts';
 
 /** What a device wrote. A null name deletes. Each protocol takes of it what its wire can say. */

@@ -2,7 +2,7 @@
 
 import { defineSchema } from '@holdfast/core';
 import { z } from 'zod';
-import { defineConfig } from './config.ts';
+import { defineConfig } from '../config.ts';
 
 /** How many records one request of hims holds in these tests. */
 export const himsRecordsMax = 7;

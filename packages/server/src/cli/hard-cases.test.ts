@@ -6,7 +6,6 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { startServer } from './cli/server-process.fixture.ts';
 import { himsRecordsMax } from './hard-cases.fixture.config.ts';
 import {
   type HardServer,
@@ -15,6 +14,7 @@ import {
   type Write,
   wireClient,
 } from './hard-cases.fixture.ts';
+import { startServer } from './server-process.fixture.ts';
 
 const protocols = ['hims', 'pos', 'documents'] as const;
 type Name = (typeof protocols)[number];
