@@ -17,19 +17,18 @@ export interface ServerProcess {
   output(): string;
 }
 
-/** Resolves when the server prints where it serves; rejects with its output when it ends before. */
-export async function startServer(options: {
-  data: string;
-  config: string;
-  port?: number;
-}): Promise<ServerProcess> {
+/** Resolves when the server prints where it serves; rejects with its output when it ends before. A preset serves this machine alone. */
+export async function startServer(
+  options: { data: string; port?: number } & ({ config: string } | { preset: string }),
+): Promise<ServerProcess> {
   const args = [
     main,
     'serve',
     '--data',
     options.data,
-    '--config',
-    options.config,
+    ...('config' in options
+      ? ['--config', options.config]
+      : ['--preset', options.preset, '--host', '127.0.0.1', '--no-discovery']),
     '--port',
     String(options.port ?? 0),
   ];

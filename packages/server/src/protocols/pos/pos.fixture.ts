@@ -62,15 +62,7 @@ export async function startPos(options: Partial<ConfigOptions> = {}): Promise<Te
       return identity();
     },
     clock: now,
-    async send(path, body, headers = {}) {
-      const response = await fetch(`${started.url}${path}`, {
-        method: body === undefined ? 'GET' : 'POST',
-        headers: { ...(body === undefined ? {} : { 'content-type': 'application/json' }), ...headers },
-        ...(body === undefined ? {} : { body: typeof body === 'string' ? body : JSON.stringify(body) }),
-      });
-      const text = await response.text();
-      return { status: response.status, text, body: JSON.parse(text) };
-    },
+    send: (path, body, headers) => sendTo(started.url, path, body, headers),
     async key(right, scope = 'main') {
       const { text } = await addKey(identity(), { name: right, grants: [{ scope, right }], actor: 'test' });
       return text;
@@ -85,6 +77,21 @@ export async function startPos(options: Partial<ConfigOptions> = {}): Promise<Te
       await rm(data, { recursive: true, force: true });
     },
   };
+}
+
+export async function sendTo(
+  url: string,
+  path: string,
+  body?: unknown,
+  headers: Readonly<Record<string, string>> = {},
+): Promise<TestAnswer> {
+  const response = await fetch(`${url}${path}`, {
+    method: body === undefined ? 'GET' : 'POST',
+    headers: { ...(body === undefined ? {} : { 'content-type': 'application/json' }), ...headers },
+    ...(body === undefined ? {} : { body: typeof body === 'string' ? body : JSON.stringify(body) }),
+  });
+  const text = await response.text();
+  return { status: response.status, text, body: JSON.parse(text) };
 }
 
 export interface ItemOptions {
@@ -115,10 +122,10 @@ function itemOf(localId: string, { version = 1, creator, deleted }: ItemOptions)
 export class Till {
   token: string | number | null = null;
   readonly orders = new Map<string, JsonObject>();
-  readonly #pos: TestPos;
+  readonly #pos: Pick<TestPos, 'send'>;
   readonly #device: string;
 
-  constructor(pos: TestPos, device: string) {
+  constructor(pos: Pick<TestPos, 'send'>, device: string) {
     this.#pos = pos;
     this.#device = device;
   }
