@@ -160,6 +160,7 @@ function appDeps(
     hosts,
     corsOrigins,
     machine: thisMachine,
+    docs: { version, guarded: auth !== 'none' },
     ready: () => store.probe(),
     requestErrorOf: (error) => answerOf(opened.parts, error),
     sockets: {

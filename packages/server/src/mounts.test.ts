@@ -8,6 +8,7 @@ import { SignJWT } from 'jose';
 import { afterEach, expect, test } from 'vitest';
 import { WebSocket } from 'ws';
 import { z } from 'zod';
+import { adminInputs } from './admin/admin.ts';
 import { systemClock } from './clock.ts';
 import { composeServer, type HoldfastServer, type Started } from './compose.ts';
 import { type ConfigOptions, defineConfig } from './config.ts';
@@ -207,6 +208,34 @@ test('with jwt every route but an open one asks for a token, and the token says 
       socket.once('open', () => socket.terminate());
     });
   expect([await opens(token), await opens('x')]).toEqual([true, false]);
+});
+
+test('every route is described at /api-docs, from what judges its requests, for whoever asks', async () => {
+  const { url } = await serve({ ...atTiny, auth: 'keys' });
+  const page = await fetch(`${url}/api-docs`);
+  expect([page.status, page.headers.get('content-type')]).toEqual([
+    200,
+    expect.stringContaining('text/html'),
+  ]);
+  const described = (await (await fetch(`${url}/api-docs/json`)).json()) as {
+    openapi: string;
+    paths: Record<string, Record<string, { tags: string[]; security?: unknown; requestBody?: unknown }>>;
+  };
+  expect(described.openapi).toBe('3.1.0');
+  const { paths } = described;
+  const ofTiny = ['crash', 'long', 'ping', 'place', 'push', 'socket'].map((name) => `/tiny/${name}`);
+  const own = ['/healthz', '/readyz', '/v1/enrol', '/v1/exchange', '/v1/live', '/v1/admin/prove'];
+  const ofAdmin = Object.keys(adminInputs).map((name) => `/v1/admin/${name}`);
+  expect(Object.keys(paths).sort()).toEqual([...ofTiny, ...own, ...ofAdmin].sort());
+  expect(paths['/tiny/push']?.post).toMatchObject({
+    tags: ['tiny'],
+    security: [{ credential: [] }],
+    requestBody: {
+      content: { 'application/json': { schema: { type: 'object', required: ['device', 'rows'] } } },
+    },
+  });
+  expect(paths['/tiny/ping']?.get?.security).toBeUndefined();
+  expect(JSON.stringify(paths['/v1/exchange']?.post?.requestBody)).toContain('verdictsSeen');
 });
 
 test.each([

@@ -84,10 +84,14 @@ function ownNames(
 /** What all mounted protocols share of the running server. */
 export type MountHost = Omit<MountDeps, 'scope' | 'collections' | 'options' | 'caller'>;
 
-export function mountProtocol(host: MountHost, { protocol, prefix, place }: PlannedMount): MountedProtocol {
+export function mountProtocol(
+  host: MountHost,
+  { name, protocol, prefix, place }: PlannedMount,
+): MountedProtocol {
   const door = createDoor(host.identity);
   const mount = protocol.create({ ...host, ...place, caller: door.caller });
   return {
+    name,
     prefix,
     origins: protocol.origins,
     gzip: protocol.gzip,

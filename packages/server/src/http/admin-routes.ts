@@ -20,7 +20,12 @@ export interface AdminRoutesDeps {
 export function adminRoutes({ admin, token, clock }: AdminRoutesDeps): FastifyPluginAsync {
   const expected = hashOf(token);
   return async (app) => {
-    app.post('/v1/admin/prove', { onRequest: async (request) => checkMachine(request) }, async (request) => {
+    const proving = {
+      describes: { summary: 'Proves that it knows the token', body: proveInput },
+      open: true,
+    };
+    const onProve = async (request: FastifyRequest): Promise<void> => checkMachine(request);
+    app.post('/v1/admin/prove', { config: proving, onRequest: onProve }, async (request) => {
       const { nonce } = readInput(proveInput, request.body);
       const proof = serverProof(token, { nonce, port: request.raw.socket.localPort ?? 0 });
       return { protocol: protocolMarker, result: { proof }, now: clock.wallMs() };
@@ -31,7 +36,9 @@ export function adminRoutes({ admin, token, clock }: AdminRoutesDeps): FastifyPl
       checkToken(request, expected);
     };
     for (const operation of Object.keys(adminInputs) as AdminOperation[]) {
-      app.post(`/v1/admin/${operation}`, { onRequest }, async (request) => {
+      const summary = 'For commands on this machine, with the token in the data folder';
+      const config = { describes: { summary, body: adminInputs[operation] } };
+      app.post(`/v1/admin/${operation}`, { config, onRequest }, async (request) => {
         // A backup answers when it is done, however long nothing moves on the socket.
         if (operation === 'backup') request.raw.socket.setTimeout(0);
         const result = await run(admin, operation, request.body);

@@ -17,6 +17,7 @@ import {
 } from 'fastify';
 import type { Logger } from 'pino';
 import { boundAnswers } from './answers.ts';
+import { type ApiDocs, describeRoutes } from './api-docs.ts';
 import { checkMedia, parseBody, readBytes } from './body.ts';
 import { createBudget } from './budget.ts';
 import { type CallerRules, judgeCaller } from './callers.ts';
@@ -37,6 +38,8 @@ export interface AppDeps extends CallerRules, FaultTelling {
   routes: readonly FastifyPluginAsync[];
   /** The other protocols, each with rules and errors of its own below its prefix. */
   mounted?: readonly MountedProtocol[];
+  /** How routes are described at `/api-docs`. Absent: they are not. */
+  docs?: ApiDocs;
   /** Where sockets are taken. */
   sockets?: Sockets;
   /** Default `httpBounds`. */
@@ -99,10 +102,11 @@ export function createApp(deps: AppDeps): FastifyInstance {
   });
   readJson(app, deps.limits, bounds);
   boundAnswers(app, { answersBytesMax: bounds.answersBytesMax, restBytesMax: 8 * deps.limits.bodyBytesMax });
+  if (deps.docs) describeRoutes(app, deps.docs, mounted);
   void app.register(healthRoutes(deps));
   for (const routes of deps.routes) void app.register(routes);
   for (const one of mounted) registerMounted(app, one);
-  for (const path of sockets?.paths ?? []) app.get(path, refuseWithoutUpgrade);
+  void app.register(socketRoutes(sockets?.paths ?? []));
   return app;
 }
 
@@ -160,8 +164,15 @@ const preflight = {
   },
 } as const;
 
-async function refuseWithoutUpgrade(): Promise<never> {
-  throw new RequestError('upgrade_needed', { field: 'upgrade', details: { upgrade: 'websocket' } });
+/** What is told to who asks there for anything else than a WebSocket. */
+function socketRoutes(paths: readonly string[]): FastifyPluginAsync {
+  const config = { open: true, describes: { summary: 'Takes WebSockets, and nothing else' } };
+  return async (app) => {
+    for (const path of paths)
+      app.get(path, { config }, async () => {
+        throw new RequestError('upgrade_needed', { field: 'upgrade', details: { upgrade: 'websocket' } });
+      });
+  };
 }
 
 function unknownRoute({ server, url }: FastifyRequest): RequestError {

@@ -3,12 +3,15 @@
 
 import { type Clock, protocolMarker } from '@holdfast/core';
 import type { FastifyPluginAsync } from 'fastify';
+import { z } from 'zod';
 
 export interface HealthDeps {
   clock: Clock;
   /** Resolves when the store takes a write now; rejects with the reason. */
   ready: () => Promise<void>;
 }
+
+const said = z.object({ protocol: z.literal(protocolMarker), ok: z.literal(true), now: z.number() });
 
 // A probe writes; whoever asks more often is told what the last one found.
 const probeEveryMs = 1_000;
@@ -22,8 +25,10 @@ export function healthRoutes({ clock, ready }: HealthDeps): FastifyPluginAsync {
   };
   const yes = (): object => ({ protocol: protocolMarker, ok: true, now: clock.wallMs() });
   return async (app) => {
-    app.get('/healthz', async () => yes());
-    app.get('/readyz', async () => {
+    const alive = { open: true, describes: { summary: 'Whether it serves', response: { 200: said } } };
+    const able = { open: true, describes: { summary: 'Whether it takes writes', response: { 200: said } } };
+    app.get('/healthz', { config: alive }, async () => yes());
+    app.get('/readyz', { config: able }, async () => {
       await probed();
       return yes();
     });

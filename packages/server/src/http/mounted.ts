@@ -9,6 +9,7 @@ import { ownPaths } from './own-paths.ts';
 import { checkByZod } from './zod-routes.ts';
 
 export interface MountedProtocol {
+  name: string;
   /** '' for the root. */
   prefix: string;
   mount: Mount;

@@ -3,6 +3,7 @@
 
 import { RequestError } from '@holdfast/core';
 import type { FastifyRequest } from 'fastify';
+import type { ZodType } from 'zod';
 import type { Caller } from '../engine/engine.ts';
 import type { Identity, Proof } from '../identity/identity.ts';
 
@@ -44,7 +45,13 @@ export function callerOf({ key, device: owner, actor, token }: Proof, device = o
 
 declare module 'fastify' {
   interface FastifyContextConfig {
-    /** Of a mounted protocol's route: nobody is asked for a credential. */
+    /** Nobody is asked for a credential. */
     open?: boolean;
+    /** Of a route that judges its requests by itself: what it reads and answers, to be read at `/api-docs`. */
+    describes?: {
+      summary?: string;
+      body?: ZodType;
+      response?: Readonly<Record<number, ZodType>>;
+    };
   }
 }

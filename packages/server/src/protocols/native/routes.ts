@@ -1,6 +1,14 @@
 // The native protocol over HTTP: POST /v1/exchange and POST /v1/enrol. README.md is the contract.
 
-import { type Grants, protocolMarker, RequestError } from '@holdfast/core';
+import {
+  answerMessage,
+  enrolledMessage,
+  enrolMessage,
+  exchangeMessage,
+  type Grants,
+  protocolMarker,
+  RequestError,
+} from '@holdfast/core';
 import type { FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify';
 import type { Identity, Proof } from '../../identity/identity.ts';
 import { type ExchangeDeps, exchange, readRequest } from './exchange.ts';
@@ -16,6 +24,13 @@ export function nativeRoutes(deps: NativeDeps): FastifyPluginAsync {
     app.post(
       '/v1/exchange',
       {
+        config: {
+          describes: {
+            summary: 'A batch, and a page',
+            body: exchangeMessage,
+            response: { 200: answerMessage },
+          },
+        },
         // Before the body: nothing is read for a peer that nobody knows.
         onRequest: async (request) => {
           proofs.set(request, await deps.identity.prove(request.headers));
@@ -28,7 +43,8 @@ export function nativeRoutes(deps: NativeDeps): FastifyPluginAsync {
         return sendJson(reply, text);
       },
     );
-    app.post('/v1/enrol', async (request, reply) => {
+    const enrols = { summary: 'A code for a key', body: enrolMessage, response: { 200: enrolledMessage } };
+    app.post('/v1/enrol', { config: { open: true, describes: enrols } }, async (request, reply) => {
       const { code, device, name } = readEnrol(request.body, deps.limits);
       const address = request.raw.socket.remoteAddress ?? '';
       const { key, grants } = await deps.identity.enrol({ code, device, name, address });
