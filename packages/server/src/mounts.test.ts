@@ -140,22 +140,21 @@ test.each([
   socket.terminate();
 });
 
-test('a device, and an address, that ask too often are told when to come again', async () => {
+test('a device that asks too often is told when to come again', async () => {
   // No second passes.
   const { url } = await serve(atTiny, {}, { ...systemClock, monoMs: () => 0 });
   const push = (device: string) =>
     fetch(`${url}/tiny/push`, { method: 'POST', headers: json, body: JSON.stringify({ device, rows: [] }) });
-  const statuses = async (device: string, times: number) =>
-    (await Promise.all(Array.from({ length: times }, () => push(device)))).map(({ status }) => status);
-  expect(new Set(await statuses('busy', 300))).toEqual(new Set([200]));
+  const statuses = new Set<number>();
+  for (let turn = 0; turn < 10; turn++)
+    for (const { status } of await Promise.all(Array.from({ length: 30 }, () => push('busy'))))
+      statuses.add(status);
+  expect([...statuses]).toEqual([200]);
   const refused = await push('busy');
   expect(refused.status).toBe(429);
   expect(refused.headers.get('retry-after')).toBe('1');
   expect(await refused.json()).toMatchObject({ success: false, code: 'too_many', field: 'device' });
   expect((await push('quiet')).status).toBe(200);
-  await statuses('busy', 2_000 - 302);
-  expect(await (await push('quiet')).json()).toMatchObject({ code: 'too_many', field: 'address' });
-  expect((await fetch(`${url}/healthz`)).status).toBe(200);
 });
 
 test('a message that is too large closes its socket with 1009, and words go out in the envelope', async () => {

@@ -1,0 +1,73 @@
+// What holds below the prefix of a protocol, and not beside it.
+
+import { expect, test } from 'vitest';
+import { createTestApp } from './app.fixture.ts';
+import { httpBounds } from './http-bounds.ts';
+import { type MountedProtocol, mountedAt } from './mounted.ts';
+import { createRates } from './rates.ts';
+
+const at = (name: string, prefix: string): MountedProtocol => ({
+  name,
+  prefix,
+  origins: 'near',
+  gzip: false,
+  mount: {
+    routes: async (app) => {
+      app.get('/here', async () => ({ name }));
+    },
+    errorBody: ({ code }) => ({ failed: code }),
+  },
+});
+
+test.each([
+  ['/a/x', 'a'],
+  ['/a', 'a'],
+  ['/a?x=/b/', 'a'],
+  ['/a/b/x', 'inner'],
+  ['/ab', 'root'],
+  ['/', 'root'],
+  ['/v1x', 'root'],
+  [undefined, 'root'],
+  ['/v1', undefined],
+  ['/v1/exchange', undefined],
+  ['/healthz', undefined],
+  ['/readyz?x', undefined],
+  ['/api-docs/json', undefined],
+])('%s belongs to %s', (url, name) => {
+  expect(mountedAt([at('root', ''), at('a', '/a'), at('inner', '/a/b')], url)?.name).toBe(name);
+});
+
+test('an address that asks too often is told when to come again, and is told of its health all the same', async () => {
+  const bounds = { ...httpBounds, requestsPerAddressPerSecondMax: 3 };
+  const { app, clock } = createTestApp({ bounds, mounted: [at('a', '/a')] });
+  const ask = async (url: string, remoteAddress = '10.0.0.1') => {
+    const { statusCode, headers, body } = await app.inject({ url, remoteAddress });
+    return { status: statusCode, retryAfter: headers['retry-after'], body };
+  };
+  for (const _ of [1, 2, 3]) expect((await ask('/a/here')).status).toBe(200);
+  expect(await ask('/a/here')).toEqual({ status: 429, retryAfter: '1', body: '{"failed":"too_many"}' });
+  // What is not there is counted too.
+  expect((await ask('/a/nowhere')).status).toBe(429);
+  expect((await ask('/a/here', '10.0.0.2')).status).toBe(200);
+  expect((await ask('/healthz')).status).toBe(200);
+  clock.mono = 1_000;
+  expect((await ask('/a/here')).status).toBe(200);
+});
+
+test('rates count the second that runs, and forget the one before', () => {
+  let mono = 0;
+  const rates = createRates({ wallMs: () => 0, monoMs: () => mono }, { perSecondMax: 2, field: 'device' });
+  const counts = (peer: string): boolean => {
+    try {
+      rates.count(peer);
+      return true;
+    } catch {
+      return false;
+    }
+  };
+  expect(['a', 'a', 'b', 'a', 'b', 'b'].map(counts)).toEqual([true, true, true, false, true, false]);
+  mono = 999;
+  expect(counts('a')).toBe(false);
+  mono = 1_000;
+  expect(counts('a')).toBe(true);
+});
