@@ -120,16 +120,17 @@ async function stage(
   }
 }
 
-/** In the order of the pages: of a record that came twice, what came last counts. */
+/**
+ * In the order of the pages: of a record that came twice, what came last counts. Each part goes when it is shown, so that the storage
+ * has its room for the records.
+ */
 async function unstage(tx: StorageTransaction, deps: ScopeDeps, dirty: Set<string>): Promise<void> {
-  let after: StorageKey | undefined;
   for (;;) {
-    const [part] = await tx.scan('staged', { prefix: [deps.scope], limit: 1, ...(after ? { after } : {}) });
-    if (!part) break;
+    const [part] = await tx.scan('staged', { prefix: [deps.scope], limit: 1 });
+    if (!part) return;
     await takeServerRecords(tx, deps, part.value as unknown as ChangedRecord[], dirty);
-    after = part.key;
+    await tx.delete('staged', part.key);
   }
-  await tx.deleteAll('staged', [deps.scope]);
 }
 
 /** A complete run says what there is: whatever else this replica had of the server is gone. */
