@@ -98,9 +98,9 @@ export function composeServer(config: Config, overrides: Overrides = {}): Holdfa
       await Promise.all([discovery?.stop(), drain(app, parts.timer)]);
       await removeServerFile(config.data);
       await folder.close();
-      late.cancel();
       parts.log.info('stopped');
       await parts.closeLog();
+      late.cancel();
     },
   };
 }

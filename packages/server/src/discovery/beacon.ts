@@ -31,7 +31,6 @@ const everyMs = 5_000;
 
 /** The first one leaves at once. A path that fails is tried again with the next; the others do not wait for it. */
 export function startBeacon(deps: BeaconDeps, options: BeaconOptions): Beacon {
-  let stopped = false;
   let armed: TimerHandle | undefined;
   let sending: Promise<unknown> = Promise.resolve();
   let failing: ReadonlySet<string> = new Set();
@@ -51,7 +50,7 @@ export function startBeacon(deps: BeaconDeps, options: BeaconOptions): Beacon {
     // Read each time: networks come and go.
     const keys = await Promise.all(beaconPaths(options.host, deps.interfaces()).map(send));
     failing = new Set(keys.filter((key) => key !== undefined));
-    if (!stopped) armed = deps.timer.after(everyMs, next);
+    armed = deps.timer.after(everyMs, next);
   }
 
   function next(): void {
@@ -61,9 +60,9 @@ export function startBeacon(deps: BeaconDeps, options: BeaconOptions): Beacon {
   next();
   return {
     async stop() {
-      stopped = true;
       armed?.cancel();
       await sending;
+      // What was on its way has armed the next one.
       armed?.cancel();
     },
   };

@@ -123,14 +123,24 @@ test('who asks the network for servers finds this one, until it has ended', asyn
   ends.pop();
   const network = { port: free.port, ip: '127.0.0.1', multicast: false } as const;
   const eth: NetworkInterfaceInfo = { ...lo, address: '127.0.0.9', internal: false };
-  deps = { ...deps, interfaces: () => ({ eth: [eth] }), multicast: { ...network, bind: '127.0.0.1' } };
+  let near = true;
+  const interfaces = () => {
+    const found = near ? { eth: [eth] } : {};
+    near = true;
+    return found;
+  };
+  deps = { ...deps, interfaces, multicast: { ...network, bind: '127.0.0.1' } };
   start({ host: '0.0.0.0' });
   await beat(1_000);
   const asking = multicastDns({ ...network, bind: false });
   ends.push(() => new Promise<void>((resolve) => asking.destroy(resolve)));
   const answer = new Promise((resolve) => asking.once('response', resolve));
-  asking.query('_holdfast._tcp.local', 'PTR');
+  const questions = [{ name: '_holdfast._tcp.local', type: 'PTR' } as const];
+  // Of these two the first comes from another network, as far as the server can see.
+  near = false;
+  for (const id of [1, 2]) asking.query({ id, questions });
   expect(await answer).toMatchObject({
+    id: 2,
     answers: [{ type: 'PTR', data: 'HIMS Master Server ababab._holdfast._tcp.local' }],
     additionals: [{ data: { port: 5000 } }, { type: 'TXT' }, { type: 'A', data: '127.0.0.9' }],
   });

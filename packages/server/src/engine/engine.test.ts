@@ -382,6 +382,17 @@ test('a page of some collections says nothing of how far a device has read', asy
   expect(reads.filter(({ device }) => device === 'device-b')).toEqual([]);
 });
 
+test('a device that writes keeps what it said when it registered', async () => {
+  const said = { name: 'Bar', role: 'till', address: '10.0.0.7' };
+  const device = { device: 'device-a', ...said, key: null, createdAt: 1, seenAt: 1, revokedAt: null };
+  await t.store.commit((transaction) => transaction.putDevices([device]));
+  await t.push('a', 1, [t.mutation([put('items', 'i1', {})])]);
+  expect(await t.store.read((snapshot) => snapshot.device('device-a'))).toEqual({
+    ...device,
+    seenAt: t.clock.nowMs,
+  });
+});
+
 test('subscribers are told a head that moved, until they stop', async () => {
   const heads: number[] = [];
   const stop = t.engine.subscribe('main', (head) => heads.push(head));
