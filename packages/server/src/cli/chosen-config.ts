@@ -6,6 +6,7 @@ import { CommandError } from './failure.ts';
 import { exitCodes } from './terminal.ts';
 
 export interface ChosenFlags {
+  store?: string;
   config?: string;
   preset?: string;
 }
@@ -36,6 +37,8 @@ export async function chooseConfig(flags: ChosenFlags, cwd: string): Promise<Cho
   }
   // Loaded when one is wanted: most commands begin sooner without.
   const { presetOptions } = await import('../presets/presets.ts');
-  const config = defineConfig(presetOptions(preset));
+  // A flag goes before the variable, also before one that this version cannot follow.
+  const environment = flags.store === undefined ? process.env : { ...process.env, DATABASE_URL: undefined };
+  const config = defineConfig(presetOptions(preset, environment));
   return { config: { ...config, data: resolve(cwd, config.data) }, from: `preset ${preset}` };
 }
