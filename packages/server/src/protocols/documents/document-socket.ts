@@ -57,6 +57,7 @@ export class DocumentSocket implements WireEvents, Member {
     this.line = new Line({ wire, bounds, nowMs, drained: () => this.#tail.drained() });
     this.#tail = new Tail({
       engine: deps.engine,
+      nowMs: () => deps.clock.wallMs(),
       names: shared.names,
       room: shared.room,
       line: this.line,

@@ -201,10 +201,10 @@ async function clientOf(
     next,
     await: async (type) => (await until((message) => message.type === type)).at(-1),
     async rest() {
-      // Whatever was caused before is said before the answer to this.
+      // All of this is one process: what was caused before is written, and told, by then; and it comes before the answer to this.
+      await settle();
       asked += 1;
       say({ type: 'NOTHING', messageId: `rest-${asked}` });
-      await settle();
       return (await until(({ messageId }) => messageId === `rest-${asked}`)).slice(0, -1);
     },
     async heard() {

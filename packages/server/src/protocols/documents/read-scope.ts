@@ -9,6 +9,7 @@ import { unauthenticated } from './wire.ts';
 
 export interface ScopeReading {
   engine: Pick<Engine, 'pull'>;
+  nowMs: () => number;
   names: Names;
   /** What all readings together may hold, in characters. */
   room: Room;
@@ -29,7 +30,7 @@ export interface ScopeContent {
  * one who may not read the scope.
  */
 export async function readScope<Result>(
-  { engine, names, room }: ScopeReading,
+  { engine, nowMs, names, room }: ScopeReading,
   { caller, scope, since }: { caller: Caller; scope: string; since: number | null },
   use: (content: ScopeContent) => Result,
 ): Promise<Result> {
@@ -57,8 +58,9 @@ export async function readScope<Result>(
       const page = await engine.pull(caller, scope, { after: { stamp } });
       checkReads(page, scope);
       for (const record of page.records) note(record);
-      // Where nothing was ever written, the reader stays where it is.
-      stamp = page.head === 0 ? stamp : page.stamp;
+      // Where nothing was ever written, the reader stays where it is; with a time that is still to come it would miss what comes.
+      const stays = page.head === 0 && stamp <= nowMs();
+      stamp = stays ? stamp : page.stamp;
       if (!page.more) return use({ live: texts(live), deleted: texts(deleted), stamp });
     }
   } finally {

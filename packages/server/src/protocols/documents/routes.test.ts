@@ -36,6 +36,8 @@ const sync = async (since?: number) =>
 test('a user without anything has four empty collections', async () => {
   expect(await sync()).toEqual({ success: true, data: empty, timestamp: 0 });
   expect(await sync(5)).toEqual({ success: true, data: empty, deleted: empty, timestamp: 5 });
+  // With a time to come it would miss what comes.
+  expect((await sync(startMs + 1)).timestamp).toBe(0);
 });
 
 test('what was pushed is read back, whole and since', async () => {

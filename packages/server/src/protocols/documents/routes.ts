@@ -32,8 +32,8 @@ import {
 } from './wire.ts';
 
 export function documentRoutes(deps: MountDeps<DocumentsOptions>, shared: Shared): FastifyPluginAsync {
-  const { engine } = deps;
-  const reading = { engine, names: shared.names, room: shared.room };
+  const { engine, clock } = deps;
+  const reading = { engine, nowMs: () => clock.wallMs(), names: shared.names, room: shared.room };
   return async (plain) => {
     const app = plain.withTypeProvider<ZodRoutes>();
     app.get(

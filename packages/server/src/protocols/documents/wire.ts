@@ -24,7 +24,9 @@ export type DocumentsOptions = z.output<typeof optionsShape>;
 
 const userId = z.string().min(1).max(userIdCharsMax);
 const deviceId = z.string().min(1).max(idCharsMax);
-const collection = z.string().regex(/^[A-Za-z][A-Za-z0-9_]{0,63}$/);
+const collection = z
+  .string()
+  .regex(/^[A-Za-z][A-Za-z0-9_]{0,63}$/, 'A letter, then up to 63 letters, digits or _.');
 const documentId = z.string().min(1).max(idCharsMax);
 const timestamp = z.number().min(0).max(timeMsMax);
 const messageId = z.union([z.string().min(1).max(idCharsMax), z.number()]).nullish();
@@ -54,7 +56,9 @@ export type ClientMessage = z.output<typeof clientMessage>;
 export type MessageId = string | number;
 
 export const syncParams = z.object({ userId });
-export const syncHeaders = z.looseObject({ 'device-id': deviceId });
+export const syncHeaders = z.looseObject({
+  'device-id': z.string('The header is missing.').min(1).max(idCharsMax),
+});
 export const syncQuery = z.looseObject({
   since: z
     .string()
