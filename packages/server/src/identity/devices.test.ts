@@ -131,6 +131,14 @@ test('a key that any device may use registers so many, and none that has a key o
   });
 });
 
+test('a token that was issued to a device registers no other', async () => {
+  const proof = { key: null, device: 'till-1' };
+  expect(await identity.register(till({ proof }))).toMatchObject({ device: 'till-1' });
+  await expect(identity.register(till({ device: 'till-2', proof }))).rejects.toEqual(
+    refused('forbidden', 'device'),
+  );
+});
+
 test('of many that register at once no more come in than there is room for', async () => {
   const all = Array.from({ length: 10 }, (_, n) => identity.register(till({ device: `d-${n}` })));
   const settled = await Promise.allSettled(all);

@@ -10,7 +10,7 @@ export interface Registration {
   role: string;
   /** The peer's, as the server sees it. */
   address: string;
-  /** What the request proved; a key speaks for no device but its own. */
+  /** What the request proved; a credential of one device speaks for no other. */
   proof: { key: string | null; device: string | null };
 }
 
@@ -54,11 +54,10 @@ async function checkProof(
 ): Promise<void> {
   const { device, before, proof } = given;
   if (before && before.revokedAt !== null) throw new RequestError('device_revoked');
-  if (proof.key === null) return;
   const isOwn = proof.device === device;
-  const message = 'The key was issued to another device.';
+  const message = 'The credential was issued to another device.';
   if (proof.device !== null && !isOwn) throw new RequestError('forbidden', { field: 'device', message });
-  if (isOwn || before?.key == null) return;
+  if (isOwn || proof.key === null || before?.key == null) return;
   // A device that has a key of its own is not spoken for by one that any device may use.
   const last = (await transaction.credentials([before.key])).get(before.key);
   const enrolled = 'This device has a key of its own.';
