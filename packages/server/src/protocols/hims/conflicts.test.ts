@@ -1,7 +1,8 @@
 // Conflicts that wait for a person, and what becomes of them by a person's word.
 
-import type { JsonObject } from '@holdfast/core';
+import { defaultLimits, type JsonObject } from '@holdfast/core';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { resolveConflict } from './conflicts.ts';
 import { at, item, noon, startHims, type TestHims } from './hims.fixture.ts';
 import { conflictsAnswer, resolvedAnswer } from './wire.ts';
 
@@ -138,6 +139,9 @@ describe('a resolution', () => {
       ...{ uuid: 'a', item_name: 'Both', current_stock: 10, id: 9 },
       ...{ last_modified: at(60_000), is_synced: 1, source_device: 'server' },
     });
+    // The time that the merged data says is that of neither version, and is not kept.
+    const [stored] = await hims.engine.inspect.history('main', 'stock_items', 'a', 1);
+    expect(JSON.parse(stored?.body ?? '')).toMatchObject({ last_modified: at(10) });
   });
 
   test('manual_merge without data writes nothing; the merged record comes by a push', async () => {
@@ -191,14 +195,33 @@ describe('a resolution', () => {
     expect(answers.map(({ status }) => status).sort()).toEqual([200, 409]);
   });
 
-  test('is given although the record changes meanwhile', async () => {
+  test('is given although the record changes meanwhile, if it does not do so for ever', async () => {
     await inConflict();
-    const pushes = Array.from({ length: 4 }, (_, n) =>
-      hims.push('till-3', { stock_items: [item('a', 20 + n, { note: n })] }),
-    );
-    const [answer] = await Promise.all([resolve(1, { resolution: 'keep_device' }), ...pushes]);
-    expect(answer).toMatchObject({ status: 200 });
+    const { engine } = hims;
+    let changes = 0;
+    const history: typeof engine.inspect.history = async (...asked) => {
+      const found = await engine.inspect.history(...asked);
+      changes += 1;
+      if (changes <= until) await hims.push('till-3', { stock_items: [item('a', 20 + changes)] });
+      return found;
+    };
+    const table = { wire: 'stock_items', collection: 'stock_items', id: 'uuid', time: 'last_modified' };
+    const deps = {
+      engine: { ...engine, inspect: { ...engine.inspect, history } },
+      limits: defaultLimits,
+      scope: 'main',
+      collections: new Map([['stock_items', table]]),
+    };
+    const caller = { key: null, device: '', actor: '' };
+    const asked = { resolution: 'keep_device' as const };
+    let until = Number.POSITIVE_INFINITY;
+    await expect(resolveConflict(deps, caller, { id: '1', asked })).rejects.toMatchObject({
+      code: 'conflict_changed',
+    });
+    [changes, until] = [0, 3];
+    expect(await resolveConflict(deps, caller, { id: '1', asked })).toMatchObject({ id: 1 });
     expect(await hims.conflicts()).toEqual([]);
+    expect(await record()).toMatchObject({ item_name: 'Soap', source_device: 'server' });
   });
 
   test('does not win for ever: a later write of a device counts', async () => {

@@ -69,6 +69,15 @@ describe('a push', () => {
     expect((await shown('stock_items')).length).toBe(1);
   });
 
+  test('stores the record’s own fields alone', async () => {
+    await hims.push('till-1', { stock_items: [item('a', 0, { source_device: 'x', is_deleted: 0, id: 7 })] });
+    const [stored] = await hims.engine.inspect.history('main', 'stock_items', 'a', 1);
+    expect(JSON.parse(stored?.body ?? '')).toEqual({
+      ...{ item_name: 'Towel', current_stock: 10, last_modified: at(0), _id: 7 },
+    });
+    expect(stored).toMatchObject({ writer: 'hims/till-1', madeAt: noon });
+  });
+
   const stands = 10;
   test.each([
     // policy, pushed at, content, what it counts as, the name that stands then
