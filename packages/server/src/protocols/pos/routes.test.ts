@@ -121,6 +121,18 @@ describe('deciding', () => {
     expect(b.orders.get('o1')).toEqual(stands);
   });
 
+  test('who made a record is stored, and makes no other record of it', async () => {
+    await a.push(order('o1', stored, { creator: 'maker' }));
+    expect(said(await b.one(order('o1', stored)))).toBe(1);
+    expect(said((await b.push(order('o1', stored, { version: 2, creator: 'thief' })))[0])).toBe(2);
+    const { body } = await pos.send('/api/sync/updates?deviceId=till-c&since=0');
+    expect(body.orders).toMatchObject([{ deviceId: 'maker', syncVersion: 2 }]);
+    for (const name of ['pos:deviceId', 'pos:hash'])
+      expect(said(await a.one(order('o2', { [name]: 'mine' })))).toBe(
+        `order.${name}: Such a name is the server's own.`,
+      );
+  });
+
   test('a version that is behind is told in the words that clients know', async () => {
     await a.push(order('o1', stored, { version: 2 }));
     expect(await a.one(order('o1', other, { version: 1 }))).toMatchObject({
@@ -251,4 +263,15 @@ test('stats count what is stored, and what was refused', async () => {
     failedTransactions: 2,
     lastSyncTimestamp: Number(nextSyncToken),
   });
+});
+
+test('/api-docs describes what is read and answered, an item of a batch as well', async () => {
+  const { body } = await pos.send('/api-docs/json');
+  const paths = ['batch', 'order', 'transaction', 'updates', 'stats'].map((name) => `/api/sync/${name}`);
+  expect(Object.keys(body.paths)).toEqual(expect.arrayContaining(paths));
+  const { requestBody, responses } = body.paths['/api/sync/batch'].post;
+  const text = JSON.stringify(requestBody);
+  for (const field of ['orders', 'lastSyncTimestamp', 'localId', 'syncVersion'])
+    expect(text).toContain(field);
+  expect(Object.keys(responses)).toEqual(['200', '4XX']);
 });

@@ -2,11 +2,13 @@
 
 import { type Declared, RequestError, type StoredRecord, uniqueValue } from '@holdfast/core';
 import type { FastifyPluginAsync } from 'fastify';
+import type { ZodType } from 'zod';
 import { rightIn } from '../../engine/access.ts';
 import type { Caller, PullResult } from '../../engine/engine.ts';
 import type { MountDeps, ZodRoutes } from '../mount.ts';
 import {
   batchAnswer,
+  errorAnswer,
   type Result,
   resultMessage,
   statsAnswer,
@@ -50,7 +52,12 @@ export function posRoutes(deps: MountDeps): FastifyPluginAsync {
     const app = plain.withTypeProvider<ZodRoutes>();
     app.post(
       '/api/sync/batch',
-      { schema: { body: batchMessage(limits), response: { 200: batchAnswer } } },
+      {
+        schema: {
+          ...says('Send items, and read what others wrote', batchAnswer),
+          body: batchMessage(limits),
+        },
+      },
       async (request) => {
         const { body } = request;
         const { deviceId, orders, transactions, lastSyncTimestamp } = body;
@@ -72,7 +79,7 @@ export function posRoutes(deps: MountDeps): FastifyPluginAsync {
     ] as const) {
       app.post(
         path,
-        { schema: { body: single[kind], response: { 200: resultMessage } } },
+        { schema: { ...says('Send one item', resultMessage), body: single[kind] } },
         async (request) => {
           const { deviceId } = request.body;
           const caller = deps.caller(request, deviceId);
@@ -84,7 +91,7 @@ export function posRoutes(deps: MountDeps): FastifyPluginAsync {
     }
     app.get(
       '/api/sync/updates',
-      { schema: { querystring: updatesMessage(limits), response: { 200: updatesAnswer } } },
+      { schema: { ...says('Read what others wrote', updatesAnswer), querystring: updatesMessage(limits) } },
       async (request) => {
         const { deviceId, since } = request.query;
         const caller = deps.caller(request, deviceId);
@@ -93,11 +100,20 @@ export function posRoutes(deps: MountDeps): FastifyPluginAsync {
         return { ...updates, ...page };
       },
     );
-    app.get('/api/sync/stats', { schema: { response: { 200: statsAnswer } } }, async (request) => {
-      const { stamp } = await readPage(deps, deps.caller(request), { since: Number.MAX_SAFE_INTEGER });
-      return statsOf(await deps.engine.inspect.tally(deps.scope), { kindOf: kindsOf(deps), stamp });
-    });
+    app.get(
+      '/api/sync/stats',
+      { schema: says('Count what is stored and what was refused', statsAnswer) },
+      async (request) => {
+        const { stamp } = await readPage(deps, deps.caller(request), { since: Number.MAX_SAFE_INTEGER });
+        return statsOf(await deps.engine.inspect.tally(deps.scope), { kindOf: kindsOf(deps), stamp });
+      },
+    );
   };
+}
+
+/** What a route is for, and what it answers. */
+function says(summary: string, answer: ZodType) {
+  return { summary, response: { 200: answer, '4xx': errorAnswer } };
 }
 
 /** A result for each item, in order. */

@@ -54,10 +54,24 @@ export function writeOf(item: Item, collection: string, sha256: Sha256): Declare
 
 /** The order or transaction as it came, whoever wrote it; null: it is deleted. */
 export function contentOf(record: StoredRecord): JsonObject | null {
+  return seenOf(record)?.content ?? null;
+}
+
+interface Seen {
+  content: JsonObject;
+  /** Of a record that came another way, whoever wrote it last: `<protocol>/<device>`, or a replica. */
+  creator: string;
+}
+
+function seenOf(record: StoredRecord): Seen | undefined {
   const body = bodyOf(record);
-  if (body === null) return null;
-  const { [creatorField]: _, [hashField]: __, ...content } = body;
-  return renamed(content, wireName);
+  if (body === null) return undefined;
+  const { [creatorField]: creator, [hashField]: _, ...content } = body;
+  const { writer } = record;
+  return {
+    content: renamed(content, wireName),
+    creator: typeof creator === 'string' ? creator : writer.slice(writer.indexOf('/') + 1),
+  };
 }
 
 function renamed(fields: JsonObject, nameOf: (field: string) => string): JsonObject {
@@ -159,31 +173,24 @@ export function updatesOf(
   for (const record of records) {
     const kind = given.kindOf.get(record.collection);
     if (kind === undefined || record.writer === writer) continue;
-    const content = contentOf(record);
-    if (content === null)
-      updates[kind === 'orders' ? 'deletedOrderIds' : 'deletedTransactionIds'].push(record.id);
+    const seen = seenOf(record);
+    if (!seen) updates[kind === 'orders' ? 'deletedOrderIds' : 'deletedTransactionIds'].push(record.id);
     else if (kind === 'orders')
-      updates.orders.push({ order: content, ...envelopeOf(record, content, given) });
-    else updates.transactions.push({ transaction: content, ...envelopeOf(record, content, given) });
+      updates.orders.push({ order: seen.content, ...envelopeOf(record, seen, given) });
+    else updates.transactions.push({ transaction: seen.content, ...envelopeOf(record, seen, given) });
   }
   return updates;
 }
 
-function envelopeOf(record: StoredRecord, content: JsonObject, { sha256 }: { sha256: Sha256 }) {
+function envelopeOf(record: StoredRecord, { content, creator }: Seen, { sha256 }: { sha256: Sha256 }) {
   return {
     localId: record.id,
     syncStatus: 'SYNCED' as const,
     syncVersion: declaredVersion(record),
-    deviceId: creatorOf(record),
+    deviceId: creator,
     serverId: record.number,
     serverHash: hashOf(content, sha256),
   };
-}
-
-/** Of a record that came another way, whoever wrote it last: `<protocol>/<device>`, or a replica. */
-function creatorOf(record: StoredRecord): string {
-  const creator = bodyOf(record)?.[creatorField];
-  return typeof creator === 'string' ? creator : record.writer.slice(record.writer.indexOf('/') + 1);
 }
 
 export function statsOf(

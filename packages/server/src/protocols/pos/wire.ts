@@ -83,12 +83,19 @@ export function singleMessages(limits: Lengths) {
 }
 
 export function batchMessage(limits: Lengths) {
+  const { orders, transactions } = itemMessages(limits);
   return z.object({
     deviceId: text(limits).min(1),
-    orders: z.array(z.unknown()).nullish(),
-    transactions: z.array(z.unknown()).nullish(),
+    orders: z.array(readAlone(orders)).nullish(),
+    transactions: z.array(readAlone(transactions)).nullish(),
     lastSyncTimestamp: stamp.nullish(),
   });
+}
+
+/** Anything here, for one that is wrong must not refuse the others; described as what it should be. */
+function readAlone(item: z.ZodType): z.ZodUnknown {
+  const { $schema: _, ...described } = z.toJSONSchema(item, { io: 'input' });
+  return z.unknown().meta(described);
 }
 
 export function updatesMessage(limits: Lengths) {
