@@ -2,8 +2,9 @@
 
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
-import { canonicalJson, type JsonObject } from '@holdfast/core';
+import { canonicalJson, defineSchema, type JsonObject } from '@holdfast/core';
 import { afterEach, expect, test } from 'vitest';
+import { z } from 'zod';
 import { sha256 } from '../../digest.ts';
 import { order, said, startPos, type TestPos, Till, transaction } from './pos.fixture.ts';
 
@@ -65,6 +66,40 @@ test('what a native replica writes, tills get with every field; what tills write
   await exchange(pos, [{ type: 'delete', collection: 'orders', id: 'n1', base: 4 }]);
   await till.pages();
   expect(till.orders.size).toBe(0);
+});
+
+test('what clients of hims write, tills get and change, and the other way round', async () => {
+  const orders = { kind: 'request', fields: z.looseObject({}), policy: 'newest' } as const;
+  pos = await startPos({
+    schema: defineSchema({ version: 1, collections: { orders } }),
+    views: [],
+    protocols: { pos: '', hims: { prefix: '/hims', collections: { orders: 'orders' } } },
+  });
+  const till = new Till(pos, 'till-a');
+  const push = async (fields: JsonObject) => {
+    const last_modified = new Date(pos?.clock.wall ?? 0).toISOString();
+    const orders = [{ uuid: 'o1', last_modified, ...fields }];
+    return (await pos?.send('/hims/sync/push', { deviceUuid: 'tablet', data: { orders } }))?.body.processed;
+  };
+  const pulled = async () =>
+    (await pos?.send('/hims/sync/pull', { deviceUuid: 'tablet', since: '1970-01-01T00:00:00Z' }))?.body.data
+      .orders[0];
+  expect(await push({ orderNumber: 'H-1', total: 1, id: 4 })).toMatchObject({ inserted: 1 });
+  const { body } = await pos.send('/api/sync/updates?deviceId=till-a&since=0');
+  expect(body.orders).toMatchObject([
+    { localId: 'o1', syncVersion: 1, deviceId: 'tablet', order: { id: 4 } },
+  ]);
+  expect(body.orders[0].serverHash).toBe(sha256(canonicalJson(body.orders[0].order)));
+  await till.pages();
+  pos.clock.wall += 1_000;
+  expect(said(await till.one(order('o1', { ...till.orders.get('o1'), total: 2 }, { version: 2 })))).toBe(2);
+  expect(await pulled()).toMatchObject({ uuid: 'o1', total: 2, id: 4, source_device: 'till-a' });
+  pos.clock.wall += 1_000;
+  expect(await push({ total: 3 })).toMatchObject({ updated: 1 });
+  await till.pages();
+  expect(till.orders.get('o1')).toMatchObject({ orderNumber: 'H-1', total: 3, id: 4 });
+  expect(said(await till.one(order('o1', {}, { version: 4, deleted: true })))).toBe(4);
+  expect(await pulled()).toMatchObject({ uuid: 'o1', is_deleted: 1 });
 });
 
 test('a conflict that an operator decides otherwise reaches every till', async () => {

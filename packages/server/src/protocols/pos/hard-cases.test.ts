@@ -192,6 +192,9 @@ test('a device whose clock is in 2099 neither wins nor loses anything by it', as
 
 test('a token of another server, from before anything is stored here, loses nothing', async () => {
   const { a, b } = await open();
+  b.token = '99999999999999999999';
+  await b.pages();
+  expect(b.token).toBe(String(Number.MAX_SAFE_INTEGER));
   b.token = 1_700_000_000_000;
   await b.pages();
   expect(b.token).toBe('1700000000000');
@@ -245,7 +248,7 @@ test('an id that is too long is refused alone, a device that is too long with it
     expect((await server.send(`/api/sync/updates?deviceId=${bad}`)).status).toBe(400);
 });
 
-test('a thousand items are a batch; one more is refused, and nothing of it is taken', async () => {
+test('a thousand items are a batch and a page; one more is refused, and nothing of it is taken', async () => {
   const { pos: server, a } = await open();
   const some = (count: number, from: number) =>
     Array.from({ length: count }, (_, n) => order(`o${from + n}`, { n }));
@@ -263,6 +266,12 @@ test('a thousand items are a batch; one more is refused, and nothing of it is ta
   });
   expect(await facts(server)).toEqual(before);
   expect(await a.push(...some(1_000, 1_000))).toHaveLength(1_000);
+  const b = new Till(server, 'till-b');
+  expect(await b.page()).toBe(true);
+  // The transaction was one of the thousand.
+  expect(b.orders.size).toBe(999);
+  expect(await b.page()).toBe(false);
+  expect(b.orders.size).toBe(1_600);
 });
 
 test('a record that is too large is refused alone', async () => {
