@@ -239,6 +239,13 @@ describe('a resolution', () => {
     ['an id beyond all', '99999999999999999999', { resolution: 'use_server' }, 404, 'conflict'],
     ['an unknown resolution', '1', { resolution: 'toss_a_coin' }, 400, 'resolution'],
     ['no resolution', '1', {}, 400, 'resolution'],
+    [
+      'a name that moves a cursor',
+      '1',
+      { resolution: 'use_server', resolvedBy: 'a\u001b[2J' },
+      400,
+      'resolvedBy',
+    ],
     ['data that is no record', '1', { resolution: 'manual_merge', mergedData: [] }, 400, 'mergedData'],
     [
       'data that deletes',

@@ -238,7 +238,7 @@ test('with keys nobody asks without one, and a key speaks for its own device and
       await status('GET', path, undefined, 'nonsense'),
       await status('GET', path, undefined, reads),
     ]).toEqual([path, 401, 401, 200]);
-  for (const path of ['/devices', '/conflicts', '/stats'])
+  for (const path of ['/info', '/devices', '/devices/till-1', '/conflicts', '/conflicts/till-1', '/stats'])
     expect([path, await status('GET', path, undefined, elsewhere)]).toEqual([path, 403]);
 
   expect(await status('POST', '/sync/push', push)).toBe(401);
@@ -252,6 +252,8 @@ test('with keys nobody asks without one, and a key speaks for its own device and
   expect(await status('POST', '/sync/pull', { deviceUuid: 'till-3' }, elsewhere)).toBe(403);
   expect(await status('POST', '/sync/pull', { deviceUuid: 'till-3' }, reads)).toBe(200);
   expect(await status('POST', '/devices/register', { uuid: 'till-1', name: 'x' }, writes)).toBe(403);
+  expect(await status('POST', '/devices/register', { uuid: 'till-4', name: 'x' }, elsewhere)).toBe(403);
+  expect(await status('POST', '/devices/register', { uuid: 'till-4', name: 'x' }, enrolled.key)).toBe(403);
   expect(await status('POST', '/devices/register', { uuid: 'till-1', name: 'x' }, enrolled.key)).toBe(200);
 
   await hims.ask(

@@ -81,6 +81,26 @@ describe('devices', () => {
     });
   });
 
+  test('of any name that has two hundred characters is found by it', async () => {
+    const uuid = 'é/'.repeat(100);
+    await hims.ask('POST', '/devices/register', { uuid, name: 'Bar' });
+    const { status, body } = await hims.ask('GET', `/devices/${encodeURIComponent(uuid)}`);
+    expect({ status, body }).toMatchObject({ status: 200, body: { data: { uuid } } });
+    expect((await hims.ask('GET', `/conflicts/${encodeURIComponent(uuid)}`)).status).toBe(200);
+  });
+
+  test.each([
+    ['no name', { uuid: 'a' }, 'name'],
+    ['no id', { name: 'a' }, 'uuid'],
+    ['an empty name', { uuid: 'a', name: '' }, 'name'],
+    ['an id of 201 characters', { uuid: 'x'.repeat(201), name: 'a' }, 'uuid'],
+    ['a role that is no text', { uuid: 'a', name: 'a', role: 5 }, 'role'],
+  ])('with %s is refused by name', async (_what, body, named) => {
+    const answer = await hims.ask('POST', '/devices/register', body);
+    expect(answer).toMatchObject({ status: 400, body: { success: false } });
+    expect(answer.body.message).toContain(named);
+  });
+
   test('one that only pulls is not', async () => {
     await hims.pull('till-9');
     expect(await hims.ask('GET', '/devices/till-9')).toMatchObject({

@@ -40,6 +40,7 @@ function aboutRoutes(plain: FastifyInstance, deps: Deps): void {
   }));
   const info = { summary: 'What the server is', response: { 200: wire.infoAnswer } };
   app.get('/info', { schema: info }, async (request) => {
+    await checkReader(deps, request);
     const nowMs = clock.wallMs();
     return {
       success: true,
@@ -92,6 +93,7 @@ function deviceRoutes(plain: FastifyInstance, deps: Deps): void {
   };
   app.post('/devices/register', { schema: register }, async (request) => {
     deps.caller(request, request.body.uuid);
+    await checkReader(deps, request);
     const who = { caller: deps.caller(request), address: peerAddress(request) };
     const { device, name, address } = await registerDevice(identity, request.body, who);
     return {

@@ -7,11 +7,12 @@ export const serverName = 'HIMS Master Server';
 export const wireVersion = '1.0.0';
 
 const idCharsMax = 200;
-const deviceId = z
+// Names are shown on terminals.
+const name = z
   .string()
-  .min(1)
   .max(idCharsMax)
   .refine((text) => text.isWellFormed() && !/[\p{Cc}\p{Zl}\p{Zp}]/u.test(text), 'no control characters');
+const deviceId = name.min(1);
 
 export const registerMessage = z.object({
   uuid: deviceId,
@@ -38,7 +39,7 @@ export type WireResolution = (typeof resolutions)[number];
 
 export const resolveMessage = z.object({
   resolution: z.enum(resolutions),
-  resolvedBy: z.string().max(idCharsMax).nullish(),
+  resolvedBy: name.nullish(),
   mergedData: z.record(z.string(), z.unknown()).nullish(),
 });
 
