@@ -137,7 +137,7 @@ function appDeps(
     auth: auth === 'jwt' ? createTokens(config.jwt ?? {}, clock) : auth,
   });
   const native = { engine, identity, schema, limits, clock, sha256 };
-  const bounds = boundsBeside(live);
+  const bounds = boundsBeside(live, { mounts: opened.planned.length > 0 });
   const devices = createRates(clock, { perSecondMax: bounds.requestsPerDevicePerSecondMax, field: 'device' });
   const host: MountHost = {
     ...native,
@@ -176,10 +176,14 @@ function appDeps(
 }
 
 /** However many sockets stay open, there is room for requests. */
-function boundsBeside({ socketsMax }: Config['live']): HttpBounds {
-  const { connectionsMax } = httpBounds;
+function boundsBeside({ socketsMax }: Config['live'], { mounts }: { mounts: boolean }): HttpBounds {
+  const { connectionsMax, connectionsPerAddressMax, socketsPerAddressMax } = httpBounds;
   const requestsMax = connectionsMax - liveBounds.socketsMax;
-  return { ...httpBounds, connectionsMax: Math.max(connectionsMax, socketsMax + requestsMax) };
+  return {
+    ...httpBounds,
+    connectionsMax: Math.max(connectionsMax, socketsMax + requestsMax),
+    connectionsPerAddressMax: connectionsPerAddressMax + (mounts ? socketsPerAddressMax : 0),
+  };
 }
 
 /** Nothing more is taken; what is in flight is answered; then every socket is closed. */
