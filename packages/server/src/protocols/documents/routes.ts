@@ -20,6 +20,7 @@ import {
 import {
   changeMessage,
   type DocumentsOptions,
+  describedBody,
   type Fault,
   headerText,
   messageIdOf,
@@ -38,7 +39,10 @@ export function documentRoutes(deps: MountDeps<DocumentsOptions>, shared: Shared
     const app = plain.withTypeProvider<ZodRoutes>();
     app.get(
       '/api/sync/:userId',
-      { schema: { params: syncParams, headers: syncHeaders, querystring: syncQuery } },
+      {
+        schema: { params: syncParams, headers: syncHeaders, querystring: syncQuery },
+        config: { describes: { summary: 'All documents of a user, or what changed since.' } },
+      },
       async (request, reply) => {
         const { caller, scope } = whoAsks(deps, request);
         const since = request.query.since === undefined ? null : sinceOf(request.query.since);
@@ -51,13 +55,22 @@ export function documentRoutes(deps: MountDeps<DocumentsOptions>, shared: Shared
     );
     app.post(
       '/api/sync/:userId',
-      { schema: { params: syncParams, headers: syncHeaders, body: syncBody } },
+      {
+        schema: { params: syncParams, headers: syncHeaders, body: syncBody },
+        config: {
+          describes: { summary: 'What a device changed while its socket was down.', body: describedBody },
+        },
+      },
       async (request, reply) => {
         const who = whoAsks(deps, request);
         return sendJson(reply, await push(deps, shared, { ...who, changes: request.body.changes }));
       },
     );
-    app.get('/health', { config: { open: true } }, healthOf(deps, shared));
+    app.get(
+      '/health',
+      { config: { open: true, describes: { summary: 'Counts of the whole server.' } } },
+      healthOf(deps, shared),
+    );
   };
 }
 

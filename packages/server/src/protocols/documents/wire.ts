@@ -67,6 +67,8 @@ export const syncQuery = z.looseObject({
 });
 /** Each change is judged by itself, so that one that is wrong stops no other. */
 export const syncBody = z.object({ changes: z.array(z.unknown()) });
+/** The same for readers: by this each change is judged. */
+export const describedBody = z.object({ changes: z.array(changeMessage) });
 
 export const connectionQuery = z.object({ userId, deviceId });
 
