@@ -133,6 +133,14 @@ describe('deciding', () => {
       );
   });
 
+  test('a client that leaves out what is a default has made version 1, and is the maker', async () => {
+    await pos.send('/api/sync/batch', { deviceId: 'till-a', orders: [{ localId: 'o1', order: stored }] });
+    const again = { deviceId: 'till-a', orders: [{ localId: 'o1', order: other }] };
+    const { body } = await pos.send('/api/sync/batch', again);
+    expect(body.syncedOrders).toMatchObject([{ conflicts: [{ type: 'HASH_MISMATCH', clientVersion: 1 }] }]);
+    expect((await b.sync()).serverUpdates.orders).toMatchObject([{ deviceId: 'till-a', syncVersion: 1 }]);
+  });
+
   test('a version that is behind is told in the words that clients know', async () => {
     await a.push(order('o1', stored, { version: 2 }));
     expect(await a.one(order('o1', other, { version: 1 }))).toMatchObject({
