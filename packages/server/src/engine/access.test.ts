@@ -50,6 +50,17 @@ test('a revoked device is refused without authentication, too', () => {
   );
 });
 
+test('a token grants what it says, until it ends, and nothing for a revoked device', () => {
+  const grants = [{ scope: 'shop-2', right: 'write' }] as const;
+  const bearer = { ...caller, key: null, token: { grants, expiresAt: 1_001 } };
+  const bare = { ...standing, credential: undefined };
+  const refused = (code: string) => expect.objectContaining({ code });
+  expect(grantsOf(bearer, bare)).toEqual(grants);
+  expect(() => grantsOf(bearer, { ...bare, nowMs: 1_001 })).toThrow(refused('unauthenticated'));
+  const revoked = { ...bare, device: { ...device, revokedAt: 1 } };
+  expect(() => grantsOf(bearer, revoked)).toThrow(refused('device_revoked'));
+});
+
 test('a key that has not expired yet is good', () => {
   expect(grantsOf(caller, { ...standing, credential: { ...credential, expiresAt: 1_001 } })).toEqual(
     credential.grants,

@@ -1,6 +1,10 @@
 // What holds below the prefix of a protocol, and not beside it.
 
+import { once } from 'node:events';
+import type { IncomingMessage } from 'node:http';
 import { expect, test } from 'vitest';
+import { WebSocket } from 'ws';
+import type { SocketRoute } from '../realtime/wire.ts';
 import { createTestApp } from './app.fixture.ts';
 import { httpBounds } from './http-bounds.ts';
 import { type MountedProtocol, mountedAt } from './mounted.ts';
@@ -52,6 +56,46 @@ test('an address that asks too often is told when to come again, and is told of 
   expect((await ask('/healthz')).status).toBe(200);
   clock.mono = 1_000;
   expect((await ask('/a/here')).status).toBe(200);
+});
+
+test('an address has so many sockets, and gets another when one is closed', async () => {
+  const place = at('a', '/a');
+  const route: SocketRoute = {
+    path: '/socket',
+    admit: async () => () => ({
+      messageBytesMax: () => 100,
+      message: () => {},
+      binary: () => {},
+      beat: () => {},
+      closed: () => {},
+    }),
+    stop: () => {},
+  };
+  const { app } = createTestApp({
+    bounds: { ...httpBounds, socketsPerAddressMax: 1 },
+    mounted: [{ ...place, mount: { ...place.mount, sockets: () => [route] } }],
+    sockets: {
+      timer: { after: () => ({ cancel: () => {} }) },
+      turn: async () => {},
+      bounds: { incomingBytesMax: 1_000, outgoingBytesMax: 1_000 },
+      routes: () => [],
+    },
+  });
+  const url = (await app.listen({ port: 0, host: '127.0.0.1' })).replace('http', 'ws');
+  const closings = new Set<Promise<unknown>>();
+  app.server.on('connection', (socket) => closings.add(once(socket, 'close')));
+  const first = new WebSocket(`${url}/a/socket`);
+  await once(first, 'open');
+  const refusals = once(new WebSocket(`${url}/a/socket`), 'unexpected-response');
+  const [, response] = (await refusals) as [unknown, IncomingMessage];
+  expect([response.statusCode, response.headers['retry-after']]).toEqual([429, '1']);
+  response.resume();
+  first.close();
+  await Promise.all(closings);
+  const next = new WebSocket(`${url}/a/socket`);
+  await once(next, 'open');
+  next.terminate();
+  await app.close();
 });
 
 test('rates count the second that runs, and forget the one before', () => {
