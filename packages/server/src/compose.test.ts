@@ -246,7 +246,7 @@ test('the log also goes to files in the data folder, whole when the server has s
   expect(lines.at(-2)).toContain('"stopped"');
   expect(told.mock.calls.map(([line]) => line).join('')).toBe(lines.join('\n'));
   told.mockRestore();
-  expect(existsSync(join(data, 'logs', 'error.log'))).toBe(false);
+  expect(await readFile(join(data, 'logs', 'error.log'), 'utf8')).toBe('');
 });
 
 test('an end that takes too long is forced', async () => {

@@ -65,6 +65,7 @@ export function composeServer(config: Config, overrides: Overrides = {}): Holdfa
   return {
     async start() {
       const folder = await openFolder(config, parts);
+      parts.openLog();
       try {
         const token = await ensureAdminToken(config.data, parts.random);
         const address = { host: config.host, port: config.port };

@@ -65,6 +65,13 @@ test('a server that starts again writes on, and without a line there is no file'
   expect(readdirSync(join(data, 'logs'))).toEqual(['combined.log']);
 });
 
+test('once opened, both are there before the first line', async () => {
+  open();
+  files.open();
+  await files.close();
+  expect(readdirSync(join(data, 'logs')).sort()).toEqual(['combined.log', 'error.log']);
+});
+
 test('a file that is full becomes an old one, and the oldest go', async () => {
   const log = open({ fileBytesMax: 1_000, oldFilesMax: 2 });
   const padding = 'x'.repeat(450);

@@ -9,6 +9,8 @@ export interface LogFiles {
   /** Each gets one line at a time. A line that there is no room for, on disk or in memory, is dropped. */
   combined: LineSink;
   error: LineSink;
+  /** Both are there from now on, for who looks for them before anything happened. */
+  open(): void;
   /** Resolves when everything is written that will be. A later line opens them again. */
   close(): Promise<void>;
 }
@@ -36,7 +38,7 @@ export const logFileBounds: LogFileBounds = {
 const againMs = 30_000;
 
 export interface LogFilesDeps {
-  /** Made with the first line, as the files are; the folder above must be there by then. */
+  /** Made when it is opened or with the first line, as the files are; the folder above must be there by then. */
   folder: string;
   clock: Pick<Clock, 'monoMs'>;
   /** Told when a file cannot be written, once until it is tried again. */
@@ -49,6 +51,10 @@ export function createLogFiles(deps: LogFilesDeps): LogFiles {
   return {
     combined,
     error,
+    open() {
+      combined.open();
+      error.open();
+    },
     async close() {
       await Promise.all([combined.close(), error.close()]);
     },
@@ -56,6 +62,7 @@ export function createLogFiles(deps: LogFilesDeps): LogFiles {
 }
 
 interface LogFile extends LineSink {
+  open(): void;
   close(): Promise<void>;
 }
 
@@ -70,17 +77,18 @@ function createLogFile(
     tryAtMs = clock.monoMs() + againMs;
     failed(error);
   };
-  const open = (): RotatingFileStream | undefined => {
+  const open = (): void => {
+    if (stream || clock.monoMs() < tryAtMs) return;
     try {
-      return openFile({ folder, name, bounds }).once('error', giveUp);
+      stream = openFile({ folder, name, bounds }).once('error', giveUp);
     } catch (error) {
       giveUp(error);
-      return undefined;
     }
   };
   return {
+    open,
     write(line) {
-      if (!stream && clock.monoMs() >= tryAtMs) stream = open();
+      open();
       if (stream && stream.writableLength + line.length <= bounds.waitingBytesMax) stream.write(line);
     },
     close() {

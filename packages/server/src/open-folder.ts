@@ -21,6 +21,8 @@ export interface Parts {
   random: Random;
   timer: Timer;
   log: Log;
+  /** Makes the files, where there are any; their folder's parent is there. */
+  openLog: () => void;
   /** Resolves when what was logged is in the files, where there are any. */
   closeLog: () => Promise<void>;
   openStore: typeof openSqliteStore;
@@ -50,6 +52,7 @@ export function processParts({ logLevel, logFolder }: { logLevel: LogLevel; logF
     random: systemRandom,
     timer: systemTimer,
     log,
+    openLog: () => files?.open(),
     closeLog: async () => files?.close(),
     openStore: openSqliteStore,
     exit: (code) => process.exit(code),
