@@ -1,3 +1,4 @@
+import type { Grants } from '@holdfast/core';
 import { expect, test } from 'vitest';
 import type { Credential, Device } from '../store/port.ts';
 import { grantsOf, isEnrolled, rightIn } from './access.ts';
@@ -51,7 +52,7 @@ test('a revoked device is refused without authentication, too', () => {
 });
 
 test('a token grants what it says, until it ends, and nothing for a revoked device', () => {
-  const grants = [{ scope: 'shop-2', right: 'write' }] as const;
+  const grants: Grants = [{ scope: 'shop-2', right: 'write' }];
   const bearer = { ...caller, key: null, token: { grants, expiresAt: 1_001 } };
   const bare = { ...standing, credential: undefined };
   const refused = (code: string) => expect.objectContaining({ code });
