@@ -128,6 +128,8 @@ test('a key opens the users whose scopes it is granted, and its end ends its soc
   const pushed = await server.post('/api/sync/ben', { changes: [change('a')] }, headers);
   expect([pushed.status, pushed.body.success]).toEqual([403, false]);
   expect((await (await server.open('userId=ben&deviceId=phone', bearer(text))).ended).code).toBe(4401);
+  // A key in a URL would be written down on its way.
+  expect((await (await server.open(`userId=anna&deviceId=phone&token=${text}`)).ended).code).toBe(4401);
   await removeKey(identity, { key: credential.key, actor: 'operator' });
   await server.pass(1_000);
   await settle();

@@ -17,7 +17,14 @@ import type { Shared } from './presence.ts';
 import { isRefusal, speakingFor, type Who } from './speaking-for.ts';
 import { type Told, toldBy } from './tail.ts';
 import { scopeOf } from './translate.ts';
-import { closeCodes, type DocumentsOptions, messageBytesMax, readConnection, tokenIn } from './wire.ts';
+import {
+  closeCodes,
+  type DocumentsOptions,
+  messageBytesMax,
+  readConnection,
+  tokenIn,
+  unauthenticated,
+} from './wire.ts';
 
 export function documentSockets(
   deps: MountDeps<DocumentsOptions>,
@@ -87,6 +94,8 @@ async function whoAsks(
     const proof = await identity.prove(
       token === undefined ? headers : { ...headers, authorization: `Bearer ${token}` },
     );
+    // A token ends soon; a key does not, and URLs are written down on their way.
+    if (token !== undefined && proof.key !== null) throw unauthenticated();
     const caller = speakingFor(callerOf(proof, sender.deviceId), sender.userId);
     const [standing] = await engine.standings([caller]);
     if (!standing || standing instanceof RequestError) throw standing ?? new RequestError('unauthenticated');
