@@ -27,6 +27,7 @@ import { healthRoutes } from './health.ts';
 import { type HttpBounds, httpBounds } from './http-bounds.ts';
 import { type MountedProtocol, mountedAt, originsAt, registerMounted, shapeOf } from './mounted.ts';
 import { createRates, type Rates } from './rates.ts';
+import { noteRoutes } from './unknown-route.ts';
 import { type Sockets, serveSockets } from './upgrade.ts';
 
 export interface AppDeps extends CallerRules, FaultTelling {
@@ -81,6 +82,7 @@ export function createApp(deps: AppDeps): FastifyInstance {
     perSecondMax: bounds.requestsPerAddressPerSecondMax,
     field: 'address',
   });
+  const unknownRoute = noteRoutes(app);
   let stopping = false;
   app.addHook('preClose', async () => {
     stopping = true;
@@ -89,7 +91,7 @@ export function createApp(deps: AppDeps): FastifyInstance {
   app.addHook('onRequest', async (request, reply) => {
     reply.headers({ 'cache-control': 'no-store', 'x-content-type-options': 'nosniff' });
     if (stopping) throw new RequestError('stopping');
-    return receiveCaller(deps, { request, reply, rates });
+    return receiveCaller(deps, { request, reply, rates, unknownRoute });
   });
   app.addHook('onSend', async (_request, reply) => {
     // Else a socket whose last answer is this one would stay open, and hold up the end.
@@ -128,8 +130,14 @@ function nodeOptions({ sockets }: AppDeps, bounds: HttpBounds): ServerOptions {
 /** Answers undefined, or the reply when it was sent: Fastify then goes no further. */
 function receiveCaller(
   deps: AppDeps,
-  { request, reply, rates }: { request: FastifyRequest; reply: FastifyReply; rates: Rates },
+  given: {
+    request: FastifyRequest;
+    reply: FastifyReply;
+    rates: Rates;
+    unknownRoute: ReturnType<typeof noteRoutes>;
+  },
 ): FastifyReply | undefined {
+  const { request, reply, rates, unknownRoute } = given;
   const { headers } = request;
   const at = mountedAt(deps.mounted ?? [], request.url);
   const origin = judgeCaller(request.raw, deps, originsAt(deps, at));
@@ -173,14 +181,6 @@ function socketRoutes(paths: readonly string[]): FastifyPluginAsync {
         throw new RequestError('upgrade_needed', { field: 'upgrade', details: { upgrade: 'websocket' } });
       });
   };
-}
-
-function unknownRoute({ server, url }: FastifyRequest): RequestError {
-  const path = url.split('?', 1)[0] ?? '';
-  const methods = (['GET', 'POST'] as const).filter((method) => server.hasRoute({ method, url: path }));
-  return methods.length > 0
-    ? new RequestError('method_refused', { field: 'method', details: { allow: methods.join(', ') } })
-    : new RequestError('not_found', { field: 'path' });
 }
 
 /** Makes JSON the only content that is read. What a body took of the common budget is given back with its answer. */

@@ -18,6 +18,8 @@ const at = (name: string, prefix: string): MountedProtocol => ({
   mount: {
     routes: async (app) => {
       app.get('/here', async () => ({ name }));
+      app.get('/here/:id/of', async () => ({ name }));
+      app.post('/here/:id/of', async () => ({ name }));
     },
     errorBody: ({ code }) => ({ failed: code }),
   },
@@ -39,6 +41,18 @@ test.each([
   ['/api-docs/json', undefined],
 ])('%s belongs to %s', (url, name) => {
   expect(mountedAt([at('root', ''), at('a', '/a'), at('inner', '/a/b')], url)?.name).toBe(name);
+});
+
+test.each([
+  ['PUT', '/a/here', 405, 'GET'],
+  ['DELETE', '/a/here/7/of?x=1', 405, 'GET, POST'],
+  ['DELETE', '/a/here/7', 404, undefined],
+  ['GET', '/a/here/7/8/of', 404, undefined],
+] as const)('%s %s is answered %i', async (method, url, status, allow) => {
+  const { app } = createTestApp({ mounted: [at('a', '/a')] });
+  const { statusCode, headers, body } = await app.inject({ method, url });
+  expect([statusCode, headers.allow]).toEqual([status, allow]);
+  expect(JSON.parse(body)).toEqual({ failed: status === 405 ? 'method_refused' : 'not_found' });
 });
 
 test('an address that asks too often is told when to come again, and is told of its health all the same', async () => {
