@@ -4,7 +4,7 @@ import { createHmac } from 'node:crypto';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { exportJWK, exportSPKI, generateKeyPair, type JWK, SignJWT } from 'jose';
-import { afterEach, expect, test } from 'vitest';
+import { afterEach, expect, test, vi } from 'vitest';
 import { createTokens, type TokenRules } from './tokens.ts';
 
 const secret = 'a secret of more than thirty-two characters';
@@ -147,6 +147,28 @@ test('keys of an issuer: an unknown one is asked for once, and its algorithm is 
   for (const key of [one.publicText, `${one.publicText}\n`])
     await expect(check(hs256(good, { alg: 'HS256', kid: 'one' }, key))).rejects.toMatchObject(refused);
   expect(asked()).toBe(1);
+});
+
+test('known keys go on working while their issuer fails, and one that it takes back ends with the next reading', async () => {
+  const [one, two] = [await createSigner('one'), await createSigner('two')];
+  let text: string | null = JSON.stringify({ keys: [one.jwk] });
+  const { url, asked } = await serveKeys(() => text);
+  const check = createTokens({ jwksUrl: url }, clock);
+  // jose asks the system when it read the keys.
+  vi.useFakeTimers({ toFake: ['Date'] });
+  try {
+    expect(await check(await one.sign())).toMatchObject({ subject: 'ann' });
+    vi.setSystemTime(Date.now() + 11 * 60_000);
+    text = null;
+    expect(await check(await one.sign())).toMatchObject({ subject: 'ann' });
+    await expect(check(await two.sign())).rejects.toMatchObject(refused);
+    text = JSON.stringify({ keys: [two.jwk] });
+    expect(await check(await two.sign())).toMatchObject({ subject: 'ann' });
+    await expect(check(await one.sign())).rejects.toMatchObject(refused);
+    expect(asked()).toBe(4);
+  } finally {
+    vi.useRealTimers();
+  }
 });
 
 test.each([
