@@ -105,6 +105,9 @@ test('a token for one device speaks for no other', async () => {
   const socket = await server.open(`userId=anna&deviceId=phone&token=${own}`);
   expect((await socket.next()).type).toBe('FULL_SYNC');
   expect((await (await server.open(`userId=anna&deviceId=tablet&token=${own}`)).ended).code).toBe(4401);
+  const ask = async (device: string) =>
+    (await server.get('/api/sync/anna', { 'Device-ID': device, ...bearer(own) })).status;
+  expect([await ask('phone'), await ask('tablet')]).toEqual([200, 401]);
 });
 
 test('a key opens the users whose scopes it is granted, and its end ends its sockets', async () => {

@@ -6,7 +6,7 @@ import type { Caller } from '../../engine/engine.ts';
 import type { MountDeps, ZodRoutes } from '../mount.ts';
 import type { Shared } from './presence.ts';
 import { readScope } from './read-scope.ts';
-import { speakingFor } from './speaking-for.ts';
+import { isRefusal, speakingFor } from './speaking-for.ts';
 import {
   collectionsText,
   firstPlaces,
@@ -30,6 +30,7 @@ import {
   syncHeaders,
   syncParams,
   syncQuery,
+  unauthenticated,
 } from './wire.ts';
 
 export function documentRoutes(deps: MountDeps<DocumentsOptions>, shared: Shared): FastifyPluginAsync {
@@ -88,11 +89,17 @@ function whoAsks(
   const deviceId = headerText(request.headers['device-id']);
   const scope = scopeOf(userId);
   deps.countDevice(`${scope} ${deviceId}`);
-  return {
-    sender: { userId, deviceId },
-    scope,
-    caller: speakingFor(deps.caller(request, deviceId), userId),
-  };
+  const caller = speakingFor(provenCaller(deps, request, deviceId), userId);
+  return { sender: { userId, deviceId }, scope, caller };
+}
+
+/** A credential of another device proves nothing here, as one of another user does not. */
+function provenCaller(deps: MountDeps, request: FastifyRequest, deviceId: string): Caller {
+  try {
+    return deps.caller(request, deviceId);
+  } catch (error) {
+    throw isRefusal(error) ? unauthenticated() : error;
+  }
 }
 
 function sinceOf(text: string): number {
