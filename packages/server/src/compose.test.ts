@@ -9,7 +9,7 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import { composeServer } from './compose.ts';
+import { composeServer, type HoldfastServer } from './compose.ts';
 import { type Config, defineConfig } from './config.ts';
 import { fatalExitCode, type Parts, processParts } from './open-folder.ts';
 import { exchangeOf, idOf, mutationOf, schema } from './protocols/native/native.fixture.ts';
@@ -102,6 +102,18 @@ test('two servers do not share a folder; the second leaves the first alone', asy
   expect(existsSync(join(data, 'server.json'))).toBe(true);
   await first.stop();
   expect(existsSync(join(data, 'server.json'))).toBe(false);
+});
+
+test('a database that another data folder names, too, is worked on by one server alone', async () => {
+  const database = join(data, 'shared.db');
+  const [first, second] = ['a', 'b'].map((name) =>
+    composeServer(defineConfig({ ...config, data: join(data, name), database })),
+  ) as [HoldfastServer, HoldfastServer];
+  await first.start();
+  await expect(second.start()).rejects.toMatchObject({ code: 'data_locked' });
+  await first.stop();
+  await second.start();
+  await second.stop();
 });
 
 test('a port that is taken is told, and the folder is free again', async () => {

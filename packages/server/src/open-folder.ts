@@ -1,6 +1,7 @@
 // A data folder, opened: its lock, its store in a new life, and the engine on it. Without protocols and HTTP, so that a command which
 // works on the folder itself begins sooner.
 
+import { dirname, resolve } from 'node:path';
 import type { Clock, Random, Timer } from '@holdfast/core';
 import { systemClock, systemRandom, systemTimer, systemTurn } from './clock.ts';
 import type { Config } from './config.ts';
@@ -12,7 +13,7 @@ import { createLog, type Log, type LogLevel } from './log.ts';
 import { createLogFiles } from './log-files.ts';
 import { StartError } from './start-error.ts';
 import { type Store, StoreError, type StoreErrorCode } from './store/port.ts';
-import { type DataFolderLock, lockDataFolder } from './store/sqlite/lock.ts';
+import { type DataFolderLock, lockDatabase, lockDataFolder } from './store/sqlite/lock.ts';
 import { openSqliteStore } from './store/sqlite/open.ts';
 
 /** What the process gives; tests and the simulator give their own. */
@@ -63,7 +64,7 @@ export function processParts({ logLevel, logFolder }: { logLevel: LogLevel; logF
 export async function openFolder(config: Config, parts: Parts): Promise<OpenFolder> {
   const { clock, random, timer, log } = parts;
   await makeDataFolder(config.data);
-  const lock = takeLock(config.data);
+  const lock = takeLocks(config);
   try {
     const life = { id: Buffer.from(random.bytes(8)).toString('hex'), startedAt: clock.wallMs() };
     const { schema, views, limits, sizeBytesMax } = config;
@@ -107,16 +108,38 @@ export async function openFolder(config: Config, parts: Parts): Promise<OpenFold
   }
 }
 
-function takeLock(data: string): DataFolderLock {
+/** Of the data folder, and of the database where that lies in another folder. */
+function takeLocks(config: Config): DataFolderLock {
+  const { data } = config;
+  const file = databaseFile(config);
+  const folder = takeLock(() => lockDataFolder(data), {
+    message: `Another process works on the data folder ${data}.`,
+    help: 'Stop that one, or name another folder with --data.',
+  });
+  if (dirname(file) === resolve(data)) return folder;
   try {
-    return lockDataFolder(data);
+    const database = takeLock(() => lockDatabase(file), {
+      message: `Another process works on the database ${file}.`,
+      help: 'Stop that one, or name another database.',
+    });
+    return {
+      release() {
+        database.release();
+        folder.release();
+      },
+    };
+  } catch (error) {
+    folder.release();
+    throw error;
+  }
+}
+
+function takeLock(lock: () => DataFolderLock, told: { message: string; help: string }): DataFolderLock {
+  try {
+    return lock();
   } catch (error) {
     if (!(error instanceof StoreError && error.code === 'busy')) throw unusableStore(error);
-    throw new StartError('data_locked', {
-      message: `Another process works on the data folder ${data}.`,
-      help: 'Stop that one, or name another folder with --data.',
-      cause: error,
-    });
+    throw new StartError('data_locked', { ...told, cause: error });
   }
 }
 

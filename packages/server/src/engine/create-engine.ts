@@ -45,6 +45,9 @@ export interface EngineDeps extends FaultDeps {
   turn: () => Promise<void>;
 }
 
+/** Names of those whose writes are declared: `<protocol>/<device>`. */
+const declaredWriter = /^[a-z]+\//;
+
 /** Scopes whose heads are kept in memory. */
 const headsMax = 1_000;
 
@@ -203,8 +206,8 @@ function resolveJob(
 
 function pushJob(caller: Caller, scope: string, request: PushRequest): Omit<CommitJob, 'resolve' | 'reject'> {
   const { replica, former, n, verdictsSeen, seqSeen, mutations } = request;
-  // The server's own replicas count as those of another device: the sender takes a new id.
-  if (caller.device !== '' && replica.startsWith(ownReplicas))
+  // The server's own replicas, and who writes by another protocol, count as another device's: the sender takes a new id.
+  if (caller.device !== '' && (replica.startsWith(ownReplicas) || declaredWriter.test(replica)))
     throw new RequestError('forbidden', { field: 'replica' });
   return {
     scope,

@@ -98,3 +98,8 @@ test('how far a device was sent is known under the name of its way of reading', 
   expect(await t.engine.sentTo('main', 'e', 'old')).toBe(2);
   expect(await t.engine.sentTo('main', 'e', 'other')).toBe(0);
 });
+
+test('no replica goes by the name of a device of another protocol', async () => {
+  const made = t.mutation([put('items', 'i1', { name: 'Tea' })]);
+  await expect(t.push('old/d', 1, [made])).rejects.toMatchObject({ code: 'forbidden', field: 'replica' });
+});

@@ -51,7 +51,8 @@ export function registerMounted(app: FastifyInstance, { prefix, mount, gzip }: M
     below.setValidatorCompiler(checkByZod);
     // A schema of answers describes them; they leave as the protocol made them.
     below.setSerializerCompiler(() => JSON.stringify);
-    if (gzip) await below.register(compress, { encodings: ['gzip'], globalDecompression: false });
+    if (gzip)
+      await below.register(compress, { encodings: ['gzip'], globalDecompression: false, threshold: 0 });
     await below.register(mount.routes);
   };
   void app.register(routes, { prefix });
