@@ -29,6 +29,12 @@ export const notTaken: MakeChecker = ({ history, fail }) => {
           );
       }
     },
+    // A power cut may take what was said: the storage then stands as it did before.
+    restarted({ name, disk }) {
+      for (const [id, device] of untaken) if (device === name) untaken.delete(id);
+      for (const { value } of disk.entries<Kept>('quarantine'))
+        if (!value.undecided && !history.forked.has(value.mutation.id)) untaken.set(value.mutation.id, name);
+    },
     committed({ scope, writes }) {
       for (const { seq, mutation } of writes.commits) {
         const device = untaken.get(mutation);
