@@ -41,7 +41,7 @@ const morningMs = Date.UTC(2026, 0, 1);
 
 export async function contracts(bench: Bench): Promise<Row[]> {
   const server = await bench.processes.startHoldfast({ preset: 'hims' });
-  const requests = bench.quick ? 20 : 100;
+  const requests = bench.quick ? 10 : 100;
   for (let n = 0; n < 100; n += 1) await timed(() => fetch(`${server.url}/ping`));
   const rows: Row[] = [];
   for (const { what, promisedMs, run } of hims) {

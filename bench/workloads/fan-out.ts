@@ -7,7 +7,7 @@ const listeners = 100;
 const everyMs = 50;
 
 export async function fanOut(bench: Bench): Promise<Row[]> {
-  const records = bench.quick ? 60 : 200;
+  const records = bench.quick ? 40 : 200;
   const { server, limit } = await startBoth(bench);
   const figures = await rounds(bench, async (round) => {
     const scope = `round-${round}`;

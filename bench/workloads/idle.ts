@@ -10,7 +10,7 @@ const count = 1_000;
 export async function idle(bench: Bench): Promise<Row[]> {
   const { processes, quick } = bench;
   // A server that has just begun is far from the size of its young generation, and would count it to the sockets.
-  const filled = quick ? 20_000 : 100_000;
+  const filled = quick ? 8_000 : 100_000;
   const figures = await rounds(bench, async () => {
     const { server, limit } = await startBoth(bench);
     // No time is measured here, so neither side waits for the other.

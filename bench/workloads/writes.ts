@@ -7,7 +7,7 @@ import { type Bench, rounds, startBoth, within } from './workload.ts';
 const connections = 100;
 
 export async function writes(bench: Bench): Promise<Row[]> {
-  const forMs = bench.quick ? 2_000 : 10_000;
+  const forMs = bench.quick ? 1_200 : 10_000;
   const { server, limit } = await startBoth(bench);
   const figures = await rounds(bench, async (round) => {
     const take = async (file: string, given: { url: string; scope: string; over?: 'sockets' | 'http' }) => {
