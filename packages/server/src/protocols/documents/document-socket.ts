@@ -65,6 +65,7 @@ export class DocumentSocket implements WireEvents, Member {
       scope,
       writer: writerOf(sender.deviceId),
       encode,
+      isWriting: () => this.#writes.size > 0,
       outgoing: tools.outgoing,
       failed: (error) => this.#fail(error),
     });
@@ -163,6 +164,7 @@ export class DocumentSocket implements WireEvents, Member {
         this.#parts.tools.incoming.give(held.bytes);
         if (this.#writes.size === writesMax) this.line.release();
         this.#writes.delete(writing);
+        if (this.#writes.size === 0) this.#tail.settled();
       });
     this.#writes.add(writing);
     if (this.#writes.size === writesMax) this.line.hold();
@@ -181,7 +183,9 @@ export class DocumentSocket implements WireEvents, Member {
     }
     const { record } = answer;
     const at = record && shared.names.wire(record.collection);
-    if (outcome.type === 'older' && record && at) this.#say(recordText(at, record));
+    // Others may have been answered, and their changes told, in the same commit.
+    const isNews = record !== null && !this.#tail.isOvertaken(record);
+    if (outcome.type === 'older' && isNews && at) this.#say(recordText(at, record));
     if (messageId !== undefined) this.#say(ackText(messageId, record?.stamp ?? deps.clock.wallMs()));
   }
 

@@ -312,3 +312,25 @@ function byId(a: Said, b: Said): number {
 async function acknowledged(client: Client, messageId: string): Promise<void> {
   for (;;) if ((await client.await('ACK')).messageId === messageId) return;
 }
+
+test('who is corrected is never told something older than it was told before', async () => {
+  const phone = await server.connect('anna', 'phone');
+  const tablet = await server.connect('anna', 'tablet');
+  for (const client of [phone, tablet]) await client.await('FULL_SYNC');
+  for (let round = 0; round < 20; round += 1) {
+    const id = `a${round}`;
+    phone.update('appointments', { id, n: 1 }, startMs + 1, `made ${id}`);
+    await phone.await('ACK');
+    await tablet.await('DATA_UPDATE');
+    tablet.update('appointments', { id, n: 0 }, startMs, `late ${id}`);
+    phone.remove('appointments', id, startMs + 2, `gone ${id}`);
+    await phone.await('ACK');
+    const told = [];
+    for (let message = await tablet.next(); ; message = await tablet.next()) {
+      told.push(message);
+      const types = told.map(({ type }) => type);
+      if (types.includes('ACK') && types.includes('DATA_DELETE')) break;
+    }
+    expect(told.filter(({ type }) => type !== 'ACK').at(-1)).toMatchObject({ type: 'DATA_DELETE' });
+  }
+});

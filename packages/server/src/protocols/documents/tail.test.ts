@@ -104,6 +104,7 @@ beforeEach(() => {
     drained: () => tail.drained(),
   });
   tail = new Tail({
+    isWriting: () => false,
     engine,
     nowMs: () => 0,
     names,

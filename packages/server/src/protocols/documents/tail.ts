@@ -8,7 +8,7 @@
 // A line that is behind gets no queue: what it missed is read again when it has drained. So what is held for a socket is bounded by
 // the line's own bound, one message, and a FULL_SYNC, for which all sockets share a room.
 
-import { RequestError } from '@holdfast/core';
+import { RequestError, recordKey, type StoredRecord } from '@holdfast/core';
 import type { Caller, FollowPage, FollowPosition } from '../../engine/engine.ts';
 import type { Follower } from '../../realtime/feeds.ts';
 import type { Line } from '../../realtime/line.ts';
@@ -18,6 +18,8 @@ import { fullSyncText, type Names, recordText } from './translate.ts';
 
 /** One change as everybody but its writer hears of it. */
 export interface Told {
+  /** The record's key. */
+  key: string;
   stamp: number;
   writer: string;
   bytes: Uint8Array;
@@ -31,6 +33,8 @@ export interface TailDeps extends ScopeReading {
   writer: string;
   /** The same function for all sockets, so that a page is encoded once. */
   encode: (scope: string, page: Pick<FollowPage, 'records'>) => readonly Told[];
+  /** Whether writes of its socket are under way, whose answers are still to be said. */
+  isWriting: () => boolean;
   /** Large messages that are not sent yet. */
   outgoing: Room;
   /** A reading failed, or its right has ended. */
@@ -47,6 +51,8 @@ export class Tail implements Follower<readonly Told[]> {
   #wantsWhole = false;
   #wantsNews = false;
   #working = false;
+  /** While its socket writes: of which records it was told meanwhile, or wrote itself, and the stamp of the last. */
+  readonly #meanwhile = new Map<string, number>();
 
   constructor(deps: TailDeps) {
     this.#deps = deps;
@@ -64,6 +70,16 @@ export class Tail implements Follower<readonly Told[]> {
   sendWhole(): void {
     this.#wantsWhole = true;
     this.#work();
+  }
+
+  /** Whether the version is no news any more: a later one of the record was told while the write was under way that it answers. */
+  isOvertaken({ collection, id, stamp }: StoredRecord): boolean {
+    return (this.#meanwhile.get(recordKey(collection, id)) ?? 0) > stamp;
+  }
+
+  /** No write is under way any more. */
+  settled(): void {
+    this.#meanwhile.clear();
   }
 
   /** The line can take something again. */
@@ -146,11 +162,12 @@ export class Tail implements Follower<readonly Told[]> {
 
   /** False: the line did not take all. What it took is noted. */
   #tell(told: readonly Told[], after: number): boolean {
-    const { line, writer } = this.#deps;
-    for (const { stamp, writer: by, bytes } of told) {
+    const { line, writer, isWriting } = this.#deps;
+    for (const { key, stamp, writer: by, bytes } of told) {
       if (line.isBehind || !line.isOpen) return false;
       if (stamp <= after) continue;
       if (by !== writer) line.send(bytes);
+      if (isWriting()) this.#meanwhile.set(key, stamp);
       this.#stamp = stamp;
     }
     return true;
@@ -163,6 +180,7 @@ export function toldBy(names: Names): TailDeps['encode'] {
     records.flatMap((record) => {
       const at = names.wire(record.collection);
       const { stamp, writer } = record;
-      return at ? [{ stamp, writer, bytes: Buffer.from(recordText(at, record)) }] : [];
+      const key = recordKey(record.collection, record.id);
+      return at ? [{ key, stamp, writer, bytes: Buffer.from(recordText(at, record)) }] : [];
     });
 }
