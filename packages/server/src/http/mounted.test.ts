@@ -3,7 +3,8 @@
 import { once } from 'node:events';
 import type { IncomingMessage } from 'node:http';
 import { expect, test } from 'vitest';
-import { WebSocket } from 'ws';
+import { WebSocket, WebSocketServer } from 'ws';
+import type { UpgradeRoute } from '../protocols/mount.ts';
 import type { SocketRoute } from '../realtime/wire.ts';
 import { createTestApp } from './app.fixture.ts';
 import { httpBounds } from './http-bounds.ts';
@@ -110,6 +111,51 @@ test('an address has so many sockets, and gets another when one is closed', asyn
   await once(next, 'open');
   next.terminate();
   await app.close();
+});
+
+test('a protocol that makes its own sockets gets those who may ask, and answers requests at the same path', async () => {
+  const place = at('a', '/a');
+  const server = new WebSocketServer({ noServer: true });
+  let stopped = false;
+  const route: UpgradeRoute = {
+    path: '/own/',
+    upgrade: (request, socket, head) => server.handleUpgrade(request, socket, head, (ws) => ws.send('hello')),
+    stop: () => {
+      stopped = true;
+      for (const client of server.clients) client.terminate();
+    },
+  };
+  const { app } = createTestApp({
+    mounted: [
+      {
+        ...place,
+        mount: {
+          ...place.mount,
+          routes: async (below) => {
+            below.get('/own/', async () => ({ polled: true }));
+          },
+          sockets: () => [route],
+        },
+      },
+    ],
+    sockets: {
+      timer: { after: () => ({ cancel: () => {} }) },
+      turn: async () => {},
+      bounds: { incomingBytesMax: 1_000, outgoingBytesMax: 1_000 },
+      routes: () => [],
+    },
+  });
+  const http = await app.listen({ port: 0, host: '127.0.0.1' });
+  expect(await (await fetch(`${http}/a/own/?x=1`)).json()).toEqual({ polled: true });
+  const url = http.replace('http', 'ws');
+  const [message] = await once(new WebSocket(`${url}/a/own/?x=1`), 'message');
+  expect(String(message)).toBe('hello');
+  const far = new WebSocket(`${url}/a/own/`, { origin: 'https://elsewhere.example' });
+  const [, response] = (await once(far, 'unexpected-response')) as [unknown, IncomingMessage];
+  expect(response.statusCode).toBe(403);
+  response.resume();
+  await app.close();
+  expect(stopped).toBe(true);
 });
 
 test('rates count the second that runs, and forget the one before', () => {

@@ -2,11 +2,13 @@
 // to the protocol whose path it is.
 //
 //   upgrade: path → stopping? → host → peer → origin → room for its address → the protocol's own checks (credential, room) → a socket
+//                                                                          └→ the protocol's library, which makes the socket itself
 
 import type { IncomingMessage, Server } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { type Limits, RequestError, type Timer } from '@holdfast/core';
 import { type WebSocket, WebSocketServer } from 'ws';
+import type { UpgradeRoute } from '../protocols/mount.ts';
 import type { Room, SocketRoute, SocketTools, Wire, WireEvents } from '../realtime/wire.ts';
 import { parseBody } from './body.ts';
 import { createBudget } from './budget.ts';
@@ -35,7 +37,7 @@ export function serveSockets(
   server: Server,
   { timer, turn, bounds, routes }: Sockets,
   deps: SocketDeps,
-): { paths: readonly string[]; stop(): void } {
+): { /** Where nothing but sockets is taken. */ paths: readonly string[]; stop(): void } {
   const incoming = createBudget(bounds.incomingBytesMax);
   const outgoing = createBudget(bounds.outgoingBytesMax);
   const toolsAt = (at: MountedProtocol | undefined): SocketTools => ({
@@ -47,8 +49,8 @@ export function serveSockets(
     incoming,
     outgoing,
   });
-  const doorsAt = (given: readonly SocketRoute[], prefix = ''): [string, Door][] =>
-    given.map((route) => [`${prefix}${route.path}`, { route, server: createDoor(deps, route) }]);
+  const doorsAt = (given: readonly (SocketRoute | UpgradeRoute)[], prefix = ''): [string, Door][] =>
+    given.map((route) => [`${prefix}${route.path}`, createDoor(deps, route)]);
   const byPath = new Map([
     ...doorsAt(routes(toolsAt(undefined))),
     ...deps.mounted.flatMap((at) => doorsAt(at.mount.sockets?.(toolsAt(at)) ?? [], at.prefix)),
@@ -59,13 +61,13 @@ export function serveSockets(
     // Its peer may be gone at any moment; what is then written goes nowhere.
     socket.on('error', ignore);
     admit()
-      .then(({ door, open }) => {
+      .then((take) => {
         socket.off('error', ignore);
-        door.server.handleUpgrade(request, socket, head, (ws) => connect(ws, socket, { open, incoming }));
+        take();
       })
       .catch((error: unknown) => refuse(deps, { request, socket }, error));
 
-    async function admit(): Promise<{ door: Door; open: Opens }> {
+    async function admit(): Promise<() => void> {
       const { headers, url = '' } = request;
       const door = byPath.get(url.split('?', 1)[0] ?? '');
       if (stopping) throw new RequestError('stopping');
@@ -75,11 +77,15 @@ export function serveSockets(
       const address = request.socket.remoteAddress ?? '';
       if (at && !perAddress.hold(address, socket))
         throw new RequestError('too_many', { field: 'address', details: { retryAfter: 1 } });
-      return { door, open: await door.route.admit({ headers, url, address }) };
+      if (!('server' in door)) return () => door.route.upgrade(request, socket, head);
+      const open = await door.route.admit({ headers, url, address });
+      const { server: sockets } = door;
+      return () =>
+        sockets.handleUpgrade(request, socket, head, (ws) => connect(ws, socket, { open, incoming }));
     }
   });
   return {
-    paths: [...byPath.keys()],
+    paths: [...byPath].flatMap(([path, door]) => ('server' in door ? [path] : [])),
     stop() {
       stopping = true;
       for (const { route } of byPath.values()) route.stop();
@@ -87,12 +93,13 @@ export function serveSockets(
   };
 }
 
-interface Door {
-  route: SocketRoute;
-  server: WebSocketServer;
+type Door = { route: SocketRoute; server: WebSocketServer } | { route: UpgradeRoute };
+
+function createDoor(deps: SocketDeps, route: SocketRoute | UpgradeRoute): Door {
+  return 'upgrade' in route ? { route } : { route, server: createServer(deps, route) };
 }
 
-function createDoor(deps: SocketDeps, { messageBytesMax }: SocketRoute): WebSocketServer {
+function createServer(deps: SocketDeps, { messageBytesMax }: SocketRoute): WebSocketServer {
   const server = new WebSocketServer({
     noServer: true,
     clientTracking: false,

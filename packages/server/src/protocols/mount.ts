@@ -1,6 +1,8 @@
 // What a wire protocol is to the server that carries it: it is told its place and gets the engine's face, and it gives routes,
 // sockets, and the shape of everything that goes wrong below its prefix. The host does the rest: who may call, bounds, errors.
 
+import type { IncomingMessage } from 'node:http';
+import type { Duplex } from 'node:stream';
 import type { Clock, Limits, Random, Schema, Sha256, Timer } from '@holdfast/core';
 import type { FastifyPluginAsync, FastifyRequest, FastifyTypeProvider } from 'fastify';
 import type { output, ZodType } from 'zod';
@@ -64,11 +66,20 @@ export interface MountError {
   field?: string;
 }
 
+/** A place where a library of the protocol makes sockets of upgrades by itself, within bounds that are the protocol's to set. */
+export interface UpgradeRoute {
+  path: string;
+  /** For a peer that was let in: its host, address, origin and number of sockets were judged. */
+  upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void;
+  /** Takes no more sockets, and ends those that are open. */
+  stop(): void;
+}
+
 export interface Mount {
   /** Registered under the prefix. What a route's `schema` says with zod is checked before its handler runs. */
   routes: FastifyPluginAsync;
   /** Their paths stand below the prefix. */
-  sockets?(tools: SocketTools): readonly SocketRoute[];
+  sockets?(tools: SocketTools): readonly (SocketRoute | UpgradeRoute)[];
   /** The protocol's own envelope. */
   errorBody(error: MountError): unknown;
 }
