@@ -67,6 +67,16 @@ test('each protocol answers below its prefix, with its place and options', async
   expect(await ask('/readyz')).toMatchObject({ ok: true });
 });
 
+test.each([
+  [{ items: {} }, 'item_id'],
+  [{ items: { id: 'key' } }, 'key'],
+  [{ things: 'items' }, 'uuid'],
+])('a collection whose id has a name of its own is known by it: %j', async (collections, id) => {
+  const fields = { id: 'uuid', ids: { items: 'item_id' }, time: 'at' };
+  const { url } = await serve({ protocols: { tiny: { prefix: '', collections } } }, { fields });
+  expect(await (await fetch(`${url}/place`)).json()).toMatchObject({ collections: [{ id }] });
+});
+
 const json = { 'content-type': 'application/json' };
 
 test.each([

@@ -52,7 +52,9 @@ function readCollections(
     const one = `${field}.collections.${wire}`;
     if (protocol.collections && !protocol.collections.includes(wire))
       fail(one, `the protocol knows ${protocol.collections.join(', ')} alone.`);
-    const { collection = wire, id = protocol.fields.id, time = protocol.fields.time } = mapping;
+    const { ids = {}, id: anyId, time: anyTime } = protocol.fields;
+    const ownId = Object.hasOwn(ids, wire) ? ids[wire] : undefined;
+    const { collection = wire, id = ownId ?? anyId, time = anyTime } = mapping;
     const declared = schema.collections.get(collection);
     if (!declared) return fail(one, `the schema declares no collection ${collection}.`);
     if (declared.counters.size > 0 && !protocol.counters) {

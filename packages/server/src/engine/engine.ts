@@ -207,7 +207,9 @@ export interface Inspect {
     after: string,
     max: number,
   ): Promise<readonly { scope: string; head: number; conflictsOpen: number; held: number }[]>;
-  conflicts(scope: string, query: Omit<ConflictQuery, 'ids'>): Promise<readonly StoredConflict[]>;
+  /** The record or tombstone with this number of the server's own. */
+  numbered(scope: string, number: number): Promise<StoredRecord | undefined>;
+  conflicts(scope: string, query: ConflictQuery): Promise<readonly StoredConflict[]>;
   /** How many there ever were in the scope, and how many of them are open. */
   conflictCounts(scope: string): Promise<{ all: number; open: number }>;
   quarantine(query: QuarantineQuery): Promise<readonly QuarantineRow[]>;

@@ -28,6 +28,7 @@ export function createInspect(store: Store): Inspect {
           };
         });
       }),
+    numbered: (scope, number) => store.read((snapshot) => snapshot.numbered(scope, number)),
     conflicts: (scope, query) => store.read((snapshot) => snapshot.conflicts(scope, query)),
     async conflictCounts(scope) {
       const state = await store.read((snapshot) => snapshot.scope(scope));

@@ -92,8 +92,8 @@ export interface Protocol<Options = unknown> {
    * under its own name.
    */
   collections: readonly string[] | null;
-  /** Names of the fields that hold id and time, where the config names none. */
-  fields: { id: string; time: string };
+  /** Names of the fields that hold id and time, where the config names none. `ids`: of collections whose id has a name of its own. */
+  fields: { id: string; time: string; ids?: Readonly<Record<string, string>> };
   /** Whether its clients can say by how much a counter changes. Those that cannot get no collection with counters. */
   counters: boolean;
   /** Pages that may read answers where the config lists none: any, or those whose host is loopback or private. */

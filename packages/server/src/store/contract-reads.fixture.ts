@@ -240,6 +240,9 @@ function testSingle(open: OpenStore): void {
       const found = await snapshot.records('shop', keys);
       expect(new Set(found.map(({ id }) => id))).toEqual(new Set(['a', 'b']));
       expect(await snapshot.records('other', keys)).toEqual([]);
+      expect(await snapshot.numbered('shop', 1)).toEqual(versions[2]);
+      expect(await snapshot.numbered('shop', 9)).toBeUndefined();
+      expect(await snapshot.numbered('other', 1)).toBeUndefined();
       expect(await snapshot.replica('shop', 'r')).toEqual(replica);
       expect(await snapshot.replica('shop', 'q')).toBeUndefined();
       expect(await snapshot.history('shop', 'items', 'a', 10)).toEqual([
@@ -290,10 +293,13 @@ function testForPeople(open: OpenStore): void {
     expect(await tally('other')).toEqual([{ collection: 'items', records: 2, quarantined: 0 }]);
   });
 
-  test('conflicts are read by ids, by state, by device and behind a number', async () => {
+  test('conflicts are read by ids, by state, by device, by record and behind a number', async () => {
     const { store } = await open();
     const list = [1, 2, 3, 4, 5].map((id) =>
-      conflict(id, { state: id % 2 === 0 ? 'settled' : 'open', device: id > 2 ? 'till' : 'bar' }),
+      conflict(id, {
+        ...{ state: id % 2 === 0 ? 'settled' : 'open', device: id > 2 ? 'till' : 'bar' },
+        record: id === 4 ? 'other' : 'named',
+      }),
     );
     await write(store, writesOf({ conflicts: list }));
     await store.read(async (snapshot) => {
@@ -310,6 +316,13 @@ function testForPeople(open: OpenStore): void {
       expect(await ids({ device: 'bar', ids: [2, 5], max: 2 })).toEqual([2]);
       expect(await ids({ device: 'none', max: 2 })).toEqual([]);
       expect(await snapshot.conflicts('other', { ids: [1], max: 9 })).toEqual([]);
+      const record = { collection: list[0]!.collection, id: 'named' };
+      expect(await ids({ record, max: 9 })).toEqual([1, 2, 3, 5]);
+      expect(await ids({ record, newestFirst: true, max: 2 })).toEqual([5, 3]);
+      expect(await ids({ record, newestFirst: true, device: 'bar', state: 'settled', max: 9 })).toEqual([2]);
+      expect(await ids({ record: { ...record, id: 'none' }, max: 9 })).toEqual([]);
+      expect(await ids({ record: { ...record, collection: 'none' }, max: 9 })).toEqual([]);
+      expect(await ids({ newestFirst: true, after: 3, max: 9 })).toEqual([5, 4]);
     });
   });
 

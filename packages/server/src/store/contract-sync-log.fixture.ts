@@ -29,6 +29,11 @@ export function testSyncLog(open: OpenStore): void {
     const [last] = await store.read((snapshot) => snapshot.syncs({ max: 1 }));
     expect(await read({ max: 9, protocol: 'hims', before: last?.place ?? 0 })).toEqual([entries[0]]);
     expect(await read({ max: 9, protocol: 'none' })).toEqual([]);
+    const other = entry(4, { device: 'other' });
+    await store.commit((transaction) => transaction.putSyncs({ entries: [other], counts: [] }, 9));
+    expect(await read({ max: 9, device: 'other' })).toEqual([other]);
+    expect(await read({ max: 9, protocol: 'hims', device: 'till' })).toEqual([entries[2], entries[0]]);
+    expect(await read({ max: 9, protocol: 'pos', device: 'other' })).toEqual([]);
   });
 
   test('of the entries the newest stay, and the counts hold all', async () => {

@@ -110,6 +110,8 @@ export interface StoreSnapshot {
     scope: string,
     keys: readonly { collection: string; id: string }[],
   ): Promise<readonly StoredRecord[]>;
+  /** The record or tombstone with this number of the server's own. */
+  numbered(scope: string, number: number): Promise<StoredRecord | undefined>;
   /** The id of the record that has claimed a unique value (see `uniqueValue` in core); undefined when none has. */
   owner(
     scope: string,
@@ -153,6 +155,9 @@ export interface ConflictQuery {
   ids?: readonly number[];
   state?: 'open' | 'settled';
   device?: string;
+  record?: { collection: string; id: string };
+  /** The other way round: from the newest on. */
+  newestFirst?: boolean;
   after?: number;
   max: number;
 }

@@ -36,6 +36,7 @@ export interface SyncNotes {
 /** Newest first; `before`: the place of the last entry that was read. */
 export interface SyncQuery {
   protocol?: string;
+  device?: string;
   before?: number;
   max: number;
 }

@@ -23,11 +23,13 @@ export function createSnapshot(database: Database): StoreSnapshot {
     collection: async (scope, query) => readCollection(scoped(scope), query),
     records: async (scope, keys) =>
       keys.flatMap(({ collection, id }) => copied(scoped(scope).records.get(`${collection}/${id}`)) ?? []),
+    numbered: async (scope, number) =>
+      copied([...scoped(scope).records.values()].find((record) => record.number === number)),
     owner: async (scope, claimed) => ownerOf(scoped(scope), claimed),
     replica: async (scope, replica) => copied(scoped(scope).replicas.get(replica)),
     verdicts: async (scope, replica, after, max) =>
       readVerdicts(scoped(scope).verdicts.get(replica) ?? new Map(), after, max),
-    async conflicts(scope, { ids, state, device, after = 0, max }) {
+    async conflicts(scope, { ids, state, device, record, newestFirst = false, after = 0, max }) {
       const { conflicts } = scoped(scope);
       const asked = ids
         ? [...new Set(ids)].flatMap((id) => conflicts.get(id) ?? [])
@@ -36,7 +38,8 @@ export function createSnapshot(database: Database): StoreSnapshot {
         .filter(
           (it) => it.id > after && (!state || it.state === state) && (device ?? it.device) === it.device,
         )
-        .sort((a, b) => a.id - b.id)
+        .filter((it) => !record || (record.collection === it.collection && record.id === it.record))
+        .sort((a, b) => (newestFirst ? b.id - a.id : a.id - b.id))
         .slice(0, max);
     },
     async history(scope, collection, id, max) {

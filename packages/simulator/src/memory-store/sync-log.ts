@@ -19,9 +19,10 @@ export function putSyncs(database: Database, { entries, counts }: SyncNotes, kep
 
 export function readSyncLog(database: Database): Pick<StoreSnapshot, 'syncs' | 'syncCounts'> {
   return {
-    syncs: async ({ protocol, before = Number.MAX_SAFE_INTEGER, max }) =>
+    syncs: async ({ protocol, device, before = Number.MAX_SAFE_INTEGER, max }) =>
       database.syncs
         .filter((entry) => entry.place < before && (protocol ?? entry.protocol) === entry.protocol)
+        .filter((entry) => (device ?? entry.device) === entry.device)
         .slice(-max)
         .reverse(),
     syncCounts: async (protocol) =>

@@ -113,6 +113,14 @@ export class SqliteSnapshot implements StoreSnapshot {
     );
   }
 
+  async numbered(scope: string, number: number): Promise<StoredRecord | undefined> {
+    return this.#reads().get<StoredRecord>(
+      `SELECT ${recordColumns} FROM hf_records AS t WHERE t.scope = ? AND t.number = ?`,
+      scope,
+      number,
+    );
+  }
+
   async owner(
     scope: string,
     { collection, group, value }: { collection: string; group: string; value: string },
@@ -166,19 +174,21 @@ export class SqliteSnapshot implements StoreSnapshot {
   }
 
   async conflicts(scope: string, query: ConflictQuery): Promise<readonly StoredConflict[]> {
-    const { ids, state, device, after = 0, max } = query;
+    const { ids, state, device, record, newestFirst = false, after = 0, max } = query;
     const from = ids
       ? 'jsonb_each(?3) AS k CROSS JOIN hf_conflicts AS t ON t.scope = ?1 AND t.id = k.atom'
       : 'hf_conflicts AS t';
     const rows = this.#reads().all<ConflictRow>(
       `SELECT ${conflictColumns} FROM ${from}
        WHERE t.scope = ?1 AND t.id > ?2 ${state ? `AND t.state = '${state}'` : ''}
-         ${device === undefined ? '' : 'AND t.device = ?5'} ORDER BY t.id LIMIT ?4`,
+         ${device === undefined ? '' : 'AND t.device = ?5'} ${record ? 'AND t.collection = ?6 AND t.record = ?7' : ''}
+       ORDER BY t.id ${newestFirst ? 'DESC' : ''} LIMIT ?4`,
       scope,
       after,
       ids ? JSON.stringify(ids) : null,
       max,
-      ...(device === undefined ? [] : [device]),
+      ...(device === undefined && !record ? [] : [device ?? null]),
+      ...(record ? [record.collection, record.id] : []),
     );
     return rows.map(conflictOf);
   }

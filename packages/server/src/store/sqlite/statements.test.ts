@@ -242,6 +242,8 @@ async function exercise(store: Store): Promise<void> {
     await snapshot.conflicts('s', { max: 9 });
     await snapshot.conflicts('s', { device: 'd', max: 9 });
     await snapshot.conflicts('s', { device: 'd', state: 'open', after: 1, max: 9 });
+    await snapshot.conflicts('s', { record: { collection: 'items', id: 'a' }, newestFirst: true, max: 1 });
+    await snapshot.numbered('s', 1);
     await snapshot.history('s', 'items', 'a', 9);
     for (const filter of [{}, { scope: 's' }, { device: 'd' }, { scope: 's', device: 'd' }]) {
       await snapshot.quarantine({ ...filter, max: 9, after: 1 });
@@ -253,6 +255,7 @@ async function exercise(store: Store): Promise<void> {
     await snapshot.reads('s');
     await snapshot.syncs({ max: 9 });
     await snapshot.syncs({ protocol: 'p', before: 9, max: 9 });
+    await snapshot.syncs({ protocol: 'p', device: 'd', max: 9 });
     await snapshot.syncCounts('p');
     await snapshot.audit({ max: 9 });
     await snapshot.owner('s', { collection: 'items', group: 'sku', value: '[1]' });

@@ -22,13 +22,18 @@ export function putSyncs(connection: Connection, { entries, counts }: SyncNotes,
   );
 }
 
-export function readSyncs(connection: Connection, { protocol, before, max }: SyncQuery): PlacedSyncEntry[] {
+export function readSyncs(
+  connection: Connection,
+  { protocol, device, before, max }: SyncQuery,
+): PlacedSyncEntry[] {
   const rows = connection.all<Omit<PlacedSyncEntry, 'ok' | 'facts'> & { ok: number; facts: string }>(
     `SELECT t.place, t.at, t.protocol, t.device, t.scope, t.kind, t.ok, t.facts FROM hf_sync_log AS t
-     WHERE t.place < ?1 ${protocol === undefined ? '' : 'AND t.protocol = ?3'} ORDER BY t.place DESC LIMIT ?2`,
+     WHERE t.place < ?1 ${protocol === undefined ? '' : 'AND t.protocol = ?3'}
+       ${device === undefined ? '' : 'AND t.device = ?4'} ORDER BY t.place DESC LIMIT ?2`,
     before ?? Number.MAX_SAFE_INTEGER,
     max,
-    ...(protocol === undefined ? [] : [protocol]),
+    ...(protocol === undefined && device === undefined ? [] : [protocol ?? null]),
+    ...(device === undefined ? [] : [device]),
   );
   return rows.map(({ ok, facts, ...rest }) => ({ ...rest, ok: ok === 1, facts: parsed(facts) }));
 }
