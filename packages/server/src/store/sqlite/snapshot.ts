@@ -18,10 +18,7 @@ import type {
 } from '../port.ts';
 import type { PlacedSyncEntry, SyncCount, SyncQuery } from '../sync-log.ts';
 import {
-  type ConflictRow,
   type CredentialRow,
-  conflictColumns,
-  conflictOf,
   credentialColumns,
   credentialOf,
   deviceColumns,
@@ -34,6 +31,7 @@ import {
   scopeColumns,
   storedCredentialOf,
 } from './columns.ts';
+import { readConflicts } from './conflicts.ts';
 import type { Connection } from './connection.ts';
 import { readCounts, readTally, readUnclaimed } from './counts.ts';
 import { readCollection, readPage } from './page.ts';
@@ -174,23 +172,7 @@ export class SqliteSnapshot implements StoreSnapshot {
   }
 
   async conflicts(scope: string, query: ConflictQuery): Promise<readonly StoredConflict[]> {
-    const { ids, state, device, record, newestFirst = false, after = 0, max } = query;
-    const from = ids
-      ? 'jsonb_each(?3) AS k CROSS JOIN hf_conflicts AS t ON t.scope = ?1 AND t.id = k.atom'
-      : 'hf_conflicts AS t';
-    const rows = this.#reads().all<ConflictRow>(
-      `SELECT ${conflictColumns} FROM ${from}
-       WHERE t.scope = ?1 AND t.id > ?2 ${state ? `AND t.state = '${state}'` : ''}
-         ${device === undefined ? '' : 'AND t.device = ?5'} ${record ? 'AND t.collection = ?6 AND t.record = ?7' : ''}
-       ORDER BY t.id ${newestFirst ? 'DESC' : ''} LIMIT ?4`,
-      scope,
-      after,
-      ids ? JSON.stringify(ids) : null,
-      max,
-      ...(device === undefined && !record ? [] : [device ?? null]),
-      ...(record ? [record.collection, record.id] : []),
-    );
-    return rows.map(conflictOf);
+    return readConflicts(this.#reads(), scope, query);
   }
 
   async history(
