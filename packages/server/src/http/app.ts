@@ -25,7 +25,14 @@ import { capConnections } from './connections.ts';
 import { errorHeaders, errorReply, type FaultTelling, rawAnswer, tellError } from './error-answer.ts';
 import { healthRoutes } from './health.ts';
 import { type HttpBounds, httpBounds } from './http-bounds.ts';
-import { type MountedProtocol, mountedAt, originsAt, registerMounted, shapeOf } from './mounted.ts';
+import {
+  type MountedProtocol,
+  mountedAt,
+  originsAt,
+  registerMounted,
+  shapeOf,
+  withoutLastSlash,
+} from './mounted.ts';
 import { createRates, type Rates } from './rates.ts';
 import { noteRoutes } from './unknown-route.ts';
 import { type Sockets, serveSockets } from './upgrade.ts';
@@ -57,6 +64,7 @@ export function createApp(deps: AppDeps): FastifyInstance {
     bodyLimit: deps.limits.bodyBytesMax,
     // Ids stand in paths: one that is too long is told so by its route.
     routerOptions: { maxParamLength: bounds.headersBytesMax },
+    rewriteUrl: ({ url = '/' }) => (mountedAt(mounted, url) ? withoutLastSlash(url) : url),
     requestTimeout: bounds.requestMsMax,
     connectionTimeout: bounds.silentMsMax,
     keepAliveTimeout: bounds.keepAliveMsMax,

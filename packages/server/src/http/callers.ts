@@ -46,7 +46,7 @@ export function judgeCaller(
 
 /**
  * Against DNS rebinding: a page of another site can make a browser send requests here under that site's name, but not under
- * an address or a name that stands here. Throws RequestError `host_unknown`.
+ * an address, a name that stands here, or one that no site can have. Throws RequestError `host_unknown`.
  */
 function checkHost(host: string | undefined, known: { hosts: readonly string[]; machine: Machine }): void {
   const [, literal, plain] = /^(?:\[([0-9a-f:.]+)\]|([a-z0-9._-]+))(?::\d{1,5})?$/i.exec(host ?? '') ?? [];
@@ -58,8 +58,20 @@ function checkHost(host: string | undefined, known: { hosts: readonly string[]; 
 function isKnown(name: string, { hosts, machine }: { hosts: readonly string[]; machine: Machine }): boolean {
   if (name === 'localhost' || hosts.includes(name)) return true;
   if (isAddress(name)) return isPrivate(name) || machine.addresses().some((own) => sameAddress(own, name));
-  const own = machine.name().toLowerCase();
-  return own !== '' && (name === own || name === `${own}.local`);
+  return isLocalName(name) || name === machine.name().toLowerCase();
+}
+
+/** As routers and machines of a local network give them: a word without dots, or one below an ending that no registry sells. */
+function isLocalName(name: string): boolean {
+  return /^[a-z0-9_-]+$/.test(name) ? !isNumber(name) : localEnding.test(name);
+}
+
+const localEnding =
+  /^[a-z0-9_-]+(?:\.[a-z0-9_-]+)*\.(?:local|lan|home|internal|localdomain|intranet|corp|private|home\.arpa|fritz\.box)$/;
+
+/** What a browser would take for an address, such as `0x7f000001`. */
+function isNumber(name: string): boolean {
+  return /^(?:0x[0-9a-f]*|\d+)$/.test(name);
 }
 
 /** Without authentication only near peers are served, also behind a proxy that says whom it speaks for. */
@@ -85,9 +97,9 @@ function checkOrigin(
   throw new RequestError('origin_refused', { field: 'origin' });
 }
 
-/** A page that this machine or one beside it serves. */
+/** A page that this machine or one beside it serves, or that an app brought with it (`capacitor://localhost`). */
 function isNear(origin: string): boolean {
-  if (!/^https?:/.test(origin) || !URL.canParse(origin)) return false;
+  if (!/^[a-z][a-z0-9+.-]*:\/\//.test(origin) || !URL.canParse(origin)) return false;
   const host = new URL(origin).hostname.replace(/^\[(.*)\]$/, '$1');
   return host === 'localhost' || isPrivate(host);
 }

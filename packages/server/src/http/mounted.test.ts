@@ -56,6 +56,40 @@ test.each([
   expect(JSON.parse(body)).toEqual({ failed: status === 405 ? 'method_refused' : 'not_found' });
 });
 
+test('a slash at the end of a path changes nothing', async () => {
+  const { app } = createTestApp({ mounted: [at('a', '/a')] });
+  const ask = async (method: 'GET' | 'POST' | 'PUT', url: string) => {
+    const { statusCode, body } = await app.inject({ method, url });
+    return [statusCode, JSON.parse(body)];
+  };
+  expect(await ask('GET', '/a/here/?x=1')).toEqual([200, { name: 'a' }]);
+  expect(await ask('POST', '/a/here/7/of/')).toEqual([200, { name: 'a' }]);
+  expect(await ask('PUT', '/a/here/')).toEqual([405, { failed: 'method_refused' }]);
+  expect(await ask('GET', '/a/here//')).toEqual([404, { failed: 'not_found' }]);
+  expect((await ask('GET', '/healthz/'))[0]).toBe(404);
+});
+
+test.each([
+  ['http://localhost:3000', true],
+  ['https://192.168.1.9', true],
+  ['http://[fd00::1]:81', true],
+  // Pages of an app that is installed: no site can have such an origin.
+  ['capacitor://localhost', true],
+  ['ionic://localhost', true],
+  ['https://localhost.evil.example', false],
+  ['capacitor://evil.example', false],
+  ['http://8.8.8.8', false],
+  ['file://', false],
+  ['null', false],
+  ['localhost', false],
+])('a page of %s may read a protocol of near pages: %s', async (origin, may) => {
+  const { app } = createTestApp({ mounted: [at('a', '/a')], corsOrigins: undefined });
+  const { statusCode, headers } = await app.inject({ url: '/a/here', headers: { origin } });
+  expect([statusCode, headers['access-control-allow-origin']]).toEqual(
+    may ? [200, origin] : [403, undefined],
+  );
+});
+
 test('an address that asks too often is told when to come again, and is told of its health all the same', async () => {
   const bounds = { ...httpBounds, requestsPerAddressPerSecondMax: 3 };
   const { app, clock } = createTestApp({ bounds, mounted: [at('a', '/a')] });
@@ -99,7 +133,7 @@ test('an address has so many sockets, and gets another when one is closed', asyn
   const url = (await app.listen({ port: 0, host: '127.0.0.1' })).replace('http', 'ws');
   const closings = new Set<Promise<unknown>>();
   app.server.on('connection', (socket) => closings.add(once(socket, 'close')));
-  const first = new WebSocket(`${url}/a/socket`);
+  const first = new WebSocket(`${url}/a/socket/`);
   await once(first, 'open');
   const refusals = once(new WebSocket(`${url}/a/socket`), 'unexpected-response');
   const [, response] = (await refusals) as [unknown, IncomingMessage];

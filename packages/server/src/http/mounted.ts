@@ -31,6 +31,11 @@ export function mountedAt(
   return above.sort((a, b) => b.prefix.length - a.prefix.length)[0];
 }
 
+/** `/ping/` is `/ping` to existing clients, whose servers let it pass. */
+export function withoutLastSlash(url: string): string {
+  return url.replace(/^([^?]*[^?/])\/(?=\?|$)/, '$1');
+}
+
 /** The config's list, or the rule of the place. */
 export function originsAt(
   { corsOrigins }: Pick<CallerRules, 'corsOrigins'>,

@@ -15,7 +15,7 @@ import { createBudget } from './budget.ts';
 import { type CallerRules, judgeCaller } from './callers.ts';
 import { createCounts } from './connections.ts';
 import { type FaultTelling, rawAnswer, tellError } from './error-answer.ts';
-import { type MountedProtocol, mountedAt, originsAt, shapeOf } from './mounted.ts';
+import { type MountedProtocol, mountedAt, originsAt, shapeOf, withoutLastSlash } from './mounted.ts';
 
 export interface Sockets {
   timer: Timer;
@@ -69,9 +69,10 @@ export function serveSockets(
 
     async function admit(): Promise<() => void> {
       const { headers, url = '' } = request;
-      const door = byPath.get(url.split('?', 1)[0] ?? '');
-      if (stopping) throw new RequestError('stopping');
       const at = mountedAt(deps.mounted, url);
+      const [path = ''] = (at ? withoutLastSlash(url) : url).split('?', 1);
+      const door = byPath.get(path);
+      if (stopping) throw new RequestError('stopping');
       judgeCaller(request, deps, originsAt(deps, at));
       if (!door) throw new RequestError('not_found', { field: 'path' });
       const address = request.socket.remoteAddress ?? '';
@@ -138,7 +139,7 @@ function connect(ws: WebSocket, socket: Duplex, { open, incoming }: { open: Open
   });
   ws.on('message', (data: Buffer, isBinary: boolean) => {
     settle();
-    if (isBinary) events.binary();
+    if (isBinary) events.binary(data);
     else events.message(data);
   });
   ws.on('ping', () => events.beat());

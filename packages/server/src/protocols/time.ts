@@ -18,6 +18,14 @@ export function timeText(ms: number): string {
   return new Date(ms).toISOString();
 }
 
+/**
+ * What a reader of an empty scope goes on from: the time that it came with. One that is still to come would skip what is written until
+ * then; such a reader begins at the beginning.
+ */
+export function stampOfNothing(since: number, nowMs: number): number {
+  return since <= nowMs ? since : 0;
+}
+
 /** The 30th of February is none. */
 function isDay(date: string): boolean {
   const ms = Date.parse(`${date}T00:00:00Z`);

@@ -26,8 +26,8 @@ export interface WireEvents {
   /** Larger messages than this are not to be collected. */
   messageBytesMax(): number;
   message(text: Uint8Array): void;
-  /** A message that is no text. */
-  binary(): void;
+  /** A message that its peer did not send as text. */
+  binary(bytes: Uint8Array): void;
   /** A ping or pong of the socket's own protocol. */
   beat(): void;
   closed(): void;

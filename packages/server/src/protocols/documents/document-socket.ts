@@ -86,8 +86,9 @@ export class DocumentSocket implements WireEvents, Member {
     else this.#take(text);
   }
 
-  binary(): void {
-    this.line.close(closeCodes.textOnly, 'text only');
+  /** Clients that encode their JSON themselves send it so. */
+  binary(bytes: Uint8Array): void {
+    this.message(bytes);
   }
 
   beat(): void {

@@ -4,6 +4,7 @@
 import { RequestError, type StoredRecord } from '@holdfast/core';
 import type { Caller, Engine, PullResult } from '../../engine/engine.ts';
 import type { Room } from '../../realtime/wire.ts';
+import { stampOfNothing } from '../time.ts';
 import { documentText, type Names } from './translate.ts';
 import { unauthenticated } from './wire.ts';
 
@@ -58,9 +59,7 @@ export async function readScope<Result>(
       const page = await engine.pull(caller, scope, { after: { stamp } });
       checkReads(page, scope);
       for (const record of page.records) note(record);
-      // Where nothing was ever written, the reader stays where it is; with a time that is still to come it would miss what comes.
-      const stays = page.head === 0 && stamp <= nowMs();
-      stamp = stays ? stamp : page.stamp;
+      stamp = page.head === 0 ? stampOfNothing(stamp, nowMs()) : page.stamp;
       if (!page.more) return use({ live: texts(live), deleted: texts(deleted), stamp });
     }
   } finally {

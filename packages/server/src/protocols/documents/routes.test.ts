@@ -133,6 +133,12 @@ test('what is pushed is told to the sockets of other devices', async () => {
   expect(await own.rest()).toEqual([]);
 });
 
+test('a since that says nothing is none', async () => {
+  await push(update('a'), removal('a', at + 1));
+  expect((await sync('')).deleted).toBeUndefined();
+  expect((await sync('0')).deleted.appointments).toEqual(['a']);
+});
+
 test('a message that stands twice in a request came once, also a delete without a time', async () => {
   const gone = removal('a', undefined, { messageId: 'm1' });
   server.clock.wall += 1_000;

@@ -46,7 +46,7 @@ export function documentRoutes(deps: MountDeps<DocumentsOptions>, shared: Shared
       },
       async (request, reply) => {
         const { caller, scope } = whoAsks(deps, request);
-        const since = request.query.since === undefined ? null : sinceOf(request.query.since);
+        const since = sinceOf(request.query.since);
         const text = await readScope(reading, { caller, scope, since }, ({ live, deleted, stamp }) => {
           const more = since === null ? '' : `,"deleted":${collectionsText(deleted)}`;
           return `{"success":true,"data":${collectionsText(live)}${more},"timestamp":${stamp}}`;
@@ -102,8 +102,9 @@ function provenCaller(deps: MountDeps, request: FastifyRequest, deviceId: string
   }
 }
 
-function sinceOf(text: string): number {
-  return Math.min(Number(text), Number.MAX_SAFE_INTEGER);
+/** Null: from the beginning, and without what is deleted. */
+function sinceOf(text = ''): number | null {
+  return text === '' ? null : Math.min(Number(text), Number.MAX_SAFE_INTEGER);
 }
 
 /** Takes what can be taken, and tells the rest one by one. */

@@ -52,6 +52,17 @@ test('an acknowledged change is there after a restart, and before anybody read i
   expect((await again.next()).data).toEqual({ ...empty, appointments: [{ id: 'a', n: 1 }] });
 });
 
+test('a message in a binary frame is read like any other', async () => {
+  const phone = await server.connect('anna', 'phone');
+  await phone.await('FULL_SYNC');
+  const message = { type: 'DATA_UPDATE', userId: 'anna', deviceId: 'phone', messageId: 'm1' };
+  const data = { collection: 'appointments', document: { id: 'é' }, timestamp: at };
+  phone.socket.send(Buffer.from(JSON.stringify({ ...message, data })));
+  expect(await phone.next()).toEqual({ type: 'ACK', messageId: 'm1', timestamp: startMs });
+  phone.socket.send(Buffer.from([0xff, 0xfe]));
+  expect(await phone.next()).toMatchObject({ type: 'ERROR', error: { code: 'INVALID_JSON' } });
+});
+
 test('without a messageId nothing is acknowledged', async () => {
   const phone = await server.connect('anna', 'phone');
   await phone.await('FULL_SYNC');

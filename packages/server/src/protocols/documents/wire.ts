@@ -14,7 +14,7 @@ const timeMsMax = 8_640_000_000_000_000;
 /** As the contract has it: what is larger closes its socket with 1009. */
 export const messageBytesMax = 1_048_576;
 
-export const closeCodes = { missing: 4400, unauthenticated: 4401, tooLarge: 1009, textOnly: 1003 } as const;
+export const closeCodes = { missing: 4400, unauthenticated: 4401, tooLarge: 1009 } as const;
 
 export const optionsShape = z.strictObject({
   /** A ping goes out so often; a connection that missed two is closed. */
@@ -62,7 +62,7 @@ export const syncHeaders = z.looseObject({
 export const syncQuery = z.looseObject({
   since: z
     .string()
-    .regex(/^\d{1,16}$/, 'milliseconds since 1970')
+    .regex(/^\d{0,16}$/, 'milliseconds since 1970')
     .optional(),
 });
 /** Each change is judged by itself, so that one that is wrong stops no other. */

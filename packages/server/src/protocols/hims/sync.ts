@@ -5,7 +5,7 @@ import type { z } from 'zod';
 import { rightIn } from '../../engine/access.ts';
 import type { Caller } from '../../engine/engine.ts';
 import type { MountDeps, MountedCollection } from '../mount.ts';
-import { readTimeMs, timeText } from '../time.ts';
+import { readTimeMs, stampOfNothing, timeText } from '../time.ts';
 import { judgeOf, type Refused, readRecord, type Taken, writerOf } from './records.ts';
 import { type Outcome, outcomeOf, pulledData, pushAnswerOf, refusedOutcome } from './translate.ts';
 import type { pullAnswer, pullMessage, pushAnswer, pushMessage } from './wire.ts';
@@ -22,7 +22,7 @@ export async function pull(
   caller: Caller,
   { tables: named, since: given }: z.infer<typeof pullMessage>,
 ): Promise<z.infer<typeof pullAnswer>> {
-  const { engine, scope, recordsMax } = deps;
+  const { engine, scope, clock, recordsMax } = deps;
   const tables = named ? tablesNamed(deps, named, 'tables') : [...deps.collections.values()];
   const since = readSince(given);
   const page = await engine.pull(caller, scope, {
@@ -35,7 +35,7 @@ export async function pull(
     success: true,
     data: pulledData(tables, page.records),
     totalRecords: page.records.length,
-    timestamp: timeText(page.head === 0 ? sinceOfNothing(deps, since) : page.stamp),
+    timestamp: timeText(page.head === 0 ? stampOfNothing(since ?? 0, clock.wallMs()) : page.stamp),
     ...(page.more ? { hasMore: true as const } : {}),
   };
 }
@@ -59,11 +59,6 @@ function readSince(text: string | null | undefined): number | undefined {
   if (ms !== undefined) return ms;
   const message = 'since: a time is ISO 8601, such as 2026-01-31T12:00:00.000Z.';
   throw new RequestError('malformed', { field: 'since', message });
-}
-
-/** Where nothing was ever written, a time that is still to come would skip what is written until then. */
-function sinceOfNothing({ clock }: SyncDeps, since: number | undefined): number {
-  return since !== undefined && since <= clock.wallMs() ? since : 0;
 }
 
 /** A push that was read. Nothing of it was asked of the engine yet. */

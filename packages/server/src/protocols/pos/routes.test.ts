@@ -43,6 +43,16 @@ test('a batch answers each item in order, with what is stored of it', async () =
   expect(Number(answer.nextSyncToken)).toBe(answer.syncedTransactions[0]?.success ? pos.clock.wall + 2 : 0);
 });
 
+test('a device whose token lies ahead of an empty server misses nothing that comes', async () => {
+  const since = pos.clock.wall + 60_000;
+  const { body } = await pos.send(`/api/sync/updates?deviceId=till-b&since=${since}`);
+  await a.push(order('o1', tea));
+  const next = await pos.send(`/api/sync/updates?deviceId=till-b&since=${body.nextSyncToken}`);
+  expect(next.body.orders).toMatchObject([{ localId: 'o1' }]);
+  const early = await pos.send(`/api/sync/updates?deviceId=till-b&since=5`);
+  expect(early.body.orders).toMatchObject([{ localId: 'o1' }]);
+});
+
 test('other devices get what was sent, in the envelope that it was sent in', async () => {
   const whole = { ...tea, id: 77, localId: 'o1', note: null };
   await a.sync({

@@ -6,6 +6,7 @@ import type { ZodType } from 'zod';
 import { rightIn } from '../../engine/access.ts';
 import type { Caller, PullResult } from '../../engine/engine.ts';
 import type { MountDeps, ZodRoutes } from '../mount.ts';
+import { stampOfNothing } from '../time.ts';
 import {
   batchAnswer,
   errorAnswer,
@@ -164,10 +165,10 @@ async function pull(
   since: number,
 ): Promise<{ updates: Updates; nextSyncToken: string; hasMore: boolean }> {
   const { head, stamp, records, more } = await readPage(deps, caller, { since, notedAs });
-  const { sha256 } = deps;
+  const { sha256, clock } = deps;
   const updates = updatesOf(records, { device: caller.device, kindOf: kindsOf(deps), sha256 });
-  // Where nothing was ever written there is no stamp; what the device came with is as good.
-  return { updates, nextSyncToken: String(head === 0 ? since : stamp), hasMore: more };
+  const next = head === 0 ? stampOfNothing(since, clock.wallMs()) : stamp;
+  return { updates, nextSyncToken: String(next), hasMore: more };
 }
 
 /** Throws RequestError `forbidden` for who may not read. */
