@@ -30,7 +30,7 @@ function removal(documentId: string, timestamp?: number, more: object = {}): obj
 }
 
 const push = (...changes: unknown[]) => server.post('/api/sync/anna', { changes }, phone);
-const sync = async (since?: number) =>
+const sync = async (since?: number | string) =>
   (await server.get(`/api/sync/anna${since === undefined ? '' : `?since=${since}`}`, tablet)).body;
 
 test('a user without anything has four empty collections', async () => {
