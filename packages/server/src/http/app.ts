@@ -29,6 +29,7 @@ import {
   type MountedProtocol,
   mountedAt,
   originsAt,
+  pathOf,
   registerMounted,
   shapeOf,
   withoutLastSlash,
@@ -56,6 +57,7 @@ export interface AppDeps extends CallerRules, FaultTelling {
 
 export function createApp(deps: AppDeps): FastifyInstance {
   const { bounds = httpBounds, mounted = [] } = deps;
+  const slashed = new Set<string>();
   const app = fastify({
     // Fastify's own lines, of which only the grave ones are wanted; the application writes its own.
     loggerInstance: deps.log.child({}, { level: deps.log.isLevelEnabled('warn') ? 'warn' : deps.log.level }),
@@ -64,7 +66,8 @@ export function createApp(deps: AppDeps): FastifyInstance {
     bodyLimit: deps.limits.bodyBytesMax,
     // Ids stand in paths: one that is too long is told so by its route.
     routerOptions: { maxParamLength: bounds.headersBytesMax },
-    rewriteUrl: ({ url = '/' }) => (mountedAt(mounted, url) ? withoutLastSlash(url) : url),
+    rewriteUrl: ({ url = '/' }) =>
+      mountedAt(mounted, url) && !slashed.has(pathOf(url)) ? withoutLastSlash(url) : url,
     requestTimeout: bounds.requestMsMax,
     connectionTimeout: bounds.silentMsMax,
     keepAliveTimeout: bounds.keepAliveMsMax,
@@ -91,6 +94,9 @@ export function createApp(deps: AppDeps): FastifyInstance {
     field: 'address',
   });
   const unknownRoute = noteRoutes(app);
+  app.addHook('onRoute', ({ url }) => {
+    if (url.endsWith('/')) slashed.add(url);
+  });
   let stopping = false;
   app.addHook('preClose', async () => {
     stopping = true;

@@ -23,12 +23,17 @@ export function mountedAt(
   mounted: readonly MountedProtocol[],
   url: string | undefined,
 ): MountedProtocol | undefined {
-  const path = url?.split('?', 1)[0] ?? '';
+  const path = pathOf(url ?? '');
   const below = (prefix: string): boolean => path === prefix || path.startsWith(`${prefix}/`);
   if (ownPaths.some(below)) return undefined;
   // What never became a request has no path; a protocol at the root answers it.
   const above = mounted.filter(({ prefix }) => prefix === '' || below(prefix));
   return above.sort((a, b) => b.prefix.length - a.prefix.length)[0];
+}
+
+export function pathOf(url: string): string {
+  const [path = ''] = url.split('?', 1);
+  return path;
 }
 
 /** `/ping/` is `/ping` to existing clients, whose servers let it pass. */

@@ -15,7 +15,7 @@ import { createBudget } from './budget.ts';
 import { type CallerRules, judgeCaller } from './callers.ts';
 import { createCounts } from './connections.ts';
 import { type FaultTelling, rawAnswer, tellError } from './error-answer.ts';
-import { type MountedProtocol, mountedAt, originsAt, shapeOf, withoutLastSlash } from './mounted.ts';
+import { type MountedProtocol, mountedAt, originsAt, pathOf, shapeOf, withoutLastSlash } from './mounted.ts';
 
 export interface Sockets {
   timer: Timer;
@@ -70,8 +70,7 @@ export function serveSockets(
     async function admit(): Promise<() => void> {
       const { headers, url = '' } = request;
       const at = mountedAt(deps.mounted, url);
-      const [path = ''] = (at ? withoutLastSlash(url) : url).split('?', 1);
-      const door = byPath.get(path);
+      const door = byPath.get(pathOf(url)) ?? (at && byPath.get(pathOf(withoutLastSlash(url))));
       if (stopping) throw new RequestError('stopping');
       judgeCaller(request, deps, originsAt(deps, at));
       if (!door) throw new RequestError('not_found', { field: 'path' });
