@@ -80,6 +80,11 @@ export const requestErrors = {
     'The credential is missing, unknown, expired or revoked.',
     'Enrol the device again or get a new key.',
   ),
+  login_refused: entry(
+    401,
+    'The name or the password is wrong.',
+    'Type both again; the operator can set a new password with npx holdfast users password.',
+  ),
   forbidden: entry(403, 'The credential does not allow this.', 'Ask for a grant.'),
   device_revoked: entry(403, 'This device was revoked.', 'Enrol it again; its unsent work is still on it.'),
   not_private: entry(

@@ -135,7 +135,8 @@ function appDeps(
     random,
     sha256,
     limits,
-    auth: auth === 'jwt' ? createTokens(config.jwt ?? {}, clock) : auth,
+    auth,
+    issuer: config.jwt && createTokens(config.jwt, clock),
   });
   const native = { engine, identity, schema, limits, clock, sha256 };
   const bounds = boundsBeside(live, { mounts: opened.planned.length > 0 });

@@ -22,6 +22,7 @@ export function grantsOf(caller: Caller, standing: Standing): Grants {
     if (caller.token.expiresAt <= nowMs) throw new RequestError('unauthenticated');
     return caller.token.grants;
   }
+  if (caller.expiresAt !== undefined && caller.expiresAt <= nowMs) throw new RequestError('unauthenticated');
   if (caller.key === null) return 'all';
   const expired = credential?.expiresAt != null && credential.expiresAt <= nowMs;
   if (!credential || credential.revokedAt !== null || expired) throw new RequestError('unauthenticated');
@@ -31,7 +32,8 @@ export function grantsOf(caller: Caller, standing: Standing): Grants {
       message: 'The key was issued to another device.',
     });
   }
-  if (enrolled && credential.device === null) {
+  // A person is no key that any device may use: who is at the device may speak as who they are.
+  if (enrolled && credential.device === null && caller.actor === '') {
     throw new RequestError('forbidden', {
       field: 'device',
       message: 'This device has a key of its own.',

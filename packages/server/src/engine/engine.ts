@@ -35,7 +35,9 @@ export interface Caller {
   device: string;
   /** The person acting, proven by the credential; '' when the credential proves none. */
   actor: string;
-  /** A verified token says itself what it grants, and until when. Without a key. */
+  /** When a user's token ends; what it grants is read by its key. */
+  expiresAt?: number;
+  /** A verified token of an issuer says itself what it grants, and until when. Without a key. */
   token?: { grants: Grants; expiresAt: number };
 }
 

@@ -49,7 +49,7 @@ async function readStanding(
     throw error;
   }
   const credential = caller.key === null ? undefined : await snapshot.credential(caller.key);
-  return { grants, expiresAt: caller.token?.expiresAt ?? credential?.expiresAt ?? null };
+  return { grants, expiresAt: caller.token?.expiresAt ?? caller.expiresAt ?? credential?.expiresAt ?? null };
 }
 
 async function readBetween(

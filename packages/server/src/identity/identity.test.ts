@@ -7,7 +7,7 @@ import { z } from 'zod';
 import type { Store } from '../store/port.ts';
 import { openSqliteStore } from '../store/sqlite/open.ts';
 import { createGuesses } from './guesses.ts';
-import { createIdentity, type Identity } from './identity.ts';
+import { codeBounds, createIdentity, type Identity } from './identity.ts';
 import { createCode, createKeyText, hashCode, parseKeyText, sameHash } from './key-text.ts';
 import {
   addKey,
@@ -165,12 +165,12 @@ test('five wrong codes a minute from one address, and no more', async () => {
 });
 
 test('right codes are no guesses; wrong ones from everywhere are bounded together', async () => {
-  const guesses = createGuesses(deps.clock, { perAddressMax: 2, inAllMax: 3, windowMs: minute });
-  for (const _ of Array.from({ length: 10 })) guesses.begin('a')();
-  for (const address of ['a', 'b', 'c']) guesses.begin(address);
-  expect(() => guesses.begin('d')).toThrow(expect.objectContaining({ code: 'too_many' }));
+  const guesses = createGuesses(deps.clock, { ...codeBounds, triesMax: [2, 3] });
+  for (const _ of Array.from({ length: 10 })) guesses.begin(['a', ''])();
+  for (const address of ['a', 'b', 'c']) guesses.begin([address, '']);
+  expect(() => guesses.begin(['d', ''])).toThrow(expect.objectContaining({ code: 'too_many' }));
   now.mono += minute;
-  guesses.begin('d');
+  guesses.begin(['d', '']);
 });
 
 test('a revoked device is told so, and comes back only by a code for it', async () => {

@@ -3,20 +3,24 @@
 import { type Grants, type Limits, RequestError } from '@holdfast/core';
 import type { Device, Store } from '../store/port.ts';
 import { type Registration, registerDevice } from './devices.ts';
-import { createGuesses } from './guesses.ts';
+import { createGuesses, type GuessBounds } from './guesses.ts';
 import { createKeyText, hashCode, hashSecret, parseKeyText, sameHash } from './key-text.ts';
 import { checkName, type IdentityDeps, listDevices } from './keys.ts';
+import { createLogin, type Login, type LoginRequest } from './login.ts';
+import { createOwnTokens, type OwnTokens } from './own-tokens.ts';
 import type { VerifyToken } from './tokens.ts';
 
 /** What a credential proves. What it is worth is read again inside the commit or snapshot that uses it. */
 export interface Proof {
-  /** The public id of the key; null: no authentication is configured. */
+  /** The public id of the key, or of the user's credential; null: no authentication is configured. */
   key: string | null;
   /** The device that the key or token was issued to; null when any device may use it. */
   device: string | null;
   /** The person whom the credential proves; '' for a device's key. */
   actor: string;
-  /** What a token grants by itself, for the time that it says. */
+  /** When a user's token ends. */
+  expiresAt?: number;
+  /** What an issuer's token grants by itself, for the time that it says. Without a key. */
   token?: { grants: Grants; expiresAt: number };
 }
 
@@ -26,6 +30,8 @@ export type RequestHeaders = Readonly<Record<string, string | readonly string[] 
 export interface Identity {
   /** Throws RequestError `unauthenticated` or `device_revoked`. */
   prove(headers: RequestHeaders): Promise<Proof>;
+  /** A token for a user's name and password. Throws RequestError `login_refused`, `too_many` or `overloaded`. */
+  login(request: LoginRequest): Promise<Login>;
   /** Uses the code up and makes the device's key. Throws RequestError `enrol_code`, or `too_many` after too many wrong codes. */
   enrol(args: {
     code: string;
@@ -44,20 +50,34 @@ export interface Identity {
 export type IdentityOptions = IdentityDeps & {
   store: Pick<Store, 'commit'>;
   limits: Limits;
-  /** Or how a token is verified. */
-  auth: 'none' | 'keys' | VerifyToken;
+  auth: 'none' | 'keys' | 'jwt';
+  /** How the tokens of another issuer are verified; absent: there is none. */
+  issuer?: VerifyToken | undefined;
+};
+
+/** From one address, and from all. */
+export const codeBounds: GuessBounds = {
+  triesMax: [5, 60],
+  windowMs: 60_000,
+  field: 'code',
+  message: 'Too many wrong codes were tried.',
 };
 
 export function createIdentity(deps: IdentityOptions): Identity {
-  const guesses = createGuesses(deps.clock);
+  const codes = createGuesses(deps.clock, codeBounds);
+  const tokens = createOwnTokens(deps);
   return {
     prove: async (headers) => {
       if (deps.auth === 'none') return { key: null, device: null, actor: '' };
-      return deps.auth === 'keys' ? proveKey(deps, keyIn(headers)) : proveToken(deps.auth, keyIn(headers));
+      const text = keyIn(headers);
+      return deps.auth === 'keys'
+        ? proveKey(deps, text)
+        : ((await proveUser(tokens, text)) ?? proveToken(deps.issuer, text));
     },
+    login: createLogin({ ...deps, tokens }),
     async enrol({ code, device, name, address }) {
       checkName(name);
-      const noGuess = guesses.begin(address);
+      const noGuess = codes.begin([address, '']);
       const at = deps.clock.wallMs();
       const { key, secret, text } = createKeyText(deps.random);
       const times = { createdAt: at, seenAt: at, revokedAt: null };
@@ -98,7 +118,15 @@ function bearerIn(authorization: string | readonly string[]): string | undefined
   return typeof authorization === 'string' ? /^Bearer +(\S+)$/i.exec(authorization)?.[1] : undefined;
 }
 
-async function proveToken(verify: VerifyToken, text: string): Promise<Proof> {
+async function proveUser(tokens: OwnTokens, text: string): Promise<Proof | undefined> {
+  const verified = await tokens.verify(text);
+  if (!verified) return undefined;
+  const { credential, expiresAt } = verified;
+  return { key: credential.key, device: null, actor: credential.name, expiresAt };
+}
+
+async function proveToken(verify: VerifyToken | undefined, text: string): Promise<Proof> {
+  if (!verify) throw unauthenticated();
   const { subject, device, grants, expiresAt } = await verify(text);
   return { key: null, device, actor: subject, token: { grants, expiresAt } };
 }

@@ -22,6 +22,16 @@ export function createKeyText(random: Random): KeyText & { text: string } {
   return { key, secret, text: `hf_${key}_${secret}` };
 }
 
+/** The public id of a user's credential. It has no secret, and no key's text can name it. */
+export function createUserKey(random: Random): string {
+  return `user-${letters(random, idChars).toLowerCase()}`;
+}
+
+/** The public id of a key that signs tokens. */
+export function createKid(random: Random): string {
+  return `hf-${letters(random, idChars).toLowerCase()}`;
+}
+
 export function parseKeyText(text: string): KeyText | undefined {
   const [, key, secret] = /^hf_([0-9a-z]{12})_([A-Za-z0-9_-]{43})$/.exec(text) ?? [];
   return key === undefined || secret === undefined ? undefined : { key, secret };

@@ -155,7 +155,7 @@ export function checkName(name: string, field = 'name'): string {
 const grantsMax = 1_000;
 const scopeCharsMax = 200;
 
-function checkGrants(grants: Grants): Grants {
+export function checkGrants(grants: Grants): Grants {
   if (grants === 'all') return grants;
   const fits = (scope: string): boolean =>
     scope.length > 0 && scope.length <= scopeCharsMax && scope.isWellFormed() && !scope.includes('\0');

@@ -3,14 +3,7 @@
 //
 //   sub  who acts · exp  until when · holdfast_scopes  ["shop-1", "shop-2:read"] or "all" · holdfast_device  the only device it is for
 
-import {
-  type Clock,
-  defaultLimits,
-  type Grants,
-  type JsonObject,
-  parseJson,
-  RequestError,
-} from '@holdfast/core';
+import { type Clock, defaultLimits, type Grants, type JsonObject, RequestError } from '@holdfast/core';
 import {
   createLocalJWKSet,
   createRemoteJWKSet,
@@ -20,6 +13,7 @@ import {
   jwtVerify,
 } from 'jose';
 import { readGrant } from './grant-text.ts';
+import { clockAheadSecondsMax, readParts, refused } from './token-text.ts';
 
 export interface TokenRules {
   /** HS256 … */
@@ -41,11 +35,6 @@ export interface VerifiedToken {
 
 /** Throws RequestError `unauthenticated` for a token that is good for nothing, `overloaded` when its issuer's keys cannot be read. */
 export type VerifyToken = (text: string) => Promise<VerifiedToken>;
-
-// A token travels in a header; what is larger is none.
-const tokenCharsMax = 8_192;
-// The issuer's clock may be ahead; how long a token is good is never stretched.
-const clockAheadSecondsMax = 60;
 
 export function createTokens(rules: TokenRules, clock: Clock): VerifyToken {
   const { secret, jwksUrl, issuer, audience } = rules;
@@ -107,30 +96,6 @@ function readScopes(given: unknown): Grants {
   });
 }
 
-/** Header and claims, read by the strict parser: a name that comes twice means one thing here and another there. */
-function readParts(text: string): { header: JsonObject; claims: JsonObject } {
-  const parts = text.length > tokenCharsMax ? [] : text.split('.');
-  const [header = '', claims = '', signature = ''] = parts;
-  if (parts.length !== 3 || ![header, claims, signature].every(isPlainBase64url)) throw refused();
-  return { header: readPart(header), claims: readPart(claims) };
-}
-
-function readPart(part: string): JsonObject {
-  const read = parseJson(Buffer.from(part, 'base64url').toString(), {
-    depthMax: 8,
-    keysMax: 200,
-    valuesMax: 2_000,
-  });
-  if (!read.ok || typeof read.value !== 'object' || read.value === null || Array.isArray(read.value))
-    throw refused();
-  return read.value as JsonObject;
-}
-
-/** One text for one token: else a changed last character would still be the same signature. */
-function isPlainBase64url(part: string): boolean {
-  return part !== '' && Buffer.from(part, 'base64url').toString('base64url') === part;
-}
-
 // As the guide says.
 const keysMsMax = 10 * 60_000;
 const keysAgainMs = 60_000;
@@ -180,8 +145,4 @@ async function fetchBounded(url: string, options: RequestInit): Promise<Response
 
 function refuse(error: unknown): never {
   throw error instanceof RequestError ? error : refused();
-}
-
-function refused(): RequestError {
-  return new RequestError('unauthenticated', { field: 'authorization' });
 }

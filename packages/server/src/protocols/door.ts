@@ -33,14 +33,19 @@ export function createDoor(identity: Identity): Door {
 }
 
 /** The device is what the request says, unless the key was issued to one. */
-export function callerOf({ key, device: owner, actor, token }: Proof, device = owner ?? ''): Caller {
+export function callerOf(proof: Proof, device = proof.device ?? ''): Caller {
+  const { key, device: owner, actor, expiresAt, token } = proof;
   if (owner !== null && owner !== device) {
     throw new RequestError('forbidden', {
       field: 'device',
       message: 'The key was issued to another device.',
     });
   }
-  return { key, device, actor, ...(token === undefined ? {} : { token }) };
+  return {
+    ...{ key, device, actor },
+    ...(expiresAt === undefined ? {} : { expiresAt }),
+    ...(token === undefined ? {} : { token }),
+  };
 }
 
 declare module 'fastify' {

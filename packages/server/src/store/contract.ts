@@ -6,6 +6,7 @@ import { testIdentity } from './contract-identity.fixture.ts';
 import { testLoad } from './contract-load.fixture.ts';
 import { testReads } from './contract-reads.fixture.ts';
 import { testSyncLog } from './contract-sync-log.fixture.ts';
+import { testUsers } from './contract-users.fixture.ts';
 import { type Life, type Store, StoreError, type StoreTransaction } from './port.ts';
 import {
   type ContractStore,
@@ -47,6 +48,7 @@ export function storeContract(contract: StoreContract): void {
     describe('load', () => testLoad(open));
     describe('reads', () => testReads(open));
     describe('identity', () => testIdentity(open));
+    describe('users', () => testUsers(open));
     describe('sync log', () => testSyncLog(open));
   });
 }

@@ -1,4 +1,4 @@
-// The part of the store's port that says who may come in: keys, devices, enrolment codes, and the audit log.
+// The part of the store's port that says who may come in: keys, devices, enrolment codes, users, and the audit log.
 
 import type { Grants } from '@holdfast/core';
 
@@ -44,6 +44,37 @@ export interface EnrolmentCode {
   expiresAt: number;
 }
 
+export interface User {
+  /** Rises with each user; none is given twice. */
+  id: number;
+  name: string;
+  /** The name as it is compared; two users never share one. */
+  nameKey: string;
+  role: string;
+  grants: Grants;
+  /** The public id of the credential that the user's tokens stand for; a new one with each password. */
+  key: string;
+  createdAt: number;
+  passwordAt: number;
+}
+
+export interface StoredUser extends User {
+  /** As the PHC string format has it. */
+  passwordHash: string;
+}
+
+/** What may change of a user. */
+export type UserChange = Partial<Pick<StoredUser, 'role' | 'grants' | 'key' | 'passwordAt' | 'passwordHash'>>;
+
+/** By which the server signs tokens of its users. The one that is not retired signs; the others verify. */
+export interface SigningKey {
+  kid: string;
+  /** 256 random bits, as base64url. */
+  secret: string;
+  createdAt: number;
+  retiredAt: number | null;
+}
+
 export interface AuditEntry {
   at: number;
   actor: string;
@@ -59,6 +90,14 @@ export interface IdentityStore {
   /** Revokes the device and every key issued to it. False when there is no such device or it was revoked already. */
   revokeDevice(device: string, at: number, audit: AuditEntry): Promise<boolean>;
   addEnrolmentCode(code: EnrolmentCode, audit: AuditEntry): Promise<void>;
+  /** Answers the id that the user gets; null, and nothing is written, when the name is another's. */
+  addUser(user: Omit<StoredUser, 'id'>, audit: AuditEntry): Promise<number | null>;
+  /** False when there is no such user. */
+  changeUser(nameKey: string, change: UserChange, audit: AuditEntry): Promise<boolean>;
+  /** The same. */
+  removeUser(nameKey: string, audit: AuditEntry): Promise<boolean>;
+  /** Retires those that signed until now, and removes those that were retired at `endedBefore` or earlier. */
+  addSigningKey(key: SigningKey, endedBefore: number, audit: AuditEntry): Promise<void>;
   /** For what the operator does besides. */
   addAudit(audit: AuditEntry): Promise<void>;
   /**

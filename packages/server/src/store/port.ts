@@ -11,7 +11,16 @@ import type {
   WorkingSet,
   Writes,
 } from '@holdfast/core';
-import type { AuditEntry, Credential, Device, IdentityStore, StoredCredential } from './identity-port.ts';
+import type {
+  AuditEntry,
+  Credential,
+  Device,
+  IdentityStore,
+  SigningKey,
+  StoredCredential,
+  StoredUser,
+  User,
+} from './identity-port.ts';
 import type { PlacedSyncEntry, SyncCount, SyncNotes, SyncQuery } from './sync-log.ts';
 
 export type {
@@ -20,7 +29,11 @@ export type {
   Device,
   EnrolmentCode,
   IdentityStore,
+  SigningKey,
   StoredCredential,
+  StoredUser,
+  User,
+  UserChange,
 } from './identity-port.ts';
 
 /** A life of the server: each start adds one. Checkpoints name the one in which they were given out. */
@@ -46,7 +59,7 @@ export interface ReadPosition {
 export interface StoreTransaction {
   /** State of each scope; a scope that was never written has none. Takes the scopes' locks where the store has many writers. */
   scopes(scopes: readonly string[]): Promise<ReadonlyMap<string, ScopeState>>;
-  /** Unknown keys are missing from the answer. */
+  /** Of keys and of users. Unknown ones are missing from the answer. */
   credentials(keys: readonly string[]): Promise<ReadonlyMap<string, Credential>>;
   devices(devices: readonly string[]): Promise<ReadonlyMap<string, Device>>;
   /** How many devices there are, and how many of them came last with each of these keys. */
@@ -139,8 +152,16 @@ export interface StoreSnapshot {
   tally(scope: string): Promise<readonly Tally[]>;
   devices(): Promise<readonly Device[]>;
   device(device: string): Promise<Device | undefined>;
+  /** Of keys alone. */
   credentials(): Promise<readonly Credential[]>;
+  /** Of a key or of a user, which has no secret: its hash is ''. */
   credential(key: string): Promise<StoredCredential | undefined>;
+  /** In the order in which they were added. */
+  users(): Promise<readonly User[]>;
+  user(nameKey: string): Promise<StoredUser | undefined>;
+  /** The newest first. */
+  signingKeys(): Promise<readonly SigningKey[]>;
+  signingKey(kid: string): Promise<SigningKey | undefined>;
   reads(scope: string, device?: string): Promise<readonly ReadPosition[]>;
   syncs(query: SyncQuery): Promise<readonly PlacedSyncEntry[]>;
   syncCounts(protocol: string): Promise<readonly SyncCount[]>;

@@ -13,7 +13,16 @@ import type {
   StoredRecord,
   UniqueHolder,
 } from '@holdfast/core';
-import type { AuditEntry, Device, EnrolmentCode, Life, ReadPosition, StoredCredential } from 'holdfast/store';
+import type {
+  AuditEntry,
+  Device,
+  EnrolmentCode,
+  Life,
+  ReadPosition,
+  SigningKey,
+  StoredCredential,
+  StoredUser,
+} from 'holdfast/store';
 import type { PlacedSyncEntry, SyncCount } from 'holdfast/store/sync-log';
 import { Lock } from './lock.ts';
 
@@ -45,6 +54,10 @@ export interface Database {
   credentials: Map<string, StoredCredential>;
   devices: Map<string, Device>;
   codes: Map<string, EnrolmentCode>;
+  /** By the names as they are compared. */
+  users: Map<string, StoredUser>;
+  usersAdded: number;
+  signingKeys: Map<string, SigningKey>;
   reads: Map<string, ReadPosition>;
   quarantine: { place: number; scope: string | null; entry: Quarantined; settled: boolean }[];
   /** Device → what is kept of it there. */
@@ -64,6 +77,9 @@ export function createDatabase(): Database {
     credentials: new Map(),
     devices: new Map(),
     codes: new Map(),
+    users: new Map(),
+    usersAdded: 0,
+    signingKeys: new Map(),
     reads: new Map(),
     quarantine: [],
     payloads: new Map(),

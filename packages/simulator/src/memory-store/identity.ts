@@ -2,6 +2,7 @@
 
 import type { IdentityStore } from 'holdfast/store';
 import type { Database } from './database.ts';
+import { usersOf } from './users.ts';
 
 export function createIdentityStore(
   commit: <Result>(work: (database: Database) => Result) => Promise<Result>,
@@ -35,6 +36,7 @@ export function createIdentityStore(
         database.codes.set(code.codeHash, { ...code });
         database.audit.push({ ...audit });
       }),
+    ...usersOf(commit),
     addAudit: (audit) =>
       commit((database) => {
         database.audit.push({ ...audit });

@@ -8,6 +8,7 @@ import { createIdentityStore } from './identity.ts';
 import { loadScope } from './load.ts';
 import { createSnapshot } from './snapshot.ts';
 import { putSyncs } from './sync-log.ts';
+import { credentialOf } from './users.ts';
 import { settleQuarantined, writeScope } from './write.ts';
 
 const probeChars = 65_536;
@@ -133,10 +134,12 @@ function createTransaction(
       ),
     credentials: async (keys) =>
       new Map(
-        [...found(database.credentials, keys)].map(([key, { secretHash: _, ...credential }]) => [
-          key,
-          credential,
-        ]),
+        keys.flatMap((key) => {
+          const one = credentialOf(database, key);
+          if (!one) return [];
+          const { secretHash: _, ...credential } = one;
+          return [[key, credential] as const];
+        }),
       ),
     devices: async (devices) => found(database.devices, devices),
     async deviceCounts(keys) {

@@ -4,6 +4,7 @@ import { compareText, type LoggedVerdict, type StoredRecord, uniqueKey } from '@
 import type { PageQuery, QuarantineRow, StoreSnapshot, Tally, Unclaimed } from 'holdfast/store';
 import { type Database, type ScopeData, scopeOf, sizeOf } from './database.ts';
 import { readSyncLog } from './sync-log.ts';
+import { readUsers } from './users.ts';
 
 export function createSnapshot(database: Database): StoreSnapshot {
   const scoped = (scope: string) => scopeOf(database, scope);
@@ -65,7 +66,7 @@ export function createSnapshot(database: Database): StoreSnapshot {
       [...database.credentials.values()]
         .sort((a, b) => a.createdAt - b.createdAt || (a.key < b.key ? -1 : 1))
         .map(({ secretHash: _, ...credential }) => credential),
-    credential: async (key) => copied(database.credentials.get(key)),
+    ...readUsers(database),
     audit: async (query) => readAudit(database, query),
     ...readSyncLog(database),
     unclaimed: async (max) => readUnclaimed(database, max),

@@ -83,6 +83,10 @@ export function deviceOf(row: Device): Device {
 export const credentialColumns = `t.key, t.name, t.device, t.grants, t.created_at AS createdAt, t.expires_at AS expiresAt,
   t.revoked_at AS revokedAt`;
 
+/** The same of a user. */
+export const userCredentialColumns = `t.key, t.name, NULL AS device, t.grants, t.created_at AS createdAt, NULL AS expiresAt,
+  NULL AS revokedAt`;
+
 export type CredentialRow = Omit<Credential, 'grants'> & { grants: string };
 
 export function credentialOf(row: CredentialRow): Credential {

@@ -1,8 +1,26 @@
-// Keys, devices and enrolment codes. Each call is one commit, and its audit entry is part of it.
+// Keys, devices, enrolment codes and users. Each call is one commit, and its audit entry is part of it.
 
-import type { AuditEntry, Device, EnrolmentCode, IdentityStore, StoredCredential } from '../port.ts';
-import { type EnrolmentCodeRow, enrolmentCodeOf } from './columns.ts';
+import type {
+  AuditEntry,
+  Credential,
+  Device,
+  EnrolmentCode,
+  IdentityStore,
+  StoredCredential,
+} from '../port.ts';
+import {
+  type CredentialRow,
+  credentialColumns,
+  credentialOf,
+  deviceColumns,
+  deviceOf,
+  type EnrolmentCodeRow,
+  enrolmentCodeOf,
+  storedCredentialOf,
+  userCredentialColumns,
+} from './columns.ts';
 import type { Connection } from './connection.ts';
+import { addSigningKey, addUser, changeUser } from './users.ts';
 
 /** Runs work as one commit of the store. */
 type CommitAs = <Result>(work: (connection: Connection) => Result) => Promise<Result>;
@@ -46,6 +64,29 @@ export function createIdentityStore(commit: CommitAs): IdentityStore {
           JSON.stringify(grants),
           expiresAt,
         );
+        putAudit(connection, audit);
+      }),
+    addUser: (user, audit) =>
+      commit((connection) => {
+        const id = addUser(connection, user);
+        if (id !== null) putAudit(connection, audit);
+        return id;
+      }),
+    changeUser: (nameKey, change, audit) =>
+      commit((connection) => {
+        const changed = changeUser(connection, nameKey, change);
+        if (changed) putAudit(connection, audit);
+        return changed;
+      }),
+    removeUser: (nameKey, audit) =>
+      commit((connection) => {
+        const removed = connection.run('DELETE FROM hf_users WHERE name_key = ?', nameKey) > 0;
+        if (removed) putAudit(connection, audit);
+        return removed;
+      }),
+    addSigningKey: (key, endedBefore, audit) =>
+      commit((connection) => {
+        addSigningKey(connection, key, endedBefore);
         putAudit(connection, audit);
       }),
     addAudit: (audit) => commit((connection) => putAudit(connection, audit)),
@@ -133,4 +174,34 @@ export function putAudit(connection: Connection, { at, actor, action, subject }:
     action,
     subject,
   );
+}
+
+export function readDevices(connection: Connection): readonly Device[] {
+  return connection
+    .all<Device>(`SELECT ${deviceColumns} FROM hf_devices AS t ORDER BY t.device`)
+    .map(deviceOf);
+}
+
+export function readDevice(connection: Connection, device: string): Device | undefined {
+  const row = connection.get<Device>(
+    `SELECT ${deviceColumns} FROM hf_devices AS t WHERE t.device = ?`,
+    device,
+  );
+  return row && deviceOf(row);
+}
+
+export function readCredentials(connection: Connection): readonly Credential[] {
+  return connection
+    .all<CredentialRow>(`SELECT ${credentialColumns} FROM hf_keys AS t ORDER BY t.created_at, t.key`)
+    .map(credentialOf);
+}
+
+/** Of a key or of a user. */
+export function readCredential(connection: Connection, key: string): StoredCredential | undefined {
+  const row = connection.get<CredentialRow & { secretHash: string }>(
+    `SELECT ${credentialColumns}, t.secret_hash AS secretHash FROM hf_keys AS t WHERE t.key = ?1
+     UNION ALL SELECT ${userCredentialColumns}, '' AS secretHash FROM hf_users AS t WHERE t.key = ?1`,
+    key,
+  );
+  return row && storedCredentialOf(row);
 }

@@ -10,33 +10,32 @@ import type {
   QuarantineQuery,
   QuarantineRow,
   ReadPosition,
+  SigningKey,
   StoreCounts,
   StoredCredential,
+  StoredUser,
   StoreSnapshot,
   Tally,
   Unclaimed,
+  User,
 } from '../port.ts';
 import type { PlacedSyncEntry, SyncCount, SyncQuery } from '../sync-log.ts';
 import {
-  type CredentialRow,
-  credentialColumns,
-  credentialOf,
-  deviceColumns,
-  deviceOf,
   parsed,
   type ReplicaRow,
   recordColumns,
   replicaColumns,
   replicaOf,
   scopeColumns,
-  storedCredentialOf,
 } from './columns.ts';
 import { readConflicts } from './conflicts.ts';
 import type { Connection } from './connection.ts';
 import { readCounts, readTally, readUnclaimed } from './counts.ts';
+import { readCredential, readCredentials, readDevice, readDevices } from './identity.ts';
 import { readCollection, readPage } from './page.ts';
 import { readQuarantine } from './quarantine.ts';
 import { readSyncCounts, readSyncs } from './sync-log.ts';
+import { readSigningKey, readSigningKeys, readUser, readUsers } from './users.ts';
 
 export class SqliteSnapshot implements StoreSnapshot {
   readonly #connection: Connection;
@@ -225,31 +224,35 @@ export class SqliteSnapshot implements StoreSnapshot {
   }
 
   async devices(): Promise<readonly Device[]> {
-    return this.#reads()
-      .all<Device>(`SELECT ${deviceColumns} FROM hf_devices AS t ORDER BY t.device`)
-      .map(deviceOf);
+    return readDevices(this.#reads());
   }
 
   async device(device: string): Promise<Device | undefined> {
-    const row = this.#reads().get<Device>(
-      `SELECT ${deviceColumns} FROM hf_devices AS t WHERE t.device = ?`,
-      device,
-    );
-    return row && deviceOf(row);
+    return readDevice(this.#reads(), device);
   }
 
   async credentials(): Promise<readonly Credential[]> {
-    return this.#reads()
-      .all<CredentialRow>(`SELECT ${credentialColumns} FROM hf_keys AS t ORDER BY t.created_at, t.key`)
-      .map(credentialOf);
+    return readCredentials(this.#reads());
   }
 
   async credential(key: string): Promise<StoredCredential | undefined> {
-    const row = this.#reads().get<CredentialRow & { secretHash: string }>(
-      `SELECT ${credentialColumns}, t.secret_hash AS secretHash FROM hf_keys AS t WHERE t.key = ?`,
-      key,
-    );
-    return row && storedCredentialOf(row);
+    return readCredential(this.#reads(), key);
+  }
+
+  async users(): Promise<readonly User[]> {
+    return readUsers(this.#reads());
+  }
+
+  async user(nameKey: string): Promise<StoredUser | undefined> {
+    return readUser(this.#reads(), nameKey);
+  }
+
+  async signingKeys(): Promise<readonly SigningKey[]> {
+    return readSigningKeys(this.#reads());
+  }
+
+  async signingKey(kid: string): Promise<SigningKey | undefined> {
+    return readSigningKey(this.#reads(), kid);
   }
 
   async reads(scope: string, device?: string): Promise<readonly ReadPosition[]> {

@@ -223,6 +223,10 @@ async function exercise(store: Store): Promise<void> {
   await store.identity.enrol('c', 1, device, { ...owner, key: 'k' });
   await store.identity.revokeDevice('d', 1, audit);
   await store.identity.revokeCredential('k', 1, audit);
+  const times = { createdAt: 1, passwordAt: 1 };
+  const user = { name: 'u', nameKey: 'u', role: '', grants: [], key: 'u', ...times, passwordHash: '' };
+  await store.identity.addUser(user, audit);
+  await store.identity.changeUser('u', { role: 'r' }, audit);
   await store.read(async (snapshot) => {
     await snapshot.scope('s');
     await snapshot.lifeEnd('s', 'life-1');
@@ -252,6 +256,8 @@ async function exercise(store: Store): Promise<void> {
     await snapshot.scopeNames('', 9);
     await snapshot.device('d');
     await snapshot.credential('k');
+    await snapshot.user('u');
+    await snapshot.signingKey('s');
     await snapshot.reads('s');
     await snapshot.syncs({ max: 9 });
     await snapshot.syncs({ protocol: 'p', before: 9, max: 9 });

@@ -64,4 +64,26 @@ CREATE TABLE hf_sync_counts (
   PRIMARY KEY (protocol, kind)
 ) WITHOUT ROWID;
 `,
+  // Taken by the copies that devices gave.
+  '',
+  `
+-- Users of this server. A name is compared in the form of name_key; of a user who was removed, neither id nor key comes back.
+CREATE TABLE hf_users (
+  id INTEGER PRIMARY KEY AUTOINCREMENT,
+  name TEXT NOT NULL,
+  name_key TEXT NOT NULL UNIQUE,
+  role TEXT NOT NULL,
+  grants TEXT NOT NULL,
+  key TEXT NOT NULL UNIQUE,
+  created_at INTEGER NOT NULL,
+  password_at INTEGER NOT NULL,
+  password_hash TEXT NOT NULL
+);
+CREATE TABLE hf_signing_keys (
+  kid TEXT NOT NULL PRIMARY KEY,
+  secret TEXT NOT NULL,
+  created_at INTEGER NOT NULL,
+  retired_at INTEGER
+) WITHOUT ROWID;
+`,
 ];

@@ -13,6 +13,7 @@ import {
   deviceColumns,
   deviceOf,
   scopeColumns,
+  userCredentialColumns,
 } from './columns.ts';
 import type { Connection } from './connection.ts';
 import { putAudit } from './identity.ts';
@@ -51,7 +52,9 @@ export class SqliteTransaction implements StoreTransaction {
   credentials(keys: readonly string[]): Promise<ReadonlyMap<string, Credential>> {
     return this.#do((connection) => {
       const rows = connection.all<CredentialRow>(
-        `SELECT ${credentialColumns} FROM jsonb_each(?1) AS k CROSS JOIN hf_keys AS t ON t.key = k.atom`,
+        `SELECT ${credentialColumns} FROM jsonb_each(?1) AS k CROSS JOIN hf_keys AS t ON t.key = k.atom
+         UNION ALL
+         SELECT ${userCredentialColumns} FROM jsonb_each(?1) AS k CROSS JOIN hf_users AS t ON t.key = k.atom`,
         JSON.stringify(keys),
       );
       return new Map(rows.map((row) => [row.key, credentialOf(row)]));
