@@ -86,6 +86,11 @@ export function isBusy({ phase }: Pick<CycleState, 'phase'>): boolean {
   return phase === 'preparing' || phase === 'exchanging' || phase === 'applying' || phase === 'mending';
 }
 
+/** The server is out of reach: the network failed, or the platform says that there is none. */
+export function isOffline({ phase, cause, online }: Pick<CycleState, 'phase' | 'cause' | 'online'>): boolean {
+  return phase === 'backoff' ? cause === 'network' : !online;
+}
+
 const closed: Blocked = { code: 'replica_closed', message: 'The replica was closed.' };
 const stuck: Blocked = { code: 'no_progress', message: 'The server answers, but nothing moves.' };
 

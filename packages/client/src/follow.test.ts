@@ -4,8 +4,8 @@
 import { type ExchangeRequest, type LivePage, protocolMarker } from '@holdfast/core';
 import { expect, test } from 'vitest';
 import { FakeServer } from './fake-server.fixture.ts';
+import type { ReplicaOptions } from './options.ts';
 import { openBench, settle, shopSchema } from './replica.fixture.ts';
-import type { ReplicaOptions } from './replica.ts';
 import { checkStorage } from './storage-check.fixture.ts';
 import { createLoopbackTransport } from './transport/loopback.ts';
 import type { Following, LiveWord, Transport } from './transport/port.ts';

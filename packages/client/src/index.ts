@@ -14,6 +14,9 @@ export type { Discard } from './discards.ts';
 export { ReplicaError, type ReplicaErrorCode, replicaErrors } from './errors.ts';
 export type { AsyncVariable } from './inside.ts';
 export type { Listener, Subscribable, SubscribeOptions } from './live.ts';
+export type { LogFacts, Logger } from './log-lines.ts';
+export type { MutateOptions } from './mutate.ts';
+export type { ReplicaOptions } from './options.ts';
 export type { EntryState, OutboxEntry } from './outbox.ts';
 export type { QuarantineItem } from './quarantine.ts';
 export type { Query } from './query.ts';
@@ -21,7 +24,6 @@ export type { Blocked } from './refusal.ts';
 export {
   createReplica,
   type Replica,
-  type ReplicaOptions,
   type ReplicaSyncResult,
 } from './replica.ts';
 export type { SyncOptions } from './runner.ts';

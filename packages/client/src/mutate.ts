@@ -39,11 +39,18 @@ export interface MutateDeps extends ScopeDeps {
   inside: Inside;
   actor(): string | undefined;
   sending: Sending;
+  /** Whether the server is out of reach, as far as is known. */
+  isOffline(): boolean;
 }
 
 /** A new time-ordered id (UUID version 7) of the device's wall clock. */
 export function newId({ clock, random }: Pick<MutateDeps, 'clock' | 'random'>): string {
   return uuidv7({ msecs: Math.min(Math.floor(clock.wallMs()), idMsMax), random: random.bytes(16) });
+}
+
+export interface MutateOptions {
+  /** 1 to 10, a whole number: how urgent it is, instead of what the schema says of its records. */
+  priority?: number;
 }
 
 /**
@@ -53,7 +60,10 @@ export function newId({ clock, random }: Pick<MutateDeps, 'clock' | 'random'>): 
 export async function runMutation<Result>(
   deps: MutateDeps,
   work: (draft: MutationDraft) => Promise<Result>,
+  { priority }: MutateOptions = {},
 ): Promise<Result> {
+  if (priority !== undefined && !(Number.isInteger(priority) && priority >= 1 && priority <= 10))
+    throw new RangeError('priority is a whole number from 1 to 10.');
   const { result, committed } = await deps.storage.transaction('durable', async (tx) => {
     const progress = await readProgress(tx, deps.scope);
     if (progress.ended)
@@ -61,7 +71,7 @@ export async function runMutation<Result>(
     const draft = new MutationDraft(deps, tx, progress);
     try {
       const result = await inTime(deps.timer, () => deps.inside.run(() => work(draft)));
-      return { result, committed: (await draft.finish()) ?? deps.sending.written };
+      return { result, committed: (await draft.finish(priority)) ?? deps.sending.written };
     } finally {
       draft.end();
     }
@@ -110,13 +120,13 @@ export class MutationDraft {
   }
 
   /** Answers how to begin sending it, if it is sent at once. */
-  async finish(): Promise<(() => void) | undefined> {
+  async finish(priority?: number): Promise<(() => void) | undefined> {
     // A call that was not awaited still belongs to the mutation, and so does its failure.
     this.#finishing = true;
     while (this.#running > 0) await this.#last;
     if (this.#failure) throw this.#failure.error;
     if (this.#changes.length === 0) return undefined;
-    const entry = this.#entry(await readServerClock(this.#tx));
+    const entry = this.#entry(await readServerClock(this.#tx), priority ?? this.#priority);
     const bytesMax = this.#deps.limits.bodyBytesMax - envelopeBytes;
     if (entry.bytes > bytesMax) {
       throw new ReplicaError('mutation_too_large', {
@@ -183,7 +193,7 @@ export class MutationDraft {
     await writeVisible(this.#tx, this.#deps, { ...about, before: stood.visible, after });
   }
 
-  #entry(server: { offset: number; seen: number }): OutboxEntry {
+  #entry(server: { offset: number; seen: number }, priority: number): OutboxEntry {
     const { clock, session, schema } = this.#deps;
     const actor = this.#deps.actor();
     if (actor !== undefined) assertName('The actor', actor, this.#deps.limits.idCharsMax);
@@ -201,8 +211,9 @@ export class MutationDraft {
       place: this.progress.place,
       mutation,
       state: 'unsent',
-      priority: this.#priority,
+      priority,
       bytes,
+      ...(this.#deps.isOffline() ? { madeOffline: true as const } : {}),
       ...shown,
     };
   }

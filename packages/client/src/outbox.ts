@@ -29,6 +29,8 @@ export interface OutboxEntry {
   bytes: number;
   /** It was sent under a former replica id and has not been answered under the present one. */
   again?: true;
+  /** It was made while the server was out of reach, as far as was known: the status said `offline`. */
+  madeOffline?: true;
   /** Held, and certain never to have reached the server. */
   unreached?: true;
   /**

@@ -82,25 +82,24 @@ export async function correctEntry(
 }
 
 export async function resendEntry(deps: MutateDeps, place: number): Promise<void> {
-  const sameId = await deps.storage.transaction('durable', async (tx) => {
+  const resent = await deps.storage.transaction('durable', async (tx) => {
     const item = await mustFind(tx, deps.scope, place);
-    if (item.held) {
-      await sendHeld(tx, deps, item);
-      return true;
-    }
-    if (isDecided(item)) return false;
-    await putBack(tx, deps, item);
-    return true;
+    const { priority } = item;
+    if (!item.held && isDecided(item)) return { sameId: false, priority };
+    if (item.held) await sendHeld(tx, deps, item);
+    else await putBack(tx, deps, item);
+    return { sameId: true, priority };
   });
-  if (sameId) {
+  if (resent.sameId) {
     deps.sending.written();
     return;
   }
-  await runMutation(deps, async (draft) => {
+  const again = async (draft: MutationDraft): Promise<void> => {
     const item = await draft.within((tx) => mustFind(tx, deps.scope, place));
     await draft.within((tx) => takeOut(tx, deps, item, draft.progress));
     await replay(draft, deps, item.mutation.changes);
-  });
+  };
+  await runMutation(deps, again, { priority: resent.priority });
 }
 
 export async function discardEntry(deps: MutateDeps, place: number, reason: string): Promise<void> {

@@ -3,7 +3,8 @@
 import { type Clock, defineSchema, type Random, type Timer } from '@holdfast/core';
 import { z } from 'zod';
 import { FakeServer } from './fake-server.fixture.ts';
-import { createReplica, type Replica, type ReplicaOptions } from './replica.ts';
+import type { ReplicaOptions } from './options.ts';
+import { createReplica, type Replica } from './replica.ts';
 import { createMemoryStorage } from './storage/memory.ts';
 import type { Storage } from './storage/port.ts';
 import { createLoopbackTransport } from './transport/loopback.ts';

@@ -17,7 +17,15 @@ test('a write is readable at once, travels on sync, and comes back as the server
   expect((await shop.outbox.list()).length).toBe(1);
 
   const result = await shop.sync();
-  expect(result).toEqual({ ok: true, pushed: 1, pulled: 1, verdicts: { applied: 1 }, conflicts: 0, held: 0 });
+  expect(result).toEqual({
+    ok: true,
+    pushed: 1,
+    pulled: 1,
+    verdicts: { applied: 1 },
+    conflicts: 0,
+    held: 0,
+    failed: 0,
+  });
   expect(server.body('items', soap.id)).toEqual({ name: 'Soap', quantity: 40 });
   expect(await shop.outbox.list()).toEqual([]);
   expect(await shop.items.get(soap.id)).toEqual({ id: soap.id, name: 'Soap', quantity: 40 });

@@ -1,64 +1,27 @@
 // The replica: a complete local database that syncs. This file opens it and hands out its scopes; what happens inside is in
 // mutate.ts (writes), recompute.ts (the view), cycle.ts and runner.ts (the sync loop).
 
-import {
-  assertLimits,
-  type Clock,
-  defaultLimits,
-  type Limits,
-  type Random,
-  type Schema,
-  type Timer,
-} from '@holdfast/core';
+import type { Limits, Schema } from '@holdfast/core';
 import { assertName } from './assert-name.ts';
 import { observedStorage } from './commits.ts';
 import { countConflicts } from './conflict-list.ts';
-import { type CycleOptions, noTally } from './cycle/state.ts';
+import { type CycleOptions, failedIn, noTally } from './cycle/state.ts';
+import { isOffline } from './cycle.ts';
 import { ReplicaError } from './errors.ts';
-import { type AsyncVariable, createInside, type Inside } from './inside.ts';
+import { createInside, type Inside } from './inside.ts';
+import { assertSyncOptions, cycleOptionsOf, limitsOf, type ReplicaOptions } from './options.ts';
 import { knownScopes, readIdentity, writeIdentity } from './progress.ts';
 import { rebuildIndexes } from './reindex.ts';
 import { randomId } from './renewal.ts';
+import { Retries } from './retries.ts';
 import { createRunner, type Runner, type SyncOptions } from './runner.ts';
 import { createScope, type ReplicaScope } from './scope.ts';
 import { sendingBy } from './sending.ts';
 import { soundClock } from './sound-clock.ts';
-import { assertStages, type Stages } from './stages.ts';
 import { countMax, type ReplicaStatus, type SyncResult } from './status.ts';
 import { replicaStatus, type StatusCall, type StatusDeps, scopeStatus } from './statuses.ts';
 import { type Storage, StorageError, type StorageTransaction } from './storage/port.ts';
 import { Subscriptions } from './subscriptions.ts';
-import type { Transport } from './transport/port.ts';
-
-export interface ReplicaOptions<S extends Schema> {
-  schema: S;
-  storage: Storage;
-  /** Absent: the replica works alone. */
-  transport?: Transport;
-  /** The device's id, as it was enrolled. */
-  device: string;
-  clock: Clock;
-  random: Random;
-  timer: Timer;
-  /** Absent: a mutation that awaits the replica itself ends only after 30 seconds. */
-  asyncVariable?: AsyncVariable;
-  /** The person acting, as a text of at most 200 characters; a function is asked for each mutation. */
-  actor?: string | (() => string | undefined);
-  limits?: Partial<Limits>;
-  /**
-   * The first sync of a scope opens these collections first, stage by stage; all others come with the last run. Put little into
-   * the first stages: each run reads again what the earlier ones have opened.
-   */
-  stages?: Stages;
-  /**
-   * The replica syncs by itself: after writes, after failures, and so often when idle. Where the transport can, it also hears of
-   * changes as they come, unless `live` is false. Absent: only on `sync()`.
-   */
-  automatic?: { everyMs: number; live?: boolean };
-  /** Bounds of the random delay after a failure; default 1 second, doubling to 60 seconds. */
-  delayMsMin?: number;
-  delayMsMax?: number;
-}
 
 export interface Replica<S extends Schema> {
   /** 128 random bits, made when the storage was first opened; changes when the storage turns out to be a copy. */
@@ -79,17 +42,15 @@ export interface Replica<S extends Schema> {
   close(): Promise<void>;
 }
 
-export interface ReplicaSyncResult {
-  ok: boolean;
+/** What the syncs of all scopes did together, and each for itself. */
+export interface ReplicaSyncResult
+  extends Pick<SyncResult, 'ok' | 'pushed' | 'pulled' | 'conflicts' | 'failed'> {
   scopes: Readonly<Record<string, SyncResult>>;
 }
 
 /** Opens a replica on a storage. The replica takes the storage over and closes it. */
 export async function createReplica<S extends Schema>(options: ReplicaOptions<S>): Promise<Replica<S>> {
-  const limits = assertLimits({ ...defaultLimits, ...options.limits });
-  assertName('The device’s id', options.device, limits.idCharsMax);
-  if (typeof options.actor === 'string') assertName('The actor', options.actor, limits.idCharsMax);
-  assertStages(options.schema, options.stages ?? []);
+  const limits = limitsOf(options);
   const clock = soundClock(options.clock);
   await options.storage.transaction('durable', async (tx) => {
     if (!(await readIdentity(tx))) await writeIdentity(tx, { id: randomId(options.random) });
@@ -114,6 +75,8 @@ class OpenReplica<S extends Schema> implements Replica<S> {
   readonly status: StatusCall<ReplicaStatus>;
   readonly #scopes = new Map<string, ReplicaScope<S>>();
   readonly #runners = new Map<string, Runner>();
+  readonly #cycle: CycleOptions;
+  readonly #retries: Retries;
   #online = true;
   #closing: Promise<void> | undefined;
 
@@ -122,6 +85,8 @@ class OpenReplica<S extends Schema> implements Replica<S> {
     this.#limits = limits;
     this.#session = randomId(options.random);
     this.#inside = createInside(options.asyncVariable);
+    this.#cycle = cycleOptionsOf(options, limits);
+    this.#retries = new Retries({ ...options, ...this.#cycle });
     this.#subscriptions = new Subscriptions(options.storage, () => this.#assertCallable());
     const storage = observedStorage(options.storage, this.#subscriptions);
     this.#storage = storage;
@@ -173,6 +138,7 @@ class OpenReplica<S extends Schema> implements Replica<S> {
         inside: this.#inside,
         actor: typeof actor === 'function' ? actor : () => actor,
         sending: sendingBy(() => this.#runners.get(name)),
+        isOffline: () => this.#isOffline(name),
       },
       subscriptions: this.#subscriptions,
       sync: (options) => this.#syncScope(name, options),
@@ -189,7 +155,16 @@ class OpenReplica<S extends Schema> implements Replica<S> {
     const results = await Promise.all(
       [...names].map(async (name) => [name, await this.#syncScope(name, options)] as const),
     );
-    return { ok: results.every(([, { ok }]) => ok), scopes: Object.fromEntries(results) };
+    const sum = (count: 'pushed' | 'pulled' | 'conflicts' | 'failed'): number =>
+      results.reduce((all, [, result]) => all + result[count], 0);
+    return {
+      ok: results.every(([, { ok }]) => ok),
+      pushed: sum('pushed'),
+      pulled: sum('pulled'),
+      conflicts: sum('conflicts'),
+      failed: sum('failed'),
+      scopes: Object.fromEntries(results),
+    };
   }
 
   setOnline(online: boolean): void {
@@ -214,6 +189,7 @@ class OpenReplica<S extends Schema> implements Replica<S> {
 
   async #close(): Promise<void> {
     this.#subscriptions.close();
+    this.#retries.close();
     await Promise.all([...this.#runners.values()].map((runner) => runner.close()));
     await this.#options.storage.close();
   }
@@ -235,11 +211,11 @@ class OpenReplica<S extends Schema> implements Replica<S> {
 
   async #syncScope(name: string, options?: SyncOptions): Promise<SyncResult> {
     this.#assertCallable();
-    assertPriority(options?.minPriority);
+    assertSyncOptions(options);
     const runner = this.#runner(name);
     const reason = { code: 'no_transport', message: 'The replica was opened without a transport.' };
-    const result = runner ? await runner.sync(options) : { ok: false, ...noTally(), reason };
-    return { ...result, conflicts: await this.#conflictsIn(name) };
+    const result = runner ? await this.#retries.sync(runner, options) : { ok: false, ...noTally(), reason };
+    return { ...result, conflicts: await this.#conflictsIn(name), failed: failedIn(result) };
   }
 
   /** A sync never rejects for what a storage does. */
@@ -268,8 +244,9 @@ class OpenReplica<S extends Schema> implements Replica<S> {
       limits: this.#limits,
       stages: this.#options.stages ?? [],
       session: this.#session,
-      cycle: this.#cycleOptions(),
+      cycle: this.#cycle,
       live: this.#options.automatic !== undefined && this.#options.automatic.live !== false,
+      ...(this.#options.logger ? { logger: this.#options.logger } : {}),
       onStep: () => this.#subscriptions.wakeStatus(name),
     });
     this.#runners.set(name, runner);
@@ -277,21 +254,12 @@ class OpenReplica<S extends Schema> implements Replica<S> {
     return runner;
   }
 
+  #isOffline(name: string): boolean {
+    const cycle = this.#runners.get(name)?.state();
+    return !this.#options.transport || (cycle ? isOffline(cycle) : !this.#online);
+  }
+
   #networkEvent(): { type: 'online'; atMs: number } | { type: 'offline' } {
     return this.#online ? { type: 'online', atMs: this.#options.clock.monoMs() } : { type: 'offline' };
   }
-
-  #cycleOptions(): CycleOptions {
-    const { automatic, delayMsMin = 1_000, delayMsMax = 60_000 } = this.#options;
-    return {
-      ...(automatic ? { everyMs: automatic.everyMs } : {}),
-      delayMsMin,
-      delayMsMax,
-      batchMutationsMax: this.#limits.batchMutationsMax,
-    };
-  }
-}
-
-function assertPriority(priority = 1): void {
-  if (!(priority >= 1 && priority <= 10)) throw new RangeError('minPriority is a number from 1 to 10.');
 }

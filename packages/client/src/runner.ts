@@ -15,6 +15,7 @@ import {
 import { stepCycle } from './cycle.ts';
 import { Exchanges } from './exchanges.ts';
 import { followScope } from './follow.ts';
+import type { Logger } from './log-lines.ts';
 import { type MendingEffect, mendStorage } from './mending.ts';
 import { type PrepareDeps, type Prepared, prepareFirst } from './prepare.ts';
 import { type Blocked, refusalOf } from './refusal.ts';
@@ -34,6 +35,7 @@ export interface RunnerDeps extends PrepareDeps {
   cycle: CycleOptions;
   /** Listens to the server, if the transport can. */
   live: boolean;
+  logger?: Logger;
   /** Called when the state of the loop has changed. */
   onStep(): void;
 }
@@ -41,6 +43,11 @@ export interface RunnerDeps extends PrepareDeps {
 export interface SyncOptions {
   /** 1 to 10: send only what has at least this priority, and what it needs. Default 1: everything. */
   minPriority?: number;
+  /**
+   * So many more times the call tries while the network or the server fails, after the random delays of `delayMsMin` and
+   * `delayMsMax`, from 0 to 100. Default 0. What is not sent then stays in the outbox.
+   */
+  retries?: number;
   /** Aborted: the result comes at once, and an exchange that only this call wanted is cut. */
   signal?: AbortSignal;
 }
@@ -92,7 +99,7 @@ class CycleRunner implements Runner {
   constructor(deps: RunnerDeps) {
     this.#deps = deps;
     this.#exchanges = new Exchanges(deps);
-    this.#log = new SyncLog(deps.storage, deps.scope);
+    this.#log = new SyncLog(deps);
     this.#state = initialCycle(deps.cycle);
     const { schema, scope, storage, clock, transport } = deps;
     if (!deps.live) return;
@@ -228,7 +235,7 @@ class CycleRunner implements Runner {
   }
 
   async #prepare(wish: Extract<CycleEffect, { type: 'prepare' }>): Promise<CycleEvent> {
-    this.#log.begin(this.#deps.clock.wallMs());
+    this.#log.begin(this.#deps.clock.wallMs(), wish.priorityMin);
     const mode = wish.push ? 'durable' : 'read';
     this.#prepared =
       this.#ready ?? (await this.#deps.storage.transaction(mode, (tx) => this.#exchanges.prepare(tx, wish)));
@@ -283,7 +290,7 @@ class CycleRunner implements Runner {
   #finish({ ok, tally, blocked }: Extract<CycleEffect, { type: 'finish' }>): void {
     this.#exchanges.drop();
     const result: CycleResult = { ok, ...tally, ...(blocked ? { reason: blocked } : {}) };
-    this.#log.end({ ok, tally, reason: blocked, wallMs: this.#deps.clock.wallMs() });
+    this.#log.end({ ...this.#state, ok, tally, reason: blocked, wallMs: this.#deps.clock.wallMs() });
     for (const waiter of [...this.#waiters]) waiter.resolve(result);
   }
 }

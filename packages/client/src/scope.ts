@@ -11,7 +11,7 @@ import {
 import { type ConflictItem, type ConflictQuery, listConflicts } from './conflict-list.ts';
 import { answerConflict, type ConflictAnswer, discardConflict } from './decisions.ts';
 import { type Discard, readDiscards } from './discards.ts';
-import { type MutateDeps, type MutationDraft, newId, runMutation } from './mutate.ts';
+import { type MutateDeps, type MutateOptions, type MutationDraft, newId, runMutation } from './mutate.ts';
 import { isSettled, listEntries, type OutboxEntry } from './outbox.ts';
 import {
   correctEntry,
@@ -49,7 +49,7 @@ export interface ScopeFace<S extends Schema> {
   readonly name: string;
   collection<Name extends CollectionName<S>>(name: Name): LiveCollection<S, Name>;
   /** All that `work` writes is one mutation: it applies all or none. What `work` throws undoes all. */
-  mutate<Result>(work: (tx: MutationScope<S>) => Promise<Result>): Promise<Result>;
+  mutate<Result>(work: (tx: MutationScope<S>) => Promise<Result>, options?: MutateOptions): Promise<Result>;
   readonly outbox: OutboxFace;
   readonly quarantine: QuarantineFace<S>;
   readonly conflicts: ConflictsFace;
@@ -112,7 +112,7 @@ export function createScope<S extends Schema>(context: ScopeContext): ReplicaSco
   const face: ScopeFace<S> = {
     name,
     collection,
-    mutate: (work) => runMutation(deps, (draft) => work(mutationScope(deps, draft))),
+    mutate: (work, options) => runMutation(deps, (draft) => work(mutationScope(deps, draft)), options),
     outbox: {
       list: (options) =>
         storage.transaction('read', (tx) =>

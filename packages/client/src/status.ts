@@ -2,7 +2,7 @@
 
 import { countConflicts } from './conflict-list.ts';
 import type { CycleState } from './cycle/state.ts';
-import { isBusy } from './cycle.ts';
+import { isBusy, isOffline } from './cycle.ts';
 import { type OutboxList, placesIn, readEntries, sendList } from './outbox.ts';
 import { type Progress, readIdentity, readProgress, readServerClock } from './progress.ts';
 import type { Blocked } from './refusal.ts';
@@ -72,6 +72,8 @@ export interface ReplicaStatus {
 export interface SyncResult extends CycleResult {
   /** Open conflicts that concern this device; at most 1,000 are counted. */
   conflicts: number;
+  /** Own mutations that the server refused, or that were put aside without a verdict, in this sync: they lie in the quarantine. */
+  failed: number;
 }
 
 export async function readStatus(
@@ -119,9 +121,9 @@ function stateOf(progress: Progress, cycle: CycleState | undefined): SyncState {
   if (cycle.phase === 'backoff') {
     if (cycle.cause === 'storage')
       return cycle.blocked?.code === 'storage_full' ? 'storageFull' : 'storageFailed';
-    return cycle.cause === 'network' ? 'offline' : 'waiting';
+    return isOffline(cycle) ? 'offline' : 'waiting';
   }
-  if (!cycle.online) return 'offline';
+  if (isOffline(cycle)) return 'offline';
   return isBusy(cycle) ? 'syncing' : 'idle';
 }
 

@@ -5,12 +5,17 @@
 // fruitless attempts would be all that is left.
 
 import type { Json } from '@holdfast/core';
-import type { Tally } from './cycle/state.ts';
+import { failedIn, type Tally } from './cycle/state.ts';
 import { placeKey } from './index-key.ts';
+import { type Logger, lineOf, type SyncEnd } from './log-lines.ts';
 import type { Blocked } from './refusal.ts';
 import { type Storage, StorageError, type StorageTransaction } from './storage/port.ts';
 
 export interface PastSync extends Tally {
+  /** What was to be sent: 1, all of it; above, only what has at least this priority, and what it needs. */
+  minPriority: number;
+  /** As in the result of `sync()`. */
+  failed: number;
   /** Names it in this list; also its order. */
   place: number;
   /** The wall clock in milliseconds since 1970: of the first, when it stands for several. */
@@ -29,7 +34,8 @@ export interface PastSync extends Tally {
   pages: number;
 }
 
-export type EndedSync = Omit<PastSync, 'place' | 'times'>;
+type StoredSync = Omit<PastSync, 'failed'>;
+type EndedSync = Omit<StoredSync, 'place' | 'times'>;
 
 /** Newest first; `after` takes the place of the last one that was seen. */
 export async function listSyncs(
@@ -43,25 +49,34 @@ export async function listSyncs(
     limit,
     ...(after === undefined ? {} : { after: [scope, placeKey(after)] }),
   });
-  return found.map(({ value }) => value as unknown as PastSync);
+  return found.map(({ value }) => {
+    const sync = value as unknown as StoredSync;
+    // An older version wrote no priority.
+    return { ...sync, minPriority: sync.minPriority ?? 1, failed: failedIn(sync) };
+  });
 }
 
 /** Notes what happens from the beginning of a sync to its end. */
 export class SyncLog {
   readonly #storage: Storage;
   readonly #scope: string;
-  #open: { begunAt: number; sent: number; pages: number } | undefined;
+  readonly #logger: Logger | undefined;
+  /** The code of the failure that the log was told last, if no sync went well since. */
+  #failing: string | undefined;
+  #open: { begunAt: number; sent: number; pages: number; minPriority: number } | undefined;
   #unwritten: EndedSync[] = [];
   #writing: Promise<void> = Promise.resolve();
 
-  constructor(storage: Storage, scope: string) {
+  constructor({ storage, scope, logger }: { storage: Storage; scope: string; logger?: Logger }) {
     this.#storage = storage;
     this.#scope = scope;
+    this.#logger = logger;
   }
 
-  /** Nothing while one is open. */
-  begin(wallMs: number): void {
-    this.#open ??= { begunAt: wallMs, sent: 0, pages: 0 };
+  /** While one is open, it may be asked for more. */
+  begin(wallMs: number, minPriority: number): void {
+    this.#open ??= { begunAt: wallMs, sent: 0, pages: 0, minPriority };
+    this.#open.minPriority = Math.min(this.#open.minPriority, minPriority);
   }
 
   sent(mutations: number): void {
@@ -73,9 +88,10 @@ export class SyncLog {
   }
 
   /** Nothing when none is open: it was refused before anything was done. */
-  end(ended: { ok: boolean; tally: Tally; reason: Blocked | undefined; wallMs: number }): void {
+  end(ended: Omit<SyncEnd, 'scope'> & { ok: boolean; wallMs: number }): void {
     if (!this.#open) return;
     const { ok, tally, reason, wallMs } = ended;
+    this.#tell(ended);
     this.#unwritten.push({ ...this.#open, endedAt: wallMs, ok, ...tally, ...(reason ? { reason } : {}) });
     this.#open = undefined;
     this.#writing = this.#writing.then(() => this.#write());
@@ -84,6 +100,13 @@ export class SyncLog {
   /** Resolves when what has ended is written. */
   written(): Promise<void> {
     return this.#writing;
+  }
+
+  #tell(ended: Omit<SyncEnd, 'scope'>): void {
+    const line = lineOf({ ...ended, scope: this.#scope }, this.#failing);
+    if (!line) return;
+    this.#failing = ended.reason?.code;
+    this.#logger?.[line.level](line.message, line.facts);
   }
 
   /** What a storage that fails does not take is written with the next one. */
@@ -114,11 +137,12 @@ async function appendSync(tx: StorageTransaction, scope: string, ended: EndedSyn
   if (place > syncsMax) await tx.delete('syncs', [scope, placeKey(place - syncsMax)]);
 }
 
-async function put(tx: StorageTransaction, scope: string, sync: PastSync): Promise<void> {
+async function put(tx: StorageTransaction, scope: string, sync: StoredSync): Promise<void> {
   await tx.put('syncs', [scope, placeKey(sync.place)], sync as unknown as Json);
 }
 
 function isAlike(last: EndedSync, next: EndedSync): boolean {
+  if (last.minPriority !== next.minPriority) return false;
   return isQuiet(last) && isQuiet(next) && last.ok === next.ok && last.reason?.code === next.reason?.code;
 }
 

@@ -470,7 +470,15 @@ test('a fault of the program is no reason: sync rejects with it, and the loop li
 
 test('a sync with nothing to do is one exchange', async () => {
   const { shop, server } = await openBench();
-  expect(await shop.sync()).toEqual({ ok: true, pushed: 0, pulled: 0, verdicts: {}, held: 0, conflicts: 0 });
+  expect(await shop.sync()).toEqual({
+    ok: true,
+    pushed: 0,
+    pulled: 0,
+    verdicts: {},
+    held: 0,
+    conflicts: 0,
+    failed: 0,
+  });
   expect(server.requests.length).toBe(1);
 });
 

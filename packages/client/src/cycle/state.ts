@@ -160,6 +160,11 @@ export function noTally(): Tally {
   return { pushed: 0, pulled: 0, verdicts: {}, held: 0 };
 }
 
+/** Own mutations that the server refused, or that were put aside without a verdict. */
+export function failedIn({ verdicts, held }: Pick<Tally, 'verdicts' | 'held'>): number {
+  return (verdicts.rejected ?? 0) + held;
+}
+
 /** Counts of both; what happened later stands in the second. */
 export function addTally(a: Tally, b: Tally): Tally {
   const verdicts: Tally['verdicts'] = { ...a.verdicts };

@@ -1,7 +1,8 @@
 // Opens a replica on Node: SQLite or memory, HTTP, and the machine's own clock.
 
 import type { Clock, Schema } from '@holdfast/core';
-import { createReplica, type Replica, type ReplicaOptions } from '../replica.ts';
+import type { ReplicaOptions } from '../options.ts';
+import { createReplica, type Replica } from '../replica.ts';
 import { createMemoryStorage } from '../storage/memory.ts';
 import type { Storage } from '../storage/port.ts';
 import { createHttpTransport } from '../transport/http.ts';
@@ -19,6 +20,7 @@ export type OpenOptions<S extends Schema> = Pick<
   | 'limits'
   | 'stages'
   | 'automatic'
+  | 'logger'
   | 'delayMsMin'
   | 'delayMsMax'
   | 'transport'
