@@ -66,6 +66,7 @@ function watchTransaction(
     putDevices: (devices) => writing(() => transaction.putDevices(devices)),
     settleQuarantined: (place, audit) => writing(() => transaction.settleQuarantined(place, audit)),
     putSyncs: (notes, keptMax) => writing(() => transaction.putSyncs(notes, keptMax)),
+    putDeviceNotes: (notes, keptMax) => writing(() => transaction.putDeviceNotes(notes, keptMax)),
     putReads: (reads) => writing(() => transaction.putReads(reads)),
     async write(writes, life) {
       hooks.point('write');

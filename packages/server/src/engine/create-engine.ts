@@ -20,6 +20,7 @@ import { rightIn } from './access.ts';
 import type { Admitted } from './admission.ts';
 import { checkPosition, readCheckpoint } from './checkpoint.ts';
 import { type CommitDeps, type CommitJob, type Committed, commitGroup } from './commit.ts';
+import { createDeviceNotes, type DeviceNotes } from './device-notes.ts';
 import { type Caller, type DeclaredRequest, type Engine, operator, type PushRequest } from './engine.ts';
 import { answerOf, type FaultDeps } from './faults.ts';
 import { follow, readIdentityMark, readStandings } from './follow.ts';
@@ -80,6 +81,7 @@ export function createEngine(deps: EngineDeps): Engine {
     failed: (error) => deps.log('warn', 'The sweep failed and will be tried again.', { error }),
   });
   const syncs = createSyncs(deps, { nowMs, healthy });
+  const deviceNotes = createNotes(deps, { nowMs, healthy });
   return {
     async push(caller, scope, request) {
       await healthy(checkBatch({ store, nowMs, heads }, { caller, scope }, request));
@@ -111,11 +113,13 @@ export function createEngine(deps: EngineDeps): Engine {
     ...following(store, { nowMs, healthy }),
     inspect: createInspect(store),
     syncs,
+    deviceNotes,
     sweep: sweep.run,
     async stop() {
       sweep.stop();
       await lanes.stop();
       await syncs.stop();
+      await deviceNotes.stop();
     },
   };
 }
@@ -132,6 +136,19 @@ function createSyncs(
     ...log,
     stats: (protocol, kinds) => healthy(log.stats(protocol, kinds)),
     list: (query) => healthy(log.list(query)),
+  };
+}
+
+function createNotes(
+  deps: EngineDeps,
+  { nowMs, healthy }: { nowMs: () => number; healthy: Healthy },
+): DeviceNotes & { stop(): Promise<void> } {
+  const { store, limits, timer } = deps;
+  const notes = createDeviceNotes({ store, limits, timer, nowMs, failed: (error) => answerOf(deps, error) });
+  return {
+    ...notes,
+    list: (query) => healthy(notes.list(query)),
+    written: () => healthy(notes.written()),
   };
 }
 

@@ -26,6 +26,7 @@ import type {
   StoreCounts,
   Tally,
 } from '../store/port.ts';
+import type { DeviceNotes } from './device-notes.ts';
 import type { Syncs } from './sync-log.ts';
 
 /** Who calls. Grants are read inside the commit or snapshot, never from here. */
@@ -189,6 +190,8 @@ export interface Engine {
   readonly inspect: Inspect;
   /** The log and the counts of what devices did by protocols without replicas. */
   readonly syncs: Syncs;
+  /** What protocols keep of devices that have no replicas, such as when one was heard of. */
+  readonly deviceNotes: DeviceNotes;
   /** Rejects mutations that waited too long for a parent, and writes down reading positions. Runs by itself, too. */
   sweep(): Promise<void>;
   /** Takes no more pushes, and resolves when those taken are answered. The store stays open. */

@@ -2,6 +2,7 @@
 
 import type { HeldMutation } from '@holdfast/core';
 import { afterEach, describe, expect, test } from 'vitest';
+import { testDeviceNotes } from './contract-device-notes.fixture.ts';
 import { testIdentity } from './contract-identity.fixture.ts';
 import { testLoad } from './contract-load.fixture.ts';
 import { testReads } from './contract-reads.fixture.ts';
@@ -50,6 +51,7 @@ export function storeContract(contract: StoreContract): void {
     describe('identity', () => testIdentity(open));
     describe('users', () => testUsers(open));
     describe('sync log', () => testSyncLog(open));
+    describe('notes of devices', () => testDeviceNotes(open));
   });
 }
 
@@ -371,7 +373,7 @@ function testFaults(open: OpenStore, outlives: boolean): void {
   });
 
   test('a probe tells that there is no room, though what stands can still be changed in its place', async () => {
-    const { store } = await open({ sizeBytesMax: 300_000 });
+    const { store } = await open({ sizeBytesMax: 400_000 });
     const held = (n: number): HeldMutation => heldMutation(`held-${n}`, { hash: 'x'.repeat(5_000) });
     const put = (n: number) =>
       write(store, writesOf({ scope: { held: 1 }, held: { put: [held(n)], remove: [] } }));

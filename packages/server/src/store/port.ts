@@ -11,6 +11,7 @@ import type {
   WorkingSet,
   Writes,
 } from '@holdfast/core';
+import type { DeviceNote, DeviceNoteQuery } from './device-notes.ts';
 import type {
   AuditEntry,
   Credential,
@@ -82,6 +83,8 @@ export interface StoreTransaction {
   putReads(reads: readonly ReadPosition[]): Promise<void>;
   /** Of the entries the newest `keptMax` stay; the counts stay for ever. */
   putSyncs(notes: SyncNotes, keptMax: number): Promise<void>;
+  /** Each in the place of the one before it. Of one protocol, scope and name the newest `keptMax` stay. */
+  putDeviceNotes(notes: readonly DeviceNote[], keptMax: number): Promise<void>;
   /**
    * Takes a payload out of the quarantine, with its audit entry. False, and nothing is written, when none lies there. What is counted
    * of its device stays counted: that a mutation was refused is remembered.
@@ -163,6 +166,7 @@ export interface StoreSnapshot {
   signingKeys(): Promise<readonly SigningKey[]>;
   signingKey(kid: string): Promise<SigningKey | undefined>;
   reads(scope: string, device?: string): Promise<readonly ReadPosition[]>;
+  deviceNotes(query: DeviceNoteQuery): Promise<readonly DeviceNote[]>;
   syncs(query: SyncQuery): Promise<readonly PlacedSyncEntry[]>;
   syncCounts(protocol: string): Promise<readonly SyncCount[]>;
   /** Newest first; `before`: the place of the last entry that was read. */

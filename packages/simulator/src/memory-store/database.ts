@@ -23,6 +23,7 @@ import type {
   StoredCredential,
   StoredUser,
 } from 'holdfast/store';
+import type { DeviceNote } from 'holdfast/store/device-notes';
 import type { PlacedSyncEntry, SyncCount } from 'holdfast/store/sync-log';
 import { Lock } from './lock.ts';
 
@@ -63,6 +64,7 @@ export interface Database {
   /** Device → what is kept of it there. */
   payloads: Map<string, KeptPayloads>;
   audit: AuditEntry[];
+  deviceNotes: Map<string, DeviceNote>;
   syncs: PlacedSyncEntry[];
   /** Protocol and kind → how many there were. */
   syncCounts: Map<string, SyncCount>;
@@ -84,6 +86,7 @@ export function createDatabase(): Database {
     quarantine: [],
     payloads: new Map(),
     audit: [],
+    deviceNotes: new Map(),
     syncs: [],
     syncCounts: new Map(),
     places: 0,

@@ -4,6 +4,7 @@
 import { emptyScope } from '@holdfast/core';
 import { type Life, type ReadPosition, type Store, StoreError, type StoreTransaction } from 'holdfast/store';
 import { type Database, scopeOf, sizeOf } from './database.ts';
+import { putDeviceNotes } from './device-notes.ts';
 import { createIdentityStore } from './identity.ts';
 import { loadScope } from './load.ts';
 import { createSnapshot } from './snapshot.ts';
@@ -184,6 +185,9 @@ function createTransaction(
     },
     async putSyncs(notes, keptMax) {
       staged.writes.push(() => putSyncs(database, notes, keptMax));
+    },
+    async putDeviceNotes(notes, keptMax) {
+      staged.writes.push(() => putDeviceNotes(database, notes, keptMax));
     },
     async putReads(reads) {
       staged.writes.push(() => putReads(database, reads, readersPerScopeMax));

@@ -3,6 +3,7 @@
 import { compareText, type LoggedVerdict, type StoredRecord, uniqueKey } from '@holdfast/core';
 import type { PageQuery, QuarantineRow, StoreSnapshot, Tally, Unclaimed } from 'holdfast/store';
 import { type Database, type ScopeData, scopeOf, sizeOf } from './database.ts';
+import { readDeviceNotes } from './device-notes.ts';
 import { readSyncLog } from './sync-log.ts';
 import { readUsers } from './users.ts';
 
@@ -68,6 +69,7 @@ export function createSnapshot(database: Database): StoreSnapshot {
         .map(({ secretHash: _, ...credential }) => credential),
     ...readUsers(database),
     audit: async (query) => readAudit(database, query),
+    deviceNotes: async (query) => readDeviceNotes(database, query),
     ...readSyncLog(database),
     unclaimed: async (max) => readUnclaimed(database, max),
     reads: async (scope, device) =>

@@ -1,6 +1,7 @@
 // Reads of one state of the database, on a reader's connection between its BEGIN and COMMIT.
 
 import type { LoggedVerdict, ReplicaState, ScopeState, StoredConflict, StoredRecord } from '@holdfast/core';
+import type { DeviceNote, DeviceNoteQuery } from '../device-notes.ts';
 import type {
   ConflictQuery,
   Credential,
@@ -31,6 +32,7 @@ import {
 import { readConflicts } from './conflicts.ts';
 import type { Connection } from './connection.ts';
 import { readCounts, readTally, readUnclaimed } from './counts.ts';
+import { readDeviceNotes } from './device-notes.ts';
 import { readCredential, readCredentials, readDevice, readDevices } from './identity.ts';
 import { readCollection, readPage } from './page.ts';
 import { readQuarantine } from './quarantine.ts';
@@ -262,6 +264,10 @@ export class SqliteSnapshot implements StoreSnapshot {
       scope,
       ...(device === undefined ? [] : [device]),
     );
+  }
+
+  async deviceNotes(query: DeviceNoteQuery): Promise<readonly DeviceNote[]> {
+    return readDeviceNotes(this.#reads(), query);
   }
 
   async syncs(query: SyncQuery): Promise<readonly PlacedSyncEntry[]> {

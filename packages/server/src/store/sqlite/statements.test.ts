@@ -259,6 +259,8 @@ async function exercise(store: Store): Promise<void> {
     await snapshot.user('u');
     await snapshot.signingKey('s');
     await snapshot.reads('s');
+    await snapshot.deviceNotes({ protocol: 'p', scope: 's' });
+    await snapshot.deviceNotes({ protocol: 'p', scope: 's', device: 'd' });
     await snapshot.syncs({ max: 9 });
     await snapshot.syncs({ protocol: 'p', before: 9, max: 9 });
     await snapshot.syncs({ protocol: 'p', device: 'd', max: 9 });

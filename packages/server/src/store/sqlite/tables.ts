@@ -86,4 +86,17 @@ CREATE TABLE hf_signing_keys (
   retired_at INTEGER
 ) WITHOUT ROWID;
 `,
+  `
+-- Of what a protocol knows of a device, the last word of each name.
+CREATE TABLE hf_device_notes (
+  protocol TEXT NOT NULL,
+  scope TEXT NOT NULL,
+  name TEXT NOT NULL,
+  device TEXT NOT NULL,
+  at INTEGER NOT NULL,
+  value TEXT NOT NULL,
+  PRIMARY KEY (protocol, scope, name, device)
+) WITHOUT ROWID;
+CREATE INDEX hf_device_notes_device ON hf_device_notes (protocol, scope, device);
+`,
 ];

@@ -4,6 +4,7 @@
 //     └────► failed: a statement failed; nothing more is taken, and the commit must be rolled back
 
 import type { Needs, ScopeState, WorkingSet, Writes } from '@holdfast/core';
+import type { DeviceNote } from '../device-notes.ts';
 import type { AuditEntry, Credential, Device, Life, ReadPosition, StoreTransaction } from '../port.ts';
 import type { SyncNotes } from '../sync-log.ts';
 import {
@@ -16,6 +17,7 @@ import {
   userCredentialColumns,
 } from './columns.ts';
 import type { Connection } from './connection.ts';
+import { putDeviceNotes } from './device-notes.ts';
 import { putAudit } from './identity.ts';
 import { loadNeeds } from './load.ts';
 import { putSyncs } from './sync-log.ts';
@@ -146,6 +148,10 @@ export class SqliteTransaction implements StoreTransaction {
 
   putSyncs(notes: SyncNotes, keptMax: number): Promise<void> {
     return this.#do((connection) => putSyncs(connection, notes, keptMax));
+  }
+
+  putDeviceNotes(notes: readonly DeviceNote[], keptMax: number): Promise<void> {
+    return this.#do((connection) => putDeviceNotes(connection, notes, keptMax));
   }
 
   putReads(reads: readonly ReadPosition[]): Promise<void> {
