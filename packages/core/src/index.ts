@@ -117,7 +117,7 @@ export type {
   UniqueHolder,
 } from './stored.ts';
 export { bodyOf } from './stored.ts';
-export { type Former, type Own, serverWriter } from './touched.ts';
+export { type Former, type Own, serverWriter, wroteSince } from './touched.ts';
 export { uniqueValue } from './unique.ts';
 export type { Exception, Merge, Verdict, VerdictName } from './verdict.ts';
 export { isFinal } from './verdict.ts';

@@ -11,6 +11,7 @@ import {
   touchedAnew,
   touchOf,
   writeTouched,
+  wroteSince,
 } from './touched.ts';
 
 const touch = (seq: number, writer: string | null): Touch => [seq, seq * 10, writer];
@@ -105,4 +106,18 @@ describe('a write is foreign', () => {
     expect(anyForeign(readTouched(record(5, 'b', text)), 4, own)).toBe(true);
     expect(anyForeign(readTouched(record(5, 'b', text)), 5, own)).toBe(false);
   });
+});
+
+test('others wrote behind a seq if any field of the record is theirs since', () => {
+  const text = writeTouched(readTouched(record(3, 'a')), ['x'], touch(5, 'b'), 10);
+  const last = record(7, 'a', writeTouched(readTouched(record(5, 'b', text)), ['y'], touch(7, 'a'), 10));
+  const asked = (writer: string, seq: number) => wroteSince(last, { writer, seq });
+  expect([asked('a', 4), asked('a', 5), asked('b', 6), asked('b', 7), asked('c', 2)]).toEqual([
+    true,
+    false,
+    true,
+    false,
+    true,
+  ]);
+  expect(wroteSince(record(3, serverWriter), { writer: 'a', seq: 2 })).toBe(true);
 });

@@ -101,6 +101,11 @@ export function anyForeign(touched: Touched, base: number, own: Owner): boolean 
   return false;
 }
 
+/** Whether others than `writer`, which nobody else bears, wrote any field of the record behind `seq`. */
+export function wroteSince(record: RecordStamped, { writer, seq }: { writer: string; seq: number }): boolean {
+  return anyForeign(readTouched(record), seq, ownerOf(ownOf(writer), []));
+}
+
 /**
  * The text to store after a write of `fields`. Beyond `fieldsMax` names, the oldest are folded into the rest,
  * with the highest seq among them and no writer.

@@ -85,7 +85,8 @@ export type SyncFact = (typeof syncFacts)[number];
 
 /**
  * `deviceBody`: what the device sent last, as JSON text; null when it deleted. `deviceMadeAt`, `serverMadeAt`: when the two sides were
- * made. `resolution` and what follows it: null while it is open.
+ * made. `ruling`: in a word of core, what the judge made of the last of its changes, where they came from a client that names no base
+ * as replicas do. `resolution` and what follows it: null while it is open.
  */
 export const conflictFacts = [
   'scope',
@@ -102,6 +103,7 @@ export const conflictFacts = [
   'state',
   'deviceBody',
   'serverBody',
+  'ruling',
   'resolution',
   'resolvedBy',
   'resolvedAt',

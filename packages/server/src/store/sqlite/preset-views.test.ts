@@ -5,7 +5,7 @@ import { defineSchema, type Settlement } from '@holdfast/core';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { z } from 'zod';
 import type { SqlView } from '../sql-views.ts';
-import { conflict, record, write, writesOf } from '../writes.fixture.ts';
+import { conflict, mutationRow, record, verdict, write, writesOf } from '../writes.fixture.ts';
 import { createTestFolder, type TestFolder } from './sqlite.fixture.ts';
 
 const schema = defineSchema({
@@ -83,6 +83,7 @@ const views: readonly SqlView[] = [
       },
       device_payload: 'deviceBody',
       server_payload: 'serverBody',
+      ruling: 'ruling',
       resolution: { renamed: 'resolution', as: { server: 'use_server', device: 'keep_device' } },
       resolved_by: 'resolvedBy',
       created_at: { iso: 'at' },
@@ -197,6 +198,9 @@ test('views tell of devices, syncs and conflicts', async () => {
   await write(
     store,
     writesOf({
+      mutations: ['first', 'last'].map((id) =>
+        mutationRow(id, { verdict: verdict(id, 1, { ruling: id === 'last' ? 'older' : 'differs' }) }),
+      ),
       conflicts: [
         conflict(1, {
           ...{ ...sides, changes: [{ type: 'put', ...target, body: put }] },
@@ -208,6 +212,7 @@ test('views tell of devices, syncs and conflicts', async () => {
             { type: 'patch', ...target, set: {} },
             { type: 'patch', ...target, set: put },
           ],
+          mutations: ['first', 'last'],
           state: 'settled',
           settlement,
           made: { device: 1, server: at + 1, serverWriter: 'pos/tab' },
@@ -222,13 +227,13 @@ test('views tell of devices, syncs and conflicts', async () => {
     ...{ device_payload: JSON.stringify(put), server_payload: JSON.stringify(server) },
   };
   expect(rows('select * from conflict_log order by id')).toEqual([
-    { id: 1, ...shown, resolution: null, resolved_by: null },
+    { id: 1, ...shown, ruling: null, resolution: null, resolved_by: null },
     {
-      ...{ id: 2, ...shown, server_timestamp: '2026-11-21T08:30:00.008Z' },
+      ...{ id: 2, ...shown, ruling: 'older', server_timestamp: '2026-11-21T08:30:00.008Z' },
       ...{ resolution: 'keep_device', resolved_by: 'Kim' },
     },
     {
-      ...{ id: 3, ...shown, resolution: null, resolved_by: null },
+      ...{ id: 3, ...shown, ruling: null, resolution: null, resolved_by: null },
       ...{
         device_timestamp: null,
         server_timestamp: '1970-01-01T00:00:00.004Z',

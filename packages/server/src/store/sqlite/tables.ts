@@ -99,4 +99,9 @@ CREATE TABLE hf_device_notes (
 ) WITHOUT ROWID;
 CREATE INDEX hf_device_notes_device ON hf_device_notes (protocol, scope, device);
 `,
+  `
+-- The latest conflict about a record, and the syncs of one device.
+CREATE INDEX hf_conflicts_record ON hf_conflicts (scope, collection, record, id);
+CREATE INDEX hf_sync_log_device ON hf_sync_log (protocol, device);
+`,
 ];

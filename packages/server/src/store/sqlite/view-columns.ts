@@ -92,6 +92,8 @@ export const conflictTable: FactTable<ConflictFact> = {
     state: 't.state',
     deviceBody: `coalesce(json_extract(t.content, '$.changes[#-1].body'), json_extract(t.content, '$.changes[#-1].set'))`,
     serverBody: `json_extract(t.content, '$.server')`,
+    ruling: `(SELECT json_extract(m.verdict, '$.ruling') FROM hf_mutations AS m
+      WHERE m.scope = t.scope AND m.id = json_extract(t.content, '$.mutations[#-1]'))`,
     resolution: `json_extract(t.content, '$.settlement.resolution')`,
     resolvedBy: `coalesce(nullif(json_extract(t.content, '$.settlement.actor'), ''), json_extract(t.content, '$.settlement.by'))`,
     resolvedAt: `json_extract(t.content, '$.settlement.at')`,
