@@ -18,7 +18,8 @@ import { type AppDeps, createApp } from './http/app.ts';
 import { thisMachine } from './http/callers.ts';
 import { type HttpBounds, httpBounds } from './http/http-bounds.ts';
 import { createRates } from './http/rates.ts';
-import { createIdentity } from './identity/identity.ts';
+import { addFirstAdmin, type FirstAdmin } from './identity/first-admin.ts';
+import { createIdentity, type ServedAuth, servedAuth } from './identity/identity.ts';
 import { createTokens } from './identity/tokens.ts';
 import { type MountHost, mountProtocol, type PlannedMount, planMounts } from './mounts.ts';
 import { endProcess, type OpenFolder, openFolder, type Parts, processParts } from './open-folder.ts';
@@ -43,6 +44,9 @@ export interface Started {
   urls: readonly string[];
   engine: Engine;
   store: Store;
+  auth: ServedAuth;
+  /** Made by this start; nobody is told the password again. */
+  firstAdmin?: FirstAdmin | undefined;
 }
 
 export interface HoldfastServer {
@@ -69,7 +73,10 @@ export function composeServer(config: Config, overrides: Overrides = {}): Holdfa
       try {
         const token = await ensureAdminToken(config.data, parts.random);
         const address = { host: config.host, port: config.port };
-        const app = createApp(appDeps(config, { parts, folder, token, planned, address: () => address }));
+        const auth = await servedAuth(config.auth, { store: folder.store, keys: config.keys });
+        const app = createApp(
+          appDeps(config, { parts, folder, token, planned, auth, address: () => address }),
+        );
         running = { app, folder };
         await app.listen({ port: config.port, host: config.host }).catch((error: unknown) => {
           throw unusableAddress(config, error);
@@ -78,8 +85,12 @@ export function composeServer(config: Config, overrides: Overrides = {}): Holdfa
         address.port = Number(new URL(url).port);
         await writeServerFile(config.data, { url, pid: process.pid, database: databaseFile(config) });
         running.discovery = discoveryOf(config, parts, app);
-        parts.log.debug({ url, auth: config.auth }, 'serving');
-        return { url, urls, engine: folder.engine, store: folder.store };
+        const firstAdmin =
+          auth === 'jwt' && config.firstAdmin !== undefined
+            ? await addFirstAdmin({ ...parts, store: folder.store, sha256 }, config.firstAdmin)
+            : undefined;
+        parts.log.debug({ url, auth }, 'serving');
+        return { url, urls, engine: folder.engine, store: folder.store, auth, firstAdmin };
       } catch (error) {
         await running?.app.close();
         running = undefined;
@@ -123,12 +134,14 @@ function appDeps(
     folder: OpenFolder;
     token: string;
     planned: readonly PlannedMount[];
+    auth: ServedAuth;
     address: MountHost['address'];
   },
 ): AppDeps {
   const { clock, random, timer, log } = opened.parts;
   const { store, engine } = opened.folder;
-  const { schema, limits, live, auth, hosts, corsOrigins, health } = config;
+  const { auth } = opened;
+  const { schema, limits, live, keys, hosts, corsOrigins, health } = config;
   const identity = createIdentity({
     store,
     clock,
@@ -136,6 +149,7 @@ function appDeps(
     sha256,
     limits,
     auth,
+    keys,
     issuer: config.jwt && createTokens(config.jwt, clock),
   });
   const native = { engine, identity, schema, limits, clock, sha256 };

@@ -69,3 +69,15 @@ export function readOrigin(text: string, field: string): string {
     'Such as `https://app.example.com`; there is no wildcard.',
   );
 }
+
+/** What stands in a header as it is, and is not guessed in a few tries. */
+export function isKeyText(text: string): boolean {
+  return /^[\x21-\x7e]{8,512}$/.test(text);
+}
+
+/** A refusal does not quote it: it may be one with a slip. */
+export function readKey(text: string, field: string): string {
+  return isKeyText(text) ? text : fail(field, `it is a key: ${keyWords}.`);
+}
+
+export const keyWords = '8 to 512 characters of ASCII without spaces';

@@ -13,6 +13,7 @@ import { readStoreUrl } from './config-store.ts';
 import {
   readChoice,
   readHost,
+  readKey,
   readList,
   readNumber,
   readObject,
@@ -37,11 +38,15 @@ export interface ConfigOptions {
   database?: string;
   /**
    * `none` serves loopback and private addresses only; `keys` asks every device for its key, `jwt` every caller for a token.
-   * Default `none`.
+   * `keys-if-any` is `keys` at a start that finds a key, here or in the store, and else `none`. Default `none`.
    */
   auth?: Auth;
-  /** How tokens are verified; only `auth: 'jwt'` asks for them. */
+  /** Texts that are taken as keys, besides those in the store, such as one that the environment gives. They may write in every scope. */
+  keys?: readonly string[];
+  /** How tokens of another issuer are verified; only `auth: 'jwt'` asks for them. The server's own users need nothing here. */
   jwt?: JwtOptions;
+  /** With `auth: 'jwt'` a start that finds no user makes this one, an admin, and prints a password once. Default: it makes none. */
+  firstAdmin?: string;
   /** Names by which devices reach this server, besides localhost, this machine's name and addresses. */
   hosts?: readonly string[];
   /**
@@ -70,7 +75,7 @@ export interface ConfigOptions {
   logFiles?: boolean;
 }
 
-export type Auth = 'none' | 'keys' | 'jwt';
+export type Auth = 'none' | 'keys' | 'jwt' | 'keys-if-any';
 
 /** The same with every default filled in. */
 export interface Config {
@@ -80,7 +85,9 @@ export interface Config {
   readonly data: string;
   readonly database: string;
   readonly auth: Auth;
+  readonly keys: readonly string[];
   readonly jwt?: JwtOptions;
+  readonly firstAdmin?: string;
   readonly hosts: readonly string[];
   /** Undefined: none are listed. */
   readonly corsOrigins?: readonly string[];
@@ -118,8 +125,9 @@ export function defineConfig(options: ConfigOptions | Config): Config {
   const limits = readLimits(given.limits, { maxClockDriftMs });
   const sizeBytesMax = readNumber(given, 'sizeBytesMax', { min: 1_048_576, max: Number.MAX_SAFE_INTEGER });
   const discovery = readDiscovery(given.discovery);
-  const auth = readChoice(given, 'auth', ['none', 'keys', 'jwt']) ?? 'none';
+  const auth = readChoice(given, 'auth', ['none', 'keys', 'jwt', 'keys-if-any']) ?? 'none';
   const jwt = readJwt(given.jwt, { needed: auth === 'jwt' });
+  const firstAdmin = readText(given, 'firstAdmin');
   const schema = readSchema(given.schema);
   return Object.freeze({
     schema,
@@ -129,7 +137,9 @@ export function defineConfig(options: ConfigOptions | Config): Config {
     data: readText(given, 'data') ?? './data',
     database: readText(given, 'database') ?? 'holdfast.db',
     auth,
+    keys: readList(given, 'keys', readKey),
     ...(jwt === undefined ? {} : { jwt }),
+    ...(firstAdmin === undefined ? {} : { firstAdmin }),
     hosts: readList(given, 'hosts', readHost),
     ...(given.corsOrigins === undefined ? {} : { corsOrigins: readList(given, 'corsOrigins', readOrigin) }),
     protocols: readProtocols(given.protocols),
@@ -199,7 +209,9 @@ const optionNames: ReadonlySet<string> = new Set<keyof ConfigOptions>([
   'data',
   'database',
   'auth',
+  'keys',
   'jwt',
+  'firstAdmin',
   'hosts',
   'corsOrigins',
   'protocols',

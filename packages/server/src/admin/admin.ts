@@ -10,6 +10,7 @@ import {
   type VerdictEntry,
 } from '@holdfast/core';
 import { z } from 'zod';
+import { roleNames } from '../identity/users.ts';
 import type {
   Credential,
   Device,
@@ -17,6 +18,7 @@ import type {
   QuarantineRow,
   StoreCounts,
   Unclaimed,
+  User,
 } from '../store/port.ts';
 
 /** Rows of one import request at most. */
@@ -39,6 +41,10 @@ const grants = z.union([
     .min(1)
     .max(1_000),
 ]);
+const role = z.enum(roleNames);
+const scopes = z.array(scope).min(1).max(1_000).exactOptional();
+// How long it is to be is judged, and said, where it is hashed.
+const password = z.string().max(4_096);
 const values = z.custom<JsonObject>(
   (value) => typeof value === 'object' && value !== null && !Array.isArray(value),
   { message: 'Expected an object' },
@@ -87,6 +93,14 @@ export const adminInputs = {
   keys: z.object({}),
   addKey: z.object({ name, grants, expiresDays: z.number().positive().max(36_500).exactOptional() }),
   removeKey: z.object({ key: z.string().min(1) }),
+  users: z.object({}),
+  addUser: z.object({ name, password, role, scopes }),
+  removeUser: z.object({ name }),
+  /** Ends every token that the user has. */
+  setPassword: z.object({ name, password }),
+  setRole: z.object({ name, role, scopes }),
+  /** A new key signs tokens from now on; with `endAll` those that were given out end. */
+  rotateTokens: z.object({ endAll: z.boolean() }),
   conflicts: z.object({
     scope,
     state: z.enum(['open', 'settled']).exactOptional(),
@@ -145,6 +159,15 @@ export interface Admin {
   addKey(input: AdminInput<'addKey'>): Promise<{ key: Credential; text: string }>;
   /** The same for a key. */
   removeKey(input: AdminInput<'removeKey'>): Promise<{ removed: boolean; key: string }>;
+  /** Without their passwords' hashes. */
+  users(input: Empty): Promise<{ users: readonly User[] }>;
+  /** Null: the name is taken. */
+  addUser(input: AdminInput<'addUser'>): Promise<{ user: User | null }>;
+  /** False: there is no such user. */
+  removeUser(input: AdminInput<'removeUser'>): Promise<{ done: boolean }>;
+  setPassword(input: AdminInput<'setPassword'>): Promise<{ done: boolean }>;
+  setRole(input: AdminInput<'setRole'>): Promise<{ done: boolean }>;
+  rotateTokens(input: AdminInput<'rotateTokens'>): Promise<{ kid: string }>;
   /** Conflicts of a scope, without their contents. */
   conflicts(input: AdminInput<'conflicts'>): Promise<{ conflicts: readonly ConflictFacts[] }>;
   /** One whole, with the record as it stands. */

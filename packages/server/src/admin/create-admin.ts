@@ -20,6 +20,7 @@ import { answerConflict, listConflicts, showConflict } from './conflicts.ts';
 import { exportRows } from './export-rows.ts';
 import { importRows } from './import-rows.ts';
 import { discardQuarantined, findQuarantined, listQuarantine, resendQuarantined } from './quarantine.ts';
+import { createUsersAdmin } from './users.ts';
 
 export interface AdminDeps {
   store: Store;
@@ -48,6 +49,7 @@ export function createAdmin(deps: AdminDeps): Admin {
       return {};
     },
     import: (input) => importRows(timed, input),
+    ...createUsersAdmin(identity),
     conflicts: (input) => listConflicts(timed, input),
     conflict: (input) => showConflict(timed, input),
     resolve: (input) => answerConflict(timed, input),

@@ -19,6 +19,7 @@ export interface CommonFlags {
   data?: string;
   config?: string;
   preset?: string;
+  store?: string;
   json?: boolean;
 }
 
@@ -50,6 +51,7 @@ export function withCommonFlags(command: Command): Command {
     .option('--data <folder>', 'the data folder (default: as the config says)')
     .option('--config <file>', 'the config file (default: holdfast.config.ts here)')
     .option('--preset <name>', 'a ready config, instead of a file')
+    .option('--store <url>', 'where the database is: sqlite:PATH (default: in the data folder)')
     .option('--json', 'answer with one JSON value on standard output');
 }
 

@@ -9,6 +9,7 @@ import { Readable } from 'node:stream';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import type { Admin } from '../admin/admin.ts';
 import { runCommand } from './program.ts';
+import { firstLine } from './terminal.ts';
 
 const bin = fileURLToPath(new URL('./holdfast.mjs', import.meta.url));
 const face = pathToFileURL(fileURLToPath(new URL('../index.ts', import.meta.url))).href;
@@ -23,6 +24,8 @@ export interface RunOptions {
   /** What the person answers when asked; true where nobody is. */
   confirms?: boolean;
   columns?: number;
+  /** What the person types unseen, one after the other; without it nobody can be asked. */
+  secrets?: readonly string[];
 }
 
 /** What an operation of the server answers, which most commands print as it is. */
@@ -56,8 +59,10 @@ export async function createWorkplace(): Promise<Workplace> {
   const running = new Set<ChildProcess>();
   const run = async (args: readonly string[], input = '', options: RunOptions = {}): Promise<Outcome> => {
     const [out, err]: [string[], string[]] = [[], []];
+    const typed = options.secrets?.values();
+    const stdin = Readable.from([Buffer.from(input)]);
     const exit = await runCommand(args, {
-      input: Readable.from([Buffer.from(input)]),
+      input: stdin,
       print: (text) => out.push(`${text}\n`),
       write: async (text) => void out.push(text),
       note: (line) => err.push(`${line}\n`),
@@ -66,6 +71,12 @@ export async function createWorkplace(): Promise<Workplace> {
       confirm: async (question) => {
         err.push(`${question}\n`);
         return options.confirms ?? true;
+      },
+      asks: typed !== undefined,
+      async secret(question) {
+        if (!typed) return firstLine(stdin);
+        err.push(`${question}\n`);
+        return typed.next().value;
       },
       columns: options.columns,
       cwd: folder,

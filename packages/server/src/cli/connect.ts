@@ -15,6 +15,7 @@ import type { Admin } from '../admin/admin.ts';
 import { systemClock, systemTimer } from '../clock.ts';
 import { type Config, withFlags } from '../config.ts';
 import { ConfigError } from '../config-error.ts';
+import { readStoreUrl } from '../config-store.ts';
 import {
   type DataPlace,
   databaseFile,
@@ -63,7 +64,10 @@ export async function withAdmin<Result>(
   const deadline = systemClock.monoMs() + lockedMsMax;
   for (;;) {
     const server = await findServer(data);
-    if (server.type === 'found') return useServer(server, data, work);
+    if (server.type === 'found') {
+      if (flags.store !== undefined) requireSame(server.file, databaseFile(await settings.place()));
+      return useServer(server, data, work);
+    }
     database ??= databaseFile(await settings.place());
     if (!create && !existsSync(database)) throw noDatabase(data);
     const config = await settings.config();
@@ -94,7 +98,10 @@ export function createSettings(terminal: Terminal, flags: CommonFlags): Settings
   let loaded: Promise<Config> | undefined;
   const config = (): Promise<Config> => {
     loaded ??= chooseConfig(flags, terminal.cwd).then(({ config }) =>
-      withFlags(config, flags.data === undefined ? {} : { data: resolve(terminal.cwd, flags.data) }),
+      withFlags(config, {
+        ...(flags.data === undefined ? {} : { data: resolve(terminal.cwd, flags.data) }),
+        ...(flags.store === undefined ? {} : { store: flags.store }),
+      }),
     );
     return loaded;
   };
@@ -105,10 +112,21 @@ export function createSettings(terminal: Terminal, flags: CommonFlags): Settings
     data,
     place: () =>
       config().catch(async (error: unknown) => {
-        if (error instanceof ConfigError && flags.data !== undefined) return { data: await data() };
-        throw error;
+        if (!(error instanceof ConfigError) || flags.data === undefined) throw error;
+        const { store } = flags;
+        const database = store && readStoreUrl(store, { name: '--store', folder: terminal.cwd });
+        return { data: await data(), ...(database === undefined ? {} : { database }) };
       }),
   };
+}
+
+/** The server that runs on the folder is not asked about a database that it has not open. */
+function requireSame({ url, database }: ServerFile, wanted: string): void {
+  if (database === undefined || database === wanted) return;
+  throw new CommandError('other_database', {
+    message: `The server at ${url} runs on this data folder, with the database ${database}.`,
+    help: 'Leave --store out to work on that one, or name another folder with --data.',
+  });
 }
 
 export type FoundServer =

@@ -20,6 +20,7 @@ import { addServe } from './serve-command.ts';
 import { addSimulate } from './simulate.ts';
 import { addStatus } from './status.ts';
 import { exitCodes, printable, type Terminal } from './terminal.ts';
+import { addUsers } from './users.ts';
 
 const commands: readonly AddCommand[] = [
   addDemo,
@@ -32,6 +33,7 @@ const commands: readonly AddCommand[] = [
   addQuarantine,
   addDevices,
   addKeys,
+  addUsers,
   addAudit,
   addBackup,
   addRestore,

@@ -34,7 +34,6 @@ export const addServe: AddCommand = (program, context) => {
         'jwt',
       ]),
     )
-    .option('--store <url>', 'where the database is: sqlite:PATH (default: in the data folder)')
     .option(
       '--discovery-port <port>',
       'tell devices on the network of this server by datagrams to this UDP port',

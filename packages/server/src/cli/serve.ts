@@ -7,6 +7,7 @@ import { protocolMarker } from '@holdfast/core';
 import { unclaimedMax } from '../admin/admin.ts';
 import { composeServer, type Overrides, type Started } from '../compose.ts';
 import { type Config, type ConfigFlags, withFlags } from '../config.ts';
+import type { ServedAuth } from '../identity/identity.ts';
 import { type Chosen, chooseConfig } from './chosen-config.ts';
 import { facts, printable, type Terminal } from './terminal.ts';
 import { unclaimedLines } from './unclaimed.ts';
@@ -35,10 +36,10 @@ export async function serve(
   const server = composeServer(config, overrides);
   const interrupt = terminal.catchInterrupt();
   const started = await server.start();
-  const { url, urls } = started;
+  const { url, urls, auth, firstAdmin } = started;
   const unclaimed = await started.store.read((snapshot) => snapshot.unclaimed(unclaimedMax));
   if (options.json)
-    terminal.print(JSON.stringify({ url, urls, data: config.data, auth: config.auth, unclaimed }, null, 2));
+    terminal.print(JSON.stringify({ url, urls, data: config.data, auth, unclaimed, firstAdmin }, null, 2));
   else terminal.print(welcome({ config, chosen, started, cwd: terminal.cwd, named: options }));
   for (const line of unclaimedLines(unclaimed)) terminal.note(`Not unique: ${printable(line)}.`);
   await interrupted(interrupt);
@@ -73,9 +74,10 @@ function welcome(given: Welcome): string {
         'protocol',
         `${name}${prefix === '' ? '' : `, below ${prefix}`}`,
       ]),
-      ['auth', authWords(config)],
+      ['auth', authWords(config, started.auth)],
     ]),
     '',
+    ...firstAdminWords(given),
     'Try next, in another terminal:',
     ...tryNext(given).map((line) => `  ${line}`),
     '',
@@ -87,14 +89,32 @@ function collectionNames(schema: Schema): string {
   return [...schema.collections.keys()].join(', ');
 }
 
-function authWords({ auth, host }: Config): string {
+function authWords({ host, jwt }: Config, auth: ServedAuth): string {
   if (auth === 'keys')
     return 'keys: every device needs one (npx holdfast keys add, npx holdfast devices enrol)';
-  if (auth === 'jwt') return 'jwt: every caller needs a token, and gets what its holdfast_scopes say';
+  const own = 'jwt: users of this server log in (npx holdfast users add)';
+  if (auth === 'jwt')
+    return jwt === undefined ? own : `${own}; of another issuer’s token its holdfast_scopes say what it may`;
   const here = host === 'localhost' || /^127\.|^::1$/.test(host);
   return here
     ? 'none: every program on this machine may read and write, and nobody else'
     : 'none: every peer with a loopback or private address may read and write, and nobody else';
+}
+
+/** The one time that the password is told. */
+function firstAdminWords({ started, named }: Welcome): string[] {
+  const { firstAdmin } = started;
+  if (!firstAdmin) return [];
+  const { name, password } = firstAdmin;
+  return [
+    facts([
+      ['First user', name],
+      ['password', password],
+    ]),
+    'It is told this once, and only its hash is kept. Another one, also when this one was lost:',
+    `  npx holdfast users password ${shellWord(name)}${placeFlags(named)}`,
+    '',
+  ];
 }
 
 /** Lines that work when they are copied. */
@@ -111,7 +131,7 @@ function tryNext(given: Welcome): string[] {
     verdictsSeen: 0,
     seqSeen: 0,
   };
-  const key = config.auth === 'none' ? '' : " -H 'authorization: Bearer KEY'";
+  const key = started.auth === 'none' ? '' : " -H 'authorization: Bearer KEY'";
   return [
     importLine(given),
     `curl -s ${started.url}/v1/exchange -H 'content-type: application/json'${key} -d '${JSON.stringify(pull)}'`,
@@ -126,11 +146,14 @@ function importLine({ config, chosen: { file }, cwd, named }: Welcome): string {
   const found = beside.find(({ table }) => existsSync(table));
   const collection = found?.name ?? names[0] ?? 'COLLECTION';
   const table = found ? shellWord(relative(cwd, found.table)) : 'FILE.csv';
-  const source = (['config', 'preset'] as const)
+  return `npx holdfast import ${table} --collection ${collection}${placeFlags(named)}`;
+}
+
+/** By which another command finds the same data. */
+function placeFlags(named: ServeOptions): string {
+  return (['config', 'preset', 'data', 'store'] as const)
     .map((flag) => (named[flag] === undefined ? '' : ` --${flag} ${shellWord(named[flag])}`))
     .join('');
-  const data = named.data === undefined ? '' : ` --data ${shellWord(named.data)}`;
-  return `npx holdfast import ${table} --collection ${collection}${source}${data}`;
 }
 
 function shellWord(text: string): string {

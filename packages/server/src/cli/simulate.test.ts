@@ -85,6 +85,8 @@ test('Ctrl-C ends it with what it has done', slow, async () => {
     },
     catchInterrupt: () => interrupt.signal,
     confirm: async () => true,
+    asks: false,
+    secret: async () => undefined,
     columns: undefined,
     cwd: place.folder,
   });

@@ -1,7 +1,7 @@
 // Where a command writes: results to standard output, everything else to standard error, and progress only where somebody watches.
 
 import { createInterface } from 'node:readline/promises';
-import type { Readable } from 'node:stream';
+import { type Readable, Writable } from 'node:stream';
 
 /** Exit codes: what a script may rely on. */
 export const exitCodes = { ok: 0, failed: 1, usage: 2, interrupted: 130 } as const;
@@ -23,6 +23,13 @@ export interface Terminal {
    * Asks whether to go on. Where nobody can be asked, who gave the command has answered: true.
    */
   confirm(question: string): Promise<boolean>;
+  /**
+   * Asks for what is not to be seen. Where nobody can be asked: the first line of standard input. Undefined: there was none, or it was
+   * interrupted.
+   */
+  secret(question: string): Promise<string | undefined>;
+  /** Whether somebody can be asked. */
+  readonly asks: boolean;
   /** How wide standard output is; undefined where it is no terminal. */
   readonly columns: number | undefined;
   /** Where relative paths begin. */
@@ -75,7 +82,7 @@ export function processTerminal(): Terminal {
     },
     async confirm(question) {
       clear();
-      if (!process.stdin.isTTY || !stderr.isTTY) return true;
+      if (!this.asks) return true;
       const asking = createInterface({ input: process.stdin, output: stderr });
       try {
         return /^y(es)?$/i.test((await asking.question(`${printable(question)} Go on? [y/N] `)).trim());
@@ -83,12 +90,52 @@ export function processTerminal(): Terminal {
         asking.close();
       }
     },
+    get asks() {
+      return process.stdin.isTTY === true && stderr.isTTY === true;
+    },
+    secret(question) {
+      clear();
+      return this.asks ? askUnseen(`${printable(question)}: `) : firstLine(process.stdin);
+    },
     get columns() {
       // A terminal that does not know its width says 0.
       return (process.stdout.isTTY && process.stdout.columns) || undefined;
     },
     cwd: process.cwd(),
   };
+}
+
+/** What is typed goes nowhere; the line can be edited all the same. */
+async function askUnseen(prompt: string): Promise<string | undefined> {
+  process.stderr.write(prompt);
+  const nowhere = new Writable({ write: (_chunk, _encoding, done) => done() });
+  const asking = createInterface({ input: process.stdin, output: nowhere, terminal: true, historySize: 0 });
+  const gone = new AbortController();
+  asking.once('close', () => gone.abort());
+  asking.once('SIGINT', () => asking.close());
+  try {
+    return await asking.question('', { signal: gone.signal });
+  } catch (error) {
+    if (gone.signal.aborted) return undefined;
+    throw error;
+  } finally {
+    asking.close();
+    process.stderr.write('\n');
+  }
+}
+
+const lineBytesMax = 8_192;
+
+/** Reads no further than it has to: whoever writes may leave the other end open. */
+export async function firstLine(input: Readable): Promise<string | undefined> {
+  let bytes = Buffer.alloc(0);
+  for await (const chunk of input) {
+    bytes = Buffer.concat([bytes, Buffer.from(chunk as Uint8Array | string)]);
+    if (bytes.includes('\n') || bytes.length > lineBytesMax) break;
+  }
+  if (bytes.length === 0) return undefined;
+  // Also takes away the mark that some shells put before a text.
+  return new TextDecoder().decode(bytes).split('\n')[0]?.replace(/\r$/, '');
 }
 
 function catchSignals(): AbortSignal {

@@ -31,7 +31,7 @@ import type { Syncs } from './sync-log.ts';
 
 /** Who calls. Grants are read inside the commit or snapshot, never from here. */
 export interface Caller {
-  /** The public id of the key that it came with; null: no authentication is configured. */
+  /** The public id of the key that it came with; null: no authentication is configured, or a key that grants everything. */
   key: string | null;
   device: string;
   /** The person acting, proven by the credential; '' when the credential proves none. */

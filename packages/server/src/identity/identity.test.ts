@@ -7,7 +7,7 @@ import { z } from 'zod';
 import type { Store } from '../store/port.ts';
 import { openSqliteStore } from '../store/sqlite/open.ts';
 import { createGuesses } from './guesses.ts';
-import { codeBounds, createIdentity, type Identity } from './identity.ts';
+import { codeBounds, createIdentity, type Identity, servedAuth } from './identity.ts';
 import { createCode, createKeyText, hashCode, parseKeyText, sameHash } from './key-text.ts';
 import {
   addKey,
@@ -71,6 +71,33 @@ test('a key proves itself by either header, and nothing of its secret is kept', 
   expect(JSON.stringify(await listKeys(deps))).not.toContain(text.slice(-43));
   const kept = await store.read((snapshot) => snapshot.credential(credential.key));
   expect(kept?.secretHash).toMatch(/^[0-9a-f]{64}$/);
+});
+
+test('a key of the config opens everything, in either header, beside those of the store', async () => {
+  const keys = ['the key of the fleet'.replaceAll(' ', '-'), 'another1'];
+  const both = createIdentity({ ...deps, store, limits: defaultLimits, auth: 'keys', keys });
+  const anyone = { key: null, device: null, actor: '' };
+  for (const key of keys) {
+    expect(await both.prove({ authorization: `Bearer ${key}` })).toEqual(anyone);
+    expect(await both.prove({ 'x-api-key': key })).toEqual(anyone);
+    for (const wrong of [key.slice(0, -1), `${key}x`, key.toUpperCase(), ` ${key}`, ''])
+      await expect(both.prove({ 'x-api-key': wrong })).rejects.toEqual(refused('unauthenticated'));
+    await expect(identity.prove({ 'x-api-key': key })).rejects.toEqual(refused('unauthenticated'));
+  }
+  const { credential, text } = await addKey(deps, { name: 'k', grants, actor });
+  expect(await both.prove({ 'x-api-key': text })).toMatchObject({ key: credential.key });
+});
+
+test('keys are asked for when there is one, or was: nothing opens by itself', async () => {
+  const auth = (keys: string[] = []) => servedAuth('keys-if-any', { store, keys });
+  expect(await auth()).toBe('none');
+  expect(await auth(['some-key-or-other'])).toBe('keys');
+  const { credential } = await addKey(deps, { name: 'k', grants, actor });
+  expect(await auth()).toBe('keys');
+  await removeKey(deps, { key: credential.key, actor });
+  expect(await auth()).toBe('keys');
+  for (const given of ['none', 'keys', 'jwt'] as const)
+    expect(await servedAuth(given, { store, keys: [] })).toBe(given);
 });
 
 test('what is no key, another key, or a key with one character changed proves nothing', async () => {

@@ -12,7 +12,7 @@ import type { VerifyToken } from './tokens.ts';
 
 /** What a credential proves. What it is worth is read again inside the commit or snapshot that uses it. */
 export interface Proof {
-  /** The public id of the key, or of the user's credential; null: no authentication is configured. */
+  /** The public id of the key, or of the user's credential; null: no authentication is configured, or a key of the config. */
   key: string | null;
   /** The device that the key or token was issued to; null when any device may use it. */
   device: string | null;
@@ -47,10 +47,26 @@ export interface Identity {
   device(device: string): Promise<Device | undefined>;
 }
 
+/** Who is asked for what. */
+export type ServedAuth = 'none' | 'keys' | 'jwt';
+
+/** `keys-if-any` as it holds from now on: a key that has ended was one, too, so that nothing opens by itself. */
+export async function servedAuth(
+  auth: ServedAuth | 'keys-if-any',
+  { store, keys }: { store: Pick<Store, 'read'>; keys: readonly string[] },
+): Promise<ServedAuth> {
+  if (auth !== 'keys-if-any') return auth;
+  if (keys.length > 0) return 'keys';
+  const stored = await store.read((snapshot) => snapshot.credentials());
+  return stored.length > 0 ? 'keys' : 'none';
+}
+
 export type IdentityOptions = IdentityDeps & {
   store: Pick<Store, 'commit'>;
   limits: Limits;
-  auth: 'none' | 'keys' | 'jwt';
+  auth: ServedAuth;
+  /** Keys that the config gives, beside those in the store. They grant everything. */
+  keys?: readonly string[];
   /** How the tokens of another issuer are verified; absent: there is none. */
   issuer?: VerifyToken | undefined;
 };
@@ -66,12 +82,13 @@ export const codeBounds: GuessBounds = {
 export function createIdentity(deps: IdentityOptions): Identity {
   const codes = createGuesses(deps.clock, codeBounds);
   const tokens = createOwnTokens(deps);
+  const configKeys = (deps.keys ?? []).map((text) => hashSecret(text, deps.sha256));
   return {
     prove: async (headers) => {
       if (deps.auth === 'none') return { key: null, device: null, actor: '' };
       const text = keyIn(headers);
       return deps.auth === 'keys'
-        ? proveKey(deps, text)
+        ? (proveConfigKey(configKeys, hashSecret(text, deps.sha256)) ?? proveKey(deps, text))
         : ((await proveUser(tokens, text)) ?? proveToken(deps.issuer, text));
     },
     login: createLogin({ ...deps, tokens }),
@@ -129,6 +146,12 @@ async function proveToken(verify: VerifyToken | undefined, text: string): Promis
   if (!verify) throw unauthenticated();
   const { subject, device, grants, expiresAt } = await verify(text);
   return { key: null, device, actor: subject, token: { grants, expiresAt } };
+}
+
+/** Each is compared whole, and all of them are, however early one matches. */
+function proveConfigKey(hashes: readonly string[], given: string): Proof | undefined {
+  const matching = hashes.filter((hash) => sameHash(hash, given));
+  return matching.length > 0 ? { key: null, device: null, actor: '' } : undefined;
 }
 
 // Compared with when a key is unknown, so that the answer takes as long.

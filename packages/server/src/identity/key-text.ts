@@ -53,6 +53,12 @@ export function createCode(random: Random): string {
   return `${text.slice(0, codeChars / 2)}-${text.slice(codeChars / 2)}`;
 }
 
+/** 100 bits, to be typed once: `k7qwm-3xz9p-4f0te-hv2bc`. */
+export function createPassword(random: Random): string {
+  const parts = Array.from({ length: 4 }, () => letters(random, codeChars / 2));
+  return parts.join('-').toLowerCase();
+}
+
 /** Reads a code as people type it: any case, spaces and dashes anywhere, O for 0, I and L for 1. */
 export function hashCode(typed: string, sha256: Sha256): string {
   const plain = typed.toUpperCase().replace(/[\s-]/g, '').replace(/O/g, '0').replace(/[IL]/g, '1');

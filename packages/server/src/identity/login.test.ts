@@ -326,8 +326,8 @@ describe('passwords', () => {
 
 test('each change of a user leaves an audit entry without the password', async () => {
   await setPassword(deps, { name: 'Ann', password: 'battery staple', actor });
-  await setRole(deps, { name: 'Ann', role: 'viewer', actor });
-  await removeUser(deps, { name: 'Ann', actor });
+  await setRole(deps, { name: 'ANN', role: 'viewer', actor });
+  await removeUser(deps, { name: 'ann', actor });
   const entries = await store.read((snapshot) => snapshot.audit({ max: 9 }));
   expect(entries.map(({ action, subject }) => `${action} ${subject}`)).toEqual([
     ...['user.remove Ann', 'user.role Ann', 'user.password Ann', 'user.add Ann'],

@@ -2,7 +2,7 @@
 // credential that lasts as long as the password: a new password takes a new one, and so ends what was given out.
 
 import { type Grants, RequestError } from '@holdfast/core';
-import type { Store, StoredUser, User } from '../store/port.ts';
+import type { AuditEntry, Store, StoredUser, User } from '../store/port.ts';
 import { createUserKey } from './key-text.ts';
 import { checkGrants, checkName, type IdentityDeps } from './keys.ts';
 import { checkPassword, hashPassword } from './password.ts';
@@ -48,7 +48,8 @@ export async function addUser(
     passwordAt: at,
     passwordHash: await hashPassword(password, deps.random),
   };
-  const id = await deps.store.identity.addUser(user, auditOf('user.add', { ...given, at }));
+  const audit = { at, actor: given.actor, action: 'user.add', subject: name };
+  const id = await deps.store.identity.addUser(user, audit);
   if (id === null) return undefined;
   const { passwordHash: _, ...shown } = user;
   return { id, ...shown };
@@ -60,14 +61,11 @@ export async function listUsers(deps: { store: Pick<Store, 'read'> }): Promise<r
 
 /** Every token that the user has ends. False when there is no such user. Throws RequestError `malformed`. */
 export async function setPassword(deps: IdentityDeps, given: Named & { password: string }): Promise<boolean> {
-  const at = deps.clock.wallMs();
   const passwordHash = await hashPassword(checkPassword(given.password), deps.random);
-  const change = { passwordHash, passwordAt: at, key: createUserKey(deps.random) };
-  return deps.store.identity.changeUser(
-    nameKeyOf(given.name),
-    change,
-    auditOf('user.password', { ...given, at }),
-  );
+  return withUser(deps, given, 'user.password', (nameKey, audit) => {
+    const change = { passwordHash, passwordAt: audit.at, key: createUserKey(deps.random) };
+    return deps.store.identity.changeUser(nameKey, change, audit);
+  });
 }
 
 /** Holds for the tokens that the user has, too. False when there is no such user. */
@@ -75,23 +73,28 @@ export async function setRole(
   deps: IdentityDeps,
   given: Named & { role: Role; scopes?: readonly string[] },
 ): Promise<boolean> {
-  const at = deps.clock.wallMs();
   const change = { role: given.role, grants: grantsOf(given.role, given.scopes) };
-  return deps.store.identity.changeUser(
-    nameKeyOf(given.name),
-    change,
-    auditOf('user.role', { ...given, at }),
+  return withUser(deps, given, 'user.role', (nameKey, audit) =>
+    deps.store.identity.changeUser(nameKey, change, audit),
   );
 }
 
 /** Every token that the user has ends. False when there is no such user. */
 export async function removeUser(deps: IdentityDeps, given: Named): Promise<boolean> {
-  const at = deps.clock.wallMs();
-  return deps.store.identity.removeUser(nameKeyOf(given.name), auditOf('user.remove', { ...given, at }));
+  return withUser(deps, given, 'user.remove', deps.store.identity.removeUser);
 }
 
-function auditOf(action: string, { name, actor, at }: Named & { at: number }) {
-  return { at, actor, action, subject: name };
+/** The audit log names the user as the store does, however it was typed. */
+async function withUser(
+  { store, clock }: IdentityDeps,
+  { name, actor }: Named,
+  action: string,
+  write: (nameKey: string, audit: AuditEntry) => Promise<boolean>,
+): Promise<boolean> {
+  const nameKey = nameKeyOf(name);
+  const found = await store.read((snapshot) => snapshot.user(nameKey));
+  if (!found) return false;
+  return write(nameKey, { at: clock.wallMs(), actor, action, subject: found.name });
 }
 
 /** A space at either end would be a name that looks like another. */

@@ -5,6 +5,7 @@ import { resolve } from 'node:path';
 import type { ConfigOptions } from '../config.ts';
 import { ConfigError } from '../config-error.ts';
 import { readStoreUrl } from '../config-store.ts';
+import { isKeyText, keyWords } from '../config-values.ts';
 
 export interface Preset {
   /** In a few words, for the list of presets. */
@@ -50,6 +51,10 @@ export const store: Variable = (config, text, name) => ({
   ...config,
   database: readStoreUrl(text, { name, folder: resolve('.') }),
 });
+
+/** A key by which every client may come. */
+export const key: Variable = (config, text, name) =>
+  isKeyText(text) ? { ...config, keys: [text] } : wrong(name, `it is a key: ${keyWords}`);
 
 /** A whole number that becomes an option of the protocol. */
 export function protocolNumber(

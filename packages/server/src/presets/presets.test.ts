@@ -5,7 +5,8 @@ import { expect, test } from 'vitest';
 import { defineConfig, withFlags } from '../config.ts';
 import { planMounts } from '../mounts.ts';
 import { registry } from '../protocols/registry.ts';
-import { presetNames, presetOptions } from './presets.ts';
+import { key } from './preset.ts';
+import { presetNames, presetOptions, presets } from './presets.ts';
 
 test.each(presetNames)('%s is a config that can be served, for the local network', (name) => {
   const config = defineConfig(presetOptions(name, {}));
@@ -55,6 +56,12 @@ test('a secret turns nothing on, and is there for who does', () => {
   const own = withFlags(defineConfig(presetOptions('hims', {})), { auth: 'jwt' });
   expect(own).toMatchObject({ auth: 'jwt' });
   expect(own.jwt).toBeUndefined();
+});
+
+test('a key of the environment becomes one of the config, and is not quoted when it is none', () => {
+  const { config } = presets.pos;
+  expect(key(config, 'long-enough', 'KEY').keys).toEqual(['long-enough']);
+  expect(() => key(config, 'short', 'KEY')).toThrow(/^(?!.*short).*KEY/);
 });
 
 test.each([
