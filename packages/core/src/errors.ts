@@ -27,7 +27,11 @@ export const requestErrors = {
     'Split the record or the batch.',
   ),
   json_duplicate_key: entry(400, 'A JSON object names a key twice.', 'Name each key once.'),
-  json_forbidden_key: entry(400, 'A key is one of __proto__, constructor, prototype.', 'Rename the field.'),
+  json_forbidden_key: entry(
+    400,
+    'A key is one of __proto__, constructor, prototype, or holds a backslash.',
+    'Rename the field.',
+  ),
   json_number: entry(
     400,
     'A number cannot be held exactly by every store.',

@@ -36,6 +36,7 @@ export { foresee, hiddenReplica, ownReplicas } from './foresee.ts';
 export { holdersCut, holdersMaxOf } from './holders.ts';
 export type { Json, JsonBounds, JsonObject, JsonProblem, JsonProblemCode, JsonResult } from './json.ts';
 export { checkJson, parseJson } from './json.ts';
+export { type ItemPaths, type ItemsResult, parseItems, SpoiledItem } from './json-items.ts';
 export { assertLimits, defaultLimits, integerMax, type Limits } from './limits.ts';
 export type { DeviceFrame, LivePage, ServerFrame } from './live-messages.ts';
 export {

@@ -188,6 +188,7 @@ describe('parseJson refuses what stores, wires and runtimes do not hold exactly'
     ['{"a":{"prototype":null}}', 'a.prototype'],
     ['{"\\u005f_proto__":1}', '__proto__'],
     ['{"\\u0063onstructor":1}', 'constructor'],
+    ['{"a":{"b\\\\":1}}', 'a["b\\\\"]'],
   ])('key %s', (text, field) => {
     expect(refusal(text)).toEqual(['json_forbidden_key', field]);
   });

@@ -118,6 +118,7 @@ export class ServerProcess {
       incoming: room,
       outgoing: room,
       parse: (body) => readBody(Buffer.from(body).toString(), this.#world.profile.serverLimits),
+      parseItem: (body) => readBody(Buffer.from(body).toString(), this.#world.profile.serverLimits),
       errorReply: (error) => {
         if (generation !== this.#generation) return { status: 503, code: 'stopping', text: '' };
         if (error instanceof StoreError && error.code === 'fsync') this.#endBy(error, generation);

@@ -182,7 +182,7 @@ function posClient(call: Call): WireClient {
 
 const documentsAnswer = z.object({
   applied: z.number().default(0),
-  errors: z.array(z.unknown()).default([]),
+  errors: z.array(z.object({ index: z.number() })).default([]),
 });
 const documentsPage = z.object({
   data: z.object({ appointments: z.array(z.object({ id: z.string(), name: z.string() })) }),
@@ -206,9 +206,14 @@ function documentsClient(call: Call): WireClient {
         post({ changes }, { 'device-id': deviceId }),
       );
       const { applied, errors } = documentsAnswer.parse(body);
-      // The wire counts what was applied and names what was wrong; in these tests a request holds one kind of either.
-      const rest: Answer = errors.length > 0 ? 'error' : 'conflict';
-      const answers = writes.map((_, place): Answer => (place < applied ? 'taken' : rest));
+      // The wire counts what was applied and names what was wrong; in these tests nothing is applied behind what was older.
+      const wrong = new Set(errors.map(({ index }) => index));
+      const right = writes.map((_, place) => place).filter((place) => !wrong.has(place));
+      const taken = new Set(right.slice(0, applied));
+      const answers = writes.map((_, place): Answer => {
+        if (wrong.has(place)) return 'error';
+        return taken.has(place) ? 'taken' : 'conflict';
+      });
       return { status, answers };
     },
     async pull(deviceId, since) {

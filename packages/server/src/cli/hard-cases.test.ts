@@ -202,6 +202,21 @@ const cases: readonly Case[] = [
     },
   },
   {
+    what: 'what no store could hold refuses itself, and nothing beside it',
+    async run({ client, nowMs }) {
+      const names = ['Tea', 'a\u0000b', '\ud800', 'Oil'];
+      const { status, answers } = await client.push(
+        'a',
+        names.map((name, n) => write(`r${n}`, name, nowMs)),
+      );
+      expect([status, answers]).toEqual([200, ['taken', 'error', 'error', 'taken']]);
+      expect(await read(client)).toEqual([
+        ['r0', 'Tea'],
+        ['r3', 'Oil'],
+      ]);
+    },
+  },
+  {
     what: 'as many records as a request may hold are taken, one more is none of them',
     async run({ name, client, nowMs }) {
       const most = name === 'hims' ? himsRecordsMax : 1_000;

@@ -18,7 +18,7 @@ import {
 import type { Logger } from 'pino';
 import { boundAnswers } from './answers.ts';
 import { type ApiDocs, describeRoutes } from './api-docs.ts';
-import { checkMedia, parseBody, readBytes } from './body.ts';
+import { checkMedia, parseBodyItems, readBytes } from './body.ts';
 import { createBudget } from './budget.ts';
 import { type CallerRules, judgeCaller } from './callers.ts';
 import { capConnections } from './connections.ts';
@@ -219,7 +219,7 @@ function readJson(app: FastifyInstance, limits: Limits, bounds: HttpBounds): voi
     const body = bodies.get(request);
     if (body) body.release = release;
     try {
-      return parseBody(await bytes, limits);
+      return parseBodyItems(await bytes, limits, request.routeOptions.config.items ?? []);
     } finally {
       if (body?.gone) release();
     }

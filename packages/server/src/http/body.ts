@@ -4,7 +4,16 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import type { Readable } from 'node:stream';
 import { createGunzip } from 'node:zlib';
-import { type Json, type Limits, parseJson, RequestError } from '@holdfast/core';
+import {
+  type ItemPaths,
+  type Json,
+  type JsonBounds,
+  type JsonResult,
+  type Limits,
+  parseItems,
+  parseJson,
+  RequestError,
+} from '@holdfast/core';
 import type { Budget } from './budget.ts';
 
 export type BodyBounds = Pick<
@@ -25,11 +34,19 @@ export function checkMedia(headers: IncomingHttpHeaders): { gzip: boolean } {
 
 /** Parses what `readBytes` read. Throws RequestError with the code and field of the first problem. */
 export function parseBody(bytes: Uint8Array, bounds: BodyBounds): Json {
-  const result = parseJson(decode(bytes), {
-    depthMax: bounds.jsonDepthMax,
-    keysMax: bounds.jsonKeysMax,
-    valuesMax: bounds.jsonValuesMax,
-  });
+  return valueIn(parseJson(decode(bytes), jsonBounds(bounds)));
+}
+
+/** As `parseBody`, with a SpoiledItem in the place of each item that may not be kept. */
+export function parseBodyItems(bytes: Uint8Array, bounds: BodyBounds, paths: ItemPaths): unknown {
+  return valueIn(parseItems(decode(bytes), jsonBounds(bounds), paths));
+}
+
+function jsonBounds({ jsonDepthMax, jsonKeysMax, jsonValuesMax }: BodyBounds): JsonBounds {
+  return { depthMax: jsonDepthMax, keysMax: jsonKeysMax, valuesMax: jsonValuesMax };
+}
+
+function valueIn<Value>(result: { ok: true; value: Value } | Extract<JsonResult, { ok: false }>): Value {
   if (result.ok) return result.value;
   const { code, field, message } = result.problem;
   throw new RequestError(code, { field: field === '' ? 'body' : field, message });

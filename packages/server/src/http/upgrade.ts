@@ -10,7 +10,7 @@ import { type Limits, RequestError, type Timer } from '@holdfast/core';
 import { type WebSocket, WebSocketServer } from 'ws';
 import type { UpgradeRoute } from '../protocols/mount.ts';
 import type { Room, SocketRoute, SocketTools, Wire, WireEvents } from '../realtime/wire.ts';
-import { parseBody } from './body.ts';
+import { parseBody, parseBodyItems } from './body.ts';
 import { createBudget } from './budget.ts';
 import { type CallerRules, judgeCaller } from './callers.ts';
 import { createCounts } from './connections.ts';
@@ -44,6 +44,7 @@ export function serveSockets(
     timer,
     turn,
     parse: (body) => parseBody(body, deps.limits),
+    parseItem: (body) => parseBodyItems(body, deps.limits, [[]]),
     errorReply: (error) => replyOf(deps, error, at),
     failed: (error) => deps.log.error({ error }, 'Work for live sockets failed.'),
     incoming,

@@ -2,7 +2,7 @@
 
 import { defineSchema } from '@holdfast/core';
 import { z } from 'zod';
-import { type Preset, port } from './preset.ts';
+import { largeBodies, type Preset, port } from './preset.ts';
 
 const documentsOfUsers = { kind: 'request', fields: z.looseObject({}), policy: 'newest' } as const;
 
@@ -24,7 +24,7 @@ export const documents: Preset = {
     }),
     protocols: { documents: '' },
     // What fits into a message is taken.
-    limits: { recordCharsMax: messageBytesMax },
+    limits: { ...largeBodies, recordCharsMax: messageBytesMax },
     port: 3001,
     host: '0.0.0.0',
     discovery: true,

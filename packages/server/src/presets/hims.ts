@@ -3,7 +3,7 @@
 import { defineSchema } from '@holdfast/core';
 import { z } from 'zod';
 import { himsViews } from './hims-views.ts';
-import { beaconPort, logLevel, type Preset, port, protocolNumber } from './preset.ts';
+import { beaconPort, largeBodies, logLevel, type Preset, port, protocolNumber } from './preset.ts';
 
 // Clients decide what else stands in a record.
 const fields = z.looseObject({});
@@ -32,6 +32,7 @@ export const hims: Preset = {
     database: 'hims_master.db',
     protocols: { hims: '' },
     logFiles: true,
+    limits: largeBodies,
     views: himsViews,
     discovery: { name: 'HIMS Master Server', version: '1.0.0', beaconPort: 9999 },
   },

@@ -3,17 +3,10 @@
 import { defineSchema } from '@holdfast/core';
 import { z } from 'zod';
 import type { RecordView } from '../store/sql-views.ts';
-import { type Preset, port, store } from './preset.ts';
+import { largeBodies, type Preset, port, store } from './preset.ts';
 
 // Clients decide what stands in an order; a number may be text.
 const number = z.unknown().optional();
-
-// A thousand orders with their lines.
-const limits = {
-  bodyBytesMax: 8 * 1_048_576,
-  bodyInflatedBytesMax: 16 * 1_048_576,
-  jsonValuesMax: 1_000_000,
-};
 
 /** What stands under `pos:` beside a record's own fields is the protocol's (protocols/pos/translate.ts). */
 const columns = {
@@ -49,7 +42,7 @@ export const pos: Preset = {
     protocols: { pos: '' },
     host: '0.0.0.0',
     discovery: true,
-    limits,
+    limits: largeBodies,
     views: [
       {
         name: 'sync_orders',

@@ -7,6 +7,13 @@ import { ConfigError } from '../config-error.ts';
 import { readStoreUrl } from '../config-store.ts';
 import { isKeyText, keyWords } from '../config-values.ts';
 
+/** What existing clients put into one request: a thousand orders with their lines, or all that was changed in days without a network. */
+export const largeBodies = {
+  bodyBytesMax: 8 * 1_048_576,
+  bodyInflatedBytesMax: 16 * 1_048_576,
+  jsonValuesMax: 1_000_000,
+};
+
 export interface Preset {
   /** In a few words, for the list of presets. */
   about: string;

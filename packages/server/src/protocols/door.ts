@@ -1,7 +1,7 @@
 // Who asks a protocol's routes: proven before a handler runs, on every route that does not say `config: { open: true }`, so that no
 // protocol can forget it.
 
-import { RequestError } from '@holdfast/core';
+import { type ItemPaths, RequestError } from '@holdfast/core';
 import type { FastifyRequest } from 'fastify';
 import type { ZodType } from 'zod';
 import type { Caller } from '../engine/engine.ts';
@@ -52,6 +52,8 @@ declare module 'fastify' {
   interface FastifyContextConfig {
     /** Nobody is asked for a credential. */
     open?: boolean;
+    /** Where its body holds what is judged by itself: what no store could hold comes as a SpoiledItem, and refuses no other. */
+    items?: ItemPaths;
     /** Of a route that judges its requests by itself: what it reads and answers, to be read at `/api-docs`. */
     describes?: {
       summary?: string;

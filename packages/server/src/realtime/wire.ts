@@ -67,6 +67,8 @@ export interface SocketTools {
   turn(): Promise<void>;
   /** Reads a body within the bounds of content. Throws RequestError. */
   parse(body: Uint8Array): Json;
+  /** The same of a message that is judged by itself: a SpoiledItem where it may not be kept. */
+  parseItem(body: Uint8Array): unknown;
   /** An error as HTTP answers it; what nobody expected goes to the log. */
   errorReply(error: unknown): { status: number; code: string; retryAfter?: number; text: string };
   /** Of work that nobody waits for. */

@@ -132,7 +132,7 @@ export class DocumentSocket implements WireEvents, Member {
     const { tools, shared } = this.#parts;
     let value: unknown;
     try {
-      value = tools.parse(text);
+      value = tools.parseItem(text);
     } catch (error) {
       if (!(error instanceof RequestError)) throw error;
       const { field = '', message } = error;

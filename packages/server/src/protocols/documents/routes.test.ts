@@ -151,6 +151,27 @@ test('a message that stands twice in a request came once, also a delete without 
   expect((await sync()).data.appointments).toEqual([{ id: 'a', n: 1 }]);
 });
 
+test('a change that no store could hold refuses itself alone, and is told by its names', async () => {
+  const bad = JSON.stringify(update('bad', { n: 'HERE' }, at, { messageId: 'm7' })).replace(
+    '"HERE"',
+    '1e400',
+  );
+  const text = `{"changes":[${JSON.stringify(update('a'))},${bad},{"__proto__":1},${JSON.stringify(update('b'))}]}`;
+  const { status, body } = await server.post('/api/sync/anna', text, phone);
+  expect([status, body.applied]).toEqual([200, 2]);
+  expect(body.errors).toMatchObject([
+    { index: 1, collection: 'appointments', id: 'bad', messageId: 'm7', code: 'INVALID_JSON' },
+    { index: 2, code: 'INVALID_JSON', message: expect.stringMatching(/^__proto__: /) },
+  ]);
+  expect((await sync()).data.appointments).toEqual([{ id: 'a' }, { id: 'b' }]);
+});
+
+test('what was changed in days without a network comes in one request', async () => {
+  const text = 'x'.repeat(20_000);
+  const { body } = await push(...Array.from({ length: 100 }, (_, n) => update(`a${n}`, { text })));
+  expect(body).toMatchObject({ applied: 100, errors: [] });
+});
+
 test('more changes than one commit takes are all taken', async () => {
   await server.close();
   server = await serve({ limits: { batchMutationsMax: 100, answerVerdictsMax: 100 } });
@@ -170,8 +191,8 @@ test.each([
   ['changes that are no list', 'POST', '/api/sync/anna', phone, { changes: {} }, 400, /changes/],
   ['no object', 'POST', '/api/sync/anna', phone, [], 400, /./],
   ['no JSON', 'POST', '/api/sync/anna', phone, '{"changes":', 400, /JSON/],
-  ['a forbidden key', 'POST', '/api/sync/anna', phone, '{"changes":[{"__proto__":1}]}', 400, /__proto__/],
-  ['too much', 'POST', '/api/sync/anna', phone, { changes: ['x'.repeat(1_048_576)] }, 413, /./],
+  ['a forbidden key', 'POST', '/api/sync/anna', phone, '{"__proto__":1,"changes":[]}', 400, /__proto__/],
+  ['too much', 'POST', '/api/sync/anna', phone, { changes: ['x'.repeat(8 * 1_048_576)] }, 413, /./],
   ['too long a user', 'GET', `/api/sync/${'x'.repeat(196)}`, phone, undefined, 400, /userId/],
   ['no such path', 'GET', '/api/nothing', phone, undefined, 404, /./],
 ])('%s (%s %s) is refused in the envelope', async (_, method, path, headers, body, status, words) => {

@@ -1,6 +1,6 @@
 // The HTTP of `documents`: what a client uses while its socket is down, and the operator's counts.
 
-import { type Declared, type DeclaredWrite, RequestError } from '@holdfast/core';
+import { type Declared, type DeclaredWrite, RequestError, SpoiledItem } from '@holdfast/core';
 import type { FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify';
 import type { Caller } from '../../engine/engine.ts';
 import type { MountDeps, ZodRoutes } from '../mount.ts';
@@ -59,6 +59,7 @@ export function documentRoutes(deps: MountDeps<DocumentsOptions>, shared: Shared
       {
         schema: { params: syncParams, headers: syncHeaders, body: syncBody },
         config: {
+          items: [['changes', '*']],
           describes: { summary: 'What a device changed while its socket was down.', body: describedBody },
         },
       },
@@ -167,6 +168,7 @@ async function pushAll(
 
 /** By what its sender finds a change again, as far as it can be read. */
 function named(change: unknown): Record<string, unknown> {
+  if (change instanceof SpoiledItem) return named(tellable(change));
   const { data } = (change ?? {}) as { data?: unknown };
   const { collection, documentId, document } = (data ?? {}) as Record<string, unknown>;
   const { id } = (document ?? {}) as { id?: unknown };
@@ -176,6 +178,14 @@ function named(change: unknown): Record<string, unknown> {
     ...text('id', documentId ?? id),
     ...(messageId === undefined ? {} : { messageId }),
   };
+}
+
+/** What a message that may not be kept says of itself. */
+function tellable(change: SpoiledItem): unknown {
+  const told = (...path: string[]) => change.told(...path);
+  const [collection, documentId] = [told('data', 'collection'), told('data', 'documentId')];
+  const data = { collection, documentId, document: { id: told('data', 'document', 'id') } };
+  return { data, messageId: told('messageId') };
 }
 
 function text(name: string, value: unknown): Record<string, string> {

@@ -63,6 +63,17 @@ test('a message in a binary frame is read like any other', async () => {
   expect(await phone.next()).toMatchObject({ type: 'ERROR', error: { code: 'INVALID_JSON' } });
 });
 
+test('a message that no store could hold is an ERROR with its messageId', async () => {
+  const phone = await server.connect('anna', 'phone');
+  await phone.await('FULL_SYNC');
+  phone.say('{"type":"DATA_UPDATE","messageId":"m1","data":{"document":{"id":"a","constructor":1}}}');
+  expect(await phone.next()).toEqual({
+    type: 'ERROR',
+    error: { code: 'INVALID_JSON', message: expect.stringMatching(/^data\.document\.constructor: /) },
+    messageId: 'm1',
+  });
+});
+
 test('without a messageId nothing is acknowledged', async () => {
   const phone = await server.connect('anna', 'phone');
   await phone.await('FULL_SYNC');

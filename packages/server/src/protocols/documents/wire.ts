@@ -1,6 +1,6 @@
 // What goes over the wire of `documents`: the messages of its socket, the requests of its HTTP, and the words of its errors.
 
-import { RequestError } from '@holdfast/core';
+import { RequestError, SpoiledItem } from '@holdfast/core';
 import { z } from 'zod';
 
 /** Always there in a sync, also when nothing was ever written to them. */
@@ -97,6 +97,7 @@ export function readMessage<Message extends ClientMessage>(
   value: unknown,
   { sender, mustName }: { sender: Sender; mustName: boolean },
 ): Read<Message> {
+  if (value instanceof SpoiledItem) return fault('INVALID_JSON', value.reason);
   const { type } = (value ?? {}) as { type?: unknown };
   const read = shape.safeParse(value);
   if (!read.success) {
@@ -117,6 +118,7 @@ export function readMessage<Message extends ClientMessage>(
 
 /** The id that a message carries, also one that is wrong otherwise. */
 export function messageIdOf(value: unknown): MessageId | undefined {
+  if (value instanceof SpoiledItem) return messageId.safeParse(value.told('messageId')).data ?? undefined;
   if (typeof value !== 'object' || value === null || !('messageId' in value)) return undefined;
   return messageId.safeParse(value.messageId).data ?? undefined;
 }

@@ -5,14 +5,15 @@
 //
 // What the server sets is metadata and never stored in the body. The time of change stays in it as the device gave it.
 
-import type {
-  DeclaredWrite,
-  Json,
-  JsonObject,
-  Schema,
-  StoredRecord,
-  TimeJudge,
-  TimePolicy,
+import {
+  type DeclaredWrite,
+  type Json,
+  type JsonObject,
+  type Schema,
+  SpoiledItem,
+  type StoredRecord,
+  type TimeJudge,
+  type TimePolicy,
 } from '@holdfast/core';
 import { storedName, wireName } from '../field-names.ts';
 import type { MountedCollection } from '../mount.ts';
@@ -67,6 +68,8 @@ export function readRecord(
   { idCharsMax }: { idCharsMax: number },
 ): Taken | Refused {
   const { wire, collection } = table;
+  if (given instanceof SpoiledItem)
+    return { table: wire, uuid: shown(given.told(table.id), idCharsMax), message: given.reason };
   if (typeof given !== 'object' || given === null || Array.isArray(given))
     return { table: wire, uuid: '', message: 'A record is a JSON object.' };
   const payload = given as JsonObject;

@@ -169,7 +169,8 @@ function syncRoutes(plain: FastifyInstance, deps: Deps): void {
     body: wire.pushMessage,
     response: { 200: wire.pushAnswer },
   };
-  app.post('/sync/push', { schema: pushes, onError: failed('push') }, async (request) => {
+  const config = { items: [['data', '*', '*']] };
+  app.post('/sync/push', { config, schema: pushes, onError: failed('push') }, async (request) => {
     const { deviceUuid } = request.body;
     const caller = deps.caller(request, deviceUuid);
     deps.countDevice(deviceUuid);

@@ -175,12 +175,7 @@ describe('a push', () => {
       'nowhere',
     ],
     ['a table called __proto__', '{"deviceUuid":"till-1","data":{"__proto__":[]}}', 400, '__proto__'],
-    [
-      'a field called __proto__',
-      '{"deviceUuid":"till-1","data":{"stock_items":[{"uuid":"a","__proto__":1}]}}',
-      400,
-      '__proto__',
-    ],
+    ['a field called __proto__', '{"deviceUuid":"till-1","__proto__":1,"data":{}}', 400, '__proto__'],
     ['a table called toString', { deviceUuid: 'till-1', data: { toString: [] } }, 400, 'toString'],
   ])('with %s changes nothing and names the field', async (_what, body, status, named) => {
     const answer = await hims.ask('POST', '/sync/push', body);
@@ -188,6 +183,20 @@ describe('a push', () => {
     expect(answer.body.message).toContain(named);
     expect((await hims.pullAll()).records).toEqual([]);
     expect((await hims.ask('GET', '/devices')).body.data).toEqual([]);
+  });
+
+  test('with records that no store could hold takes the others, and says which and why', async () => {
+    const [a, b] = [JSON.stringify(item('a', 0)), JSON.stringify(item('b', 0))];
+    const bad = ['{"uuid":"n","price":1e400}', '{"uuid":7,"__proto__":{"is_deleted":1}}', '{"x":"\\u0000"}'];
+    const text = `{"deviceUuid":"till-1","data":{"stock_items":[${[a, ...bad, b].join()}]}}`;
+    const { status, body } = await hims.ask('POST', '/sync/push', text);
+    expect([status, body.processed]).toEqual([200, counts({ inserted: 2, errors: 3 })]);
+    expect(body.errors).toEqual([
+      { table: 'stock_items', uuid: 'n', message: expect.stringMatching(/^price: /) },
+      { table: 'stock_items', uuid: '7', message: expect.stringMatching(/^__proto__: /) },
+      { table: 'stock_items', uuid: '', message: expect.stringMatching(/^x: /) },
+    ]);
+    expect((await shown('stock_items')).map(({ uuid }) => uuid)).toEqual(['a', 'b']);
   });
 
   test('of the limit is taken; of one more nothing is', async () => {

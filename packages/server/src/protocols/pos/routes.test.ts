@@ -53,6 +53,24 @@ test('a device whose token lies ahead of an empty server misses nothing that com
   expect(early.body.orders).toMatchObject([{ localId: 'o1' }]);
 });
 
+test('items that no store could hold refuse themselves alone', async () => {
+  const good = JSON.stringify(order('o1', tea));
+  const bad = ['{"localId":"o2","order":{"total":1e400}}', '{"localId":3,"order":{"prototype":1}}'];
+  const text = `{"deviceId":"till-a","orders":[${[...bad, good].join()}],"transactions":[{"x":"\\ud800"}]}`;
+  const { status, body } = await pos.send('/api/sync/batch', text);
+  expect(status).toBe(200);
+  const refused = (localId: string, message: RegExp) => ({
+    ...{ success: false, localId, conflicts: [] },
+    message: expect.stringMatching(message),
+  });
+  expect(body.syncedOrders).toEqual([
+    refused('o2', /^order\.total: /),
+    refused('3', /^order\.prototype: /),
+    expect.objectContaining({ success: true, localId: 'o1' }),
+  ]);
+  expect(body.syncedTransactions).toEqual([refused('', /^x: /)]);
+});
+
 test('other devices get what was sent, in the envelope that it was sent in', async () => {
   const whole = { ...tea, id: 77, localId: 'o1', note: null };
   await a.sync({

@@ -58,6 +58,7 @@ export function posRoutes(deps: MountDeps): FastifyPluginAsync {
           ...says('Send items, and read what others wrote', batchAnswer),
           body: batchMessage(limits),
         },
+        config: { items: kinds.map((kind) => [kind, '*']) },
       },
       async (request) => {
         const { body } = request;

@@ -1,7 +1,7 @@
 // The messages of pos, as existing clients write and read them. An item of a batch is read by itself, so that a bad one is reported
 // alone; everything around items is read as a whole.
 
-import { type Json, type JsonObject, type Limits, RequestError } from '@holdfast/core';
+import { type JsonObject, type Limits, RequestError, SpoiledItem } from '@holdfast/core';
 import { z } from 'zod';
 
 export const kinds = ['orders', 'transactions'] as const;
@@ -120,6 +120,7 @@ export type ItemReader = (kind: Kind, value: unknown, sender: string) => Item | 
 export function itemReader(limits: Lengths): ItemReader {
   const messages = itemMessages(limits);
   return (kind, value, sender) => {
+    if (value instanceof SpoiledItem) return { localId: shown(value.told('localId')), message: value.reason };
     const read = messages[kind].safeParse(value);
     if (!read.success) return badItem(value, read.error.issues[0]);
     return itemOf(kind, read.data, sender);
@@ -148,10 +149,15 @@ export function itemOf(kind: Kind, given: GivenItem, sender: string): Item {
 }
 
 function badItem(value: unknown, issue: z.core.$ZodIssue | undefined): BadItem {
-  const { localId } = (value ?? {}) as { localId?: Json };
+  const { localId } = (value ?? {}) as { localId?: unknown };
   const path = (issue?.path ?? []).map(String).join('.');
   const what = issue?.message ?? 'It cannot be read.';
-  return { localId: typeof localId === 'string' ? localId : '', message: path ? `${path}: ${what}` : what };
+  return { localId: shown(localId), message: path ? `${path}: ${what}` : what };
+}
+
+/** A number is told back as text; what is no id at all as none. */
+function shown(localId: unknown): string {
+  return typeof localId === 'string' || typeof localId === 'number' ? String(localId).slice(0, 200) : '';
 }
 
 /** A stamp as clients give it back: a number or its text. Beyond what a number holds it is beyond every stamp. */
