@@ -1,21 +1,23 @@
 // What an application does with the records of one collection: typed by the schema, with no annotation.
 
-import type {
-  AnyCollections,
-  Collection,
-  CollectionName,
-  FieldsOf,
-  JsonObject,
-  RecordOf,
-  Schema,
+import {
+  type AnyCollections,
+  type Collection,
+  type CollectionName,
+  type FieldsOf,
+  type JsonObject,
+  type RecordOf,
+  recordKey,
+  type Schema,
 } from '@holdfast/core';
 import { unknownCollection } from './errors.ts';
 import { type Subscribable, subscribable } from './live.ts';
 import type { Wish } from './make-change.ts';
+import { isPending } from './outbox.ts';
 import { type FoundRecord, findRecords, type Query } from './query.ts';
 import type { ScopeDeps, VisibleRecord } from './recompute.ts';
 import type { StorageTransaction } from './storage/port.ts';
-import type { Subscriptions } from './subscriptions.ts';
+import { type WatchedCall, type WatchedCallDeps, watchedCall } from './watched-call.ts';
 
 export type CounterName<S extends Schema, Name extends CollectionName<S>> =
   S extends Schema<infer Collections> ? CounterNameIn<Collections, Name> : never;
@@ -77,6 +79,8 @@ export interface LiveCollection<S extends Schema, Name extends CollectionName<S>
   list: RecordCollection<S, Name>['list'] & Subscribable<[options: ListOptions], RecordOf<S, Name>[]>;
   where: RecordCollection<S, Name>['where'] &
     Subscribable<[query: Query<FieldsOf<S, Name>>], RecordOf<S, Name>[]>;
+  /** Whether the server has not settled all that was written to the record here: it is sent, or will be. */
+  isPending: WatchedCall<[id: string], boolean>;
 }
 
 /** How a collection reaches its records: by itself, each call a transaction of its own, or inside a mutation. */
@@ -134,9 +138,11 @@ export function createCollection<S extends Schema, Name extends CollectionName<S
 export function createLiveCollection<S extends Schema, Name extends CollectionName<S>>(
   deps: ScopeDeps,
   name: Name,
-  { access, subscriptions }: { access: CollectionAccess; subscriptions: Subscriptions },
+  { access, ...watching }: WatchedCallDeps & { access: CollectionAccess },
 ): LiveCollection<S, Name> {
-  const target = { scope: deps.scope, collection: mustKnow(deps, name) };
+  const { scope } = deps;
+  const { subscriptions } = watching;
+  const target = { scope, collection: mustKnow(deps, name) };
   type Shown = RecordOf<S, Name>;
   const shown = ({ id, body }: FoundRecord): Shown => ({ ...body, id }) as unknown as Shown;
   const made = createCollection<S, Name>(deps, name, access);
@@ -168,6 +174,11 @@ export function createLiveCollection<S extends Schema, Name extends CollectionNa
         subscriptions.watchRecords(target, query, { ...reader, show: (found) => found.map(shown) }),
       ),
     ),
+    isPending: watchedCall(watching, {
+      scope,
+      count: 1,
+      read: (tx, id: string) => isPending(tx, scope, recordKey(name, id)),
+    }),
   };
 }
 

@@ -10,6 +10,7 @@ export type {
 } from './collection.ts';
 export type { ConflictItem, ConflictQuery } from './conflict-list.ts';
 export type { ConflictAnswer } from './decisions.ts';
+export { keptDevice } from './device.ts';
 export type { Discard } from './discards.ts';
 export { ReplicaError, type ReplicaErrorCode, replicaErrors } from './errors.ts';
 export type { AsyncVariable } from './inside.ts';
@@ -27,7 +28,15 @@ export {
   type ReplicaSyncResult,
 } from './replica.ts';
 export type { SyncOptions } from './runner.ts';
-export type { ConflictsFace, MutationScope, OutboxFace, QuarantineFace, ReplicaScope } from './scope.ts';
+export type {
+  ConflictsFace,
+  ListCall,
+  MutationScope,
+  OutboxFace,
+  QuarantineFace,
+  ReplicaScope,
+} from './scope.ts';
+export type { CollectionStatistics, ScopeStatistics } from './statistics.ts';
 export type { ReplicaStatus, ScopeStatus, SyncResult, SyncState } from './status.ts';
 export type { StatusCall } from './statuses.ts';
 export { createMemoryStorage } from './storage/memory.ts';
@@ -52,3 +61,4 @@ export {
 export type { AnswerHead, Following, LiveWord, Transport, TransportReply } from './transport/port.ts';
 export type { OpenSocket, Socket, SocketHandlers } from './transport/socket.ts';
 export { createWebSocketTransport, type WebSocketOptions } from './transport/websocket.ts';
+export type { WatchedCall } from './watched-call.ts';

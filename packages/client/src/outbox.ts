@@ -215,6 +215,12 @@ export async function placesTouching(tx: StorageTransaction, scope: string, key:
   }
 }
 
+/** Whether the server has not settled all that was written to a record here. */
+export async function isPending(tx: StorageTransaction, scope: string, key: string): Promise<boolean> {
+  const entries = await readEntries(tx, scope, await placesTouching(tx, scope, key));
+  return entries.some((entry) => !isSettled(entry));
+}
+
 /** Places in one list, in order, at most `limit`, behind `after`. */
 export async function placesIn(
   tx: StorageTransaction,

@@ -55,7 +55,8 @@ export async function takePage(
   const direct = last && run.records === 0 && !sweeps;
   if (!direct) {
     await stage(tx, deps, records, run.records);
-    progress.staged = { ...run, checkpoint: page.checkpoint, records: run.records + records.length };
+    const seq = Math.max(run.seq ?? 0, page.records.at(-1)?.version ?? 0);
+    progress.staged = { ...run, checkpoint: page.checkpoint, records: run.records + records.length, seq };
     if (!last) return 'staged';
   }
   progress.staged = null;

@@ -24,6 +24,8 @@ export interface StagedRun {
   /** It began without a checkpoint: what it does not hold is gone when it becomes visible. */
   complete: boolean;
   records: number;
+  /** The highest seq among them; absent while there are none. */
+  seq?: number;
   /** It holds these collections alone: a stage of a first sync. */
   collections?: readonly string[];
 }

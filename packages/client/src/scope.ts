@@ -11,6 +11,7 @@ import {
 import { type ConflictItem, type ConflictQuery, listConflicts } from './conflict-list.ts';
 import { answerConflict, type ConflictAnswer, discardConflict } from './decisions.ts';
 import { type Discard, readDiscards } from './discards.ts';
+import type { Subscribable } from './live.ts';
 import { type MutateDeps, type MutateOptions, type MutationDraft, newId, runMutation } from './mutate.ts';
 import { isSettled, listEntries, type OutboxEntry } from './outbox.ts';
 import {
@@ -22,10 +23,13 @@ import {
   resendEntry,
 } from './quarantine.ts';
 import type { SyncOptions } from './runner.ts';
+import { readStatistics, type ScopeStatistics } from './statistics.ts';
 import type { ScopeStatus, SyncResult } from './status.ts';
 import type { StatusCall } from './statuses.ts';
+import type { StorageTransaction } from './storage/port.ts';
 import type { Subscriptions } from './subscriptions.ts';
 import { listSyncs, type PastSync } from './sync-log.ts';
+import { watchedCall } from './watched-call.ts';
 
 /** The collections of a scope by their names; one whose name is taken here is reached by `collection(name)`. */
 export type CollectionsOf<S extends Schema, Taken> = {
@@ -56,16 +60,22 @@ export interface ScopeFace<S extends Schema> {
   sync(options?: SyncOptions): Promise<SyncResult>;
   readonly status: StatusCall<ScopeStatus>;
   /** What became of the last two hundred syncs, newest first; `after` takes the place of the last one that was seen. */
-  syncs(options?: ListOptions): Promise<PastSync[]>;
+  syncs: ListCall<ListOptions, PastSync>;
+  /** What the device holds of each collection. It counts records: ask for it when it is to be shown. */
+  statistics(): Promise<ScopeStatistics<S>>;
 }
+
+/** `list(options?)` reads once, `list.subscribe(options, listener)` watches. */
+export type ListCall<Options, Item> = ((options?: Options) => Promise<Item[]>) &
+  Subscribable<[options: Options], Item[]>;
 
 export interface OutboxFace {
   /** Mutations that are not settled, in the order in which they were made. */
-  list(options?: ListOptions): Promise<OutboxEntry[]>;
+  list: ListCall<ListOptions, OutboxEntry>;
 }
 
 export interface QuarantineFace<S extends Schema> {
-  list(options?: ListOptions): Promise<QuarantineItem[]>;
+  list: ListCall<ListOptions, QuarantineItem>;
   /** Other changes in place of those that were not taken, as a list or made in a callback. They get a new mutation id. */
   correct(
     place: number,
@@ -80,7 +90,7 @@ export interface QuarantineFace<S extends Schema> {
 
 export interface ConflictsFace {
   /** Conflicts that concern this replica, with base and both sides: the open ones, or the last hundred that were settled. */
-  list(options?: ConflictQuery): Promise<ConflictItem[]>;
+  list: ListCall<ConflictQuery, ConflictItem>;
   /**
    * A person's answer to an open one: whose side is taken, or what the record is to be. It is stored like any write, needs no
    * network, and gets a verdict; when somebody else was faster it is rejected, and lies in the quarantine.
@@ -102,25 +112,33 @@ export interface ScopeContext {
 export function createScope<S extends Schema>(context: ScopeContext): ReplicaScope<S> {
   const { deps, subscriptions } = context;
   const { scope: name, storage } = deps;
+  const watching = { storage, subscriptions };
+  const listCall = <Options extends object, Item>(
+    read: (tx: StorageTransaction, scope: string, options: Options) => Promise<Item[]>,
+  ): ListCall<Options, Item> =>
+    watchedCall(watching, {
+      scope: name,
+      count: 1,
+      read: (tx, options?: Options) => read(tx, name, options ?? ({} as Options)),
+    }) as ListCall<Options, Item>;
   const access: CollectionAccess = {
     read: (work) => storage.transaction('read', work),
     change: (collection, id, wish) => runMutation(deps, (draft) => draft.change(collection, id, wish)),
     newId: () => newId(deps),
   };
   const collection = <Name extends CollectionName<S>>(of: Name): LiveCollection<S, Name> =>
-    createLiveCollection(deps, of, { access, subscriptions });
+    createLiveCollection(deps, of, { access, ...watching });
   const face: ScopeFace<S> = {
     name,
     collection,
     mutate: (work, options) => runMutation(deps, (draft) => work(mutationScope(deps, draft)), options),
     outbox: {
-      list: (options) =>
-        storage.transaction('read', (tx) =>
-          listEntries(tx, name, { ...options, wanted: (entry) => !isSettled(entry) }),
-        ),
+      list: listCall((tx, scope, options: ListOptions) =>
+        listEntries(tx, scope, { ...options, wanted: (entry) => !isSettled(entry) }),
+      ),
     },
     quarantine: {
-      list: (options) => storage.transaction('read', (tx) => listQuarantine(tx, name, options)),
+      list: listCall(listQuarantine),
       correct: (place, edit) =>
         correctEntry(
           deps,
@@ -134,14 +152,15 @@ export function createScope<S extends Schema>(context: ScopeContext): ReplicaSco
       discarded: () => storage.transaction('read', (tx) => readDiscards(tx, name)),
     },
     conflicts: {
-      list: (options) => storage.transaction('read', (tx) => listConflicts(tx, name, options)),
+      list: listCall(listConflicts),
       resolve: (id, answer) => answerConflict(deps, id, answer),
       undo: (id) => answerConflict(deps, id, 'undo'),
       discard: (id, reason) => discardConflict(deps, id, reason),
     },
     sync: context.sync,
     status: context.status,
-    syncs: (options) => storage.transaction('read', (tx) => listSyncs(tx, name, options)),
+    syncs: listCall(listSyncs),
+    statistics: () => storage.transaction('read', (tx) => readStatistics<S>(tx, deps.schema, name)),
   };
   return withCollections(deps, face) as ReplicaScope<S>;
 }

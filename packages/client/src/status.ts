@@ -10,6 +10,7 @@ import type { CycleResult } from './runner.ts';
 import { readOpenStage } from './stages.ts';
 import { readStop } from './stop.ts';
 import type { StorageTransaction } from './storage/port.ts';
+import { listSyncs } from './sync-log.ts';
 
 export type SyncState =
   /** Nothing is under way. */
@@ -54,6 +55,10 @@ export interface ScopeStatus {
   open: readonly string[];
   /** Records of a run that is not visible yet. */
   staged: number;
+  /** How much of what there is to read has been read, from 0 to 1, in commits of the scope; 1 when all is visible. */
+  progress: number;
+  /** How the last sync ended, and when by the wall clock, in milliseconds since 1970. More is in `syncs()`. */
+  lastSync?: { ok: boolean; endedAt: number };
   /** The server tells what comes, so that nothing has to be asked for. */
   live: boolean;
   replica: string;
@@ -84,6 +89,7 @@ export async function readStatus(
   const progress = await readProgress(tx, scope);
   const oldest = await oldestMade(tx, scope);
   const stop = await readStop(tx, scope);
+  const [last] = await listSyncs(tx, scope, { limit: 1 });
   const state = stop ? 'rolledBack' : stateOf(progress, cycle);
   const reason = state === 'idle' || state === 'syncing' ? undefined : (stop ?? cycle?.blocked);
   return {
@@ -104,6 +110,8 @@ export async function readStatus(
     bootstrapping: !progress.opened && !progress.ended,
     open: progress.opened ? [] : ((await readOpenStage(tx, scope))?.collections ?? []),
     staged: progress.staged?.records ?? 0,
+    progress: readShare(progress),
+    ...(last ? { lastSync: { ok: last.ok, endedAt: last.endedAt } } : {}),
     live: cycle?.live ?? false,
     replica: (await readIdentity(tx))?.id ?? '',
     clockOffsetMs: (await readServerClock(tx)).offset,
@@ -125,6 +133,13 @@ function stateOf(progress: Progress, cycle: CycleState | undefined): SyncState {
   }
   if (isOffline(cycle)) return 'offline';
   return isBusy(cycle) ? 'syncing' : 'idle';
+}
+
+/** Pages come in the order of commits. A run that began anew counts from the beginning. */
+function readShare({ opened, staged, seq, head }: Progress): number {
+  const from = opened && !staged?.complete ? seq : 0;
+  if (head <= from) return opened ? 1 : 0;
+  return Math.min(1, Math.max(0, (staged?.seq ?? from) - from) / (head - from));
 }
 
 async function countIn(tx: StorageTransaction, scope: string, list: OutboxList): Promise<number> {

@@ -152,4 +152,4 @@ function isQuiet({ pushed, pulled, held, verdicts, sent, ok }: EndedSync): boole
 }
 
 /** Kept for each scope. */
-const syncsMax = 200;
+export const syncsMax = 200;

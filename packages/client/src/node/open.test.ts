@@ -117,3 +117,18 @@ test('a file that cannot be opened says so, and an address that is none leaves n
   const replica = await openReplica({ schema: shopSchema, path, device: 'd' });
   await replica.close();
 });
+
+test('without a device’s id, one is made once and kept in the file', async () => {
+  const path = join(folder, 'till.sqlite');
+  const till = await openReplica({ schema: shopSchema, path });
+  const { device } = await till.status();
+  await till.close();
+  const again = await openReplica({ schema: shopSchema, path, url });
+  expect((await again.status()).device).toBe(device);
+  await again.scope('shop-1').sync();
+  expect(server.requests[0]?.device).toBe(device);
+  await again.close();
+  const named = await openReplica({ schema: shopSchema, path, device: 'till-1' });
+  expect((await named.status()).device).toBe('till-1');
+  await named.close();
+});

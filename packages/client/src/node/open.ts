@@ -1,6 +1,7 @@
 // Opens a replica on Node: SQLite or memory, HTTP, and the machine's own clock.
 
 import type { Clock, Schema } from '@holdfast/core';
+import { keptDevice } from '../device.ts';
 import type { ReplicaOptions } from '../options.ts';
 import { createReplica, type Replica } from '../replica.ts';
 import { createMemoryStorage } from '../storage/memory.ts';
@@ -15,7 +16,6 @@ import { openSqliteStorage } from './sqlite.ts';
 export type OpenOptions<S extends Schema> = Pick<
   ReplicaOptions<S>,
   | 'schema'
-  | 'device'
   | 'actor'
   | 'limits'
   | 'stages'
@@ -25,6 +25,8 @@ export type OpenOptions<S extends Schema> = Pick<
   | 'delayMsMax'
   | 'transport'
 > & {
+  /** The device's id, as it was enrolled. Absent: made once and kept in the file; `status()` tells it. */
+  device?: string | undefined;
   /** The server's address. Absent, and no `transport`: the replica works alone. */
   url?: string;
   /** The device's key; a function is asked for each exchange. */
@@ -58,14 +60,15 @@ export async function openReplica<S extends Schema>(options: OpenOptions<S>): Pr
     ...(timeLimitMs === undefined ? {} : { timeLimitMs }),
   };
   const listens = options.automatic !== undefined && options.automatic.live !== false;
-  const own = (address: string): Transport =>
+  const own = (address: string, device: string): Transport =>
     listens
-      ? createWebSocketTransport({ url: address, device: options.device, random: nodeRandom(), ...http })
+      ? createWebSocketTransport({ url: address, device, random: nodeRandom(), ...http })
       : createHttpTransport({ url: address, ...http });
-  const transport = given ?? (url === undefined ? undefined : own(url));
   const storage: Storage =
     path === undefined ? createMemoryStorage() : await openSqliteStorage({ path, schema });
   try {
+    const device = options.device ?? (await keptDevice(storage, nodeRandom()));
+    const transport = given ?? (url === undefined ? undefined : own(url, device));
     return await createReplica({
       schema,
       storage,
@@ -75,6 +78,7 @@ export async function openReplica<S extends Schema>(options: OpenOptions<S>): Pr
       asyncVariable: nodeAsyncVariable(),
       ...(transport ? { transport } : {}),
       ...rest,
+      device,
     });
   } catch (error) {
     await storage.close();
