@@ -1,7 +1,8 @@
 // Conflicts as they are logged: each with its base and both sides, whether it was answered by a policy or waits for a person.
 
 import { recordKey } from './change.ts';
-import type { Draft, Live } from './draft.ts';
+import type { Draft } from './draft.ts';
+import type { Live } from './record-book.ts';
 import type { Settlement, StoredConflict } from './stored.ts';
 import { isIdOf, type Own } from './touched.ts';
 import type { CaseConflict } from './trial.ts';

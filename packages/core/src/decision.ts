@@ -54,7 +54,7 @@ export type Decision =
   /** Look up the record at the change's base and ask again. */
   | { type: 'needsBase' };
 
-export function inexact(field: string): Decision {
+export function inexact(field: string): Extract<Decision, { type: 'refuse' }> {
   return {
     type: 'refuse',
     code: 'counter_inexact',

@@ -1,13 +1,15 @@
 // Makes mutations of writes that came without an id: one id for the same write, however often and in whatever company it comes.
 
 import { admit } from './admit.ts';
+import type { DeclaredBase } from './base-question.ts';
 import { canonicalJson } from './canonical.ts';
 import { hashedPart, type Mutation } from './change.ts';
-import type { DeclaredChange, Judge } from './declared.ts';
+import type { Judge } from './declared.ts';
 import type { Json, JsonObject } from './json.ts';
 import type { Limits } from './limits.ts';
 import type { Arrived, DeclaredItem } from './plan-item.ts';
 import type { Sha256 } from './ports.ts';
+import type { DeclaredChange } from './ruled.ts';
 import type { Schema } from './schema.ts';
 
 /** A write as its client declares it. */
@@ -19,6 +21,10 @@ export interface DeclaredWrite {
   version?: number;
   /** The client's own id of the message that it came in. */
   message?: string;
+  /** What its writer had in sight, for a judge that goes by it. */
+  base?: DeclaredBase;
+  /** Values that it says it started from: counters are moved by the difference. */
+  started?: JsonObject;
 }
 
 export interface DeclaredDoor {
@@ -45,7 +51,7 @@ export function declaredMutations(
 ): DeclaredItem['mutations'] {
   const counts = new Map<string, number>();
   return writes.map((write) => {
-    const { change, version = 0 } = write;
+    const { change, version = 0, base, started } = write;
     const told = toldApart(write, door);
     const nth = told === undefined ? 0 : (counts.get(told) ?? 0);
     if (told !== undefined) counts.set(told, nth + 1);
@@ -66,7 +72,7 @@ export function declaredMutations(
       madeAt: saidMs > atMs + limits.clockDriftMsMax ? atMs : saidMs,
       ...(problem ? { problem } : {}),
     };
-    return { ...arrived, version };
+    return { ...arrived, version, ...(base ? { base } : {}), ...(started ? { started } : {}) };
   });
 }
 
@@ -83,21 +89,17 @@ export function uuidOf(hex: string): string {
 }
 
 /** Undefined when the client declares nothing by which a repeat could be known. */
-function toldApart(
-  { change, madeAt, version, message }: DeclaredWrite,
-  door: DeclaredDoor,
-): string | undefined {
-  if (madeAt === undefined && version === undefined && message === undefined) return undefined;
+function toldApart(write: DeclaredWrite, door: DeclaredDoor): string | undefined {
+  const { change, madeAt, version, message, base, started } = write;
+  const counts = base !== undefined && (base === 'none' || 'edits' in base);
+  if (madeAt === undefined && version === undefined && message === undefined && !counts) return undefined;
   const { type, collection, id } = change;
   const content: Json = type === 'put' ? comparedPart(change.body, door.judge) : null;
+  // How far its device has read is no part of what it wrote.
+  const seen = base === 'none' ? [base] : base && 'edits' in base ? [base.edits] : [];
   return canonicalJson([
-    door.writer,
-    collection,
-    id,
-    version ?? null,
-    madeAt ?? null,
-    message ?? null,
-    content,
+    ...[door.writer, collection, id, version ?? null, madeAt ?? null, message ?? null, content],
+    ...[...seen, ...(started ? [started] : [])],
   ]);
 }
 
@@ -108,7 +110,8 @@ function comparedPart(body: JsonObject, { ignored }: Judge): JsonObject {
 /** A put of some fields is admitted as a patch: whether the record then fits is judged when it is known. */
 function problemOf(mutation: Mutation, { judge, schema, limits }: DeclaredDoor): Arrived['problem'] {
   const [change] = mutation.changes;
-  const isPart = judge.by === 'time' && judge.put === 'fields' && change?.type === 'put';
+  const isPart =
+    (judge.by === 'base' || (judge.by === 'time' && judge.put === 'fields')) && change?.type === 'put';
   if (!isPart) return admit(mutation, schema, limits).problem;
   const { collection, id, body } = change;
   const patch = { type: 'patch' as const, collection, id, set: body };

@@ -4,12 +4,21 @@
 //   by time     newer than the record ► written      older, or equal with other content ► the collection's policy
 //   by version  higher than the record's ► written   equal with other content, or lower ► a conflict; the record stays
 //
-// Nothing here reads `touched`: a client that cannot say what it saw is only ever judged by the record as a whole.
+// Nothing here reads `touched`: a client that cannot say what it saw is only ever judged by the record as a whole. Of a client of which
+// that is known, base-judge.ts decides.
 
-import { equalJson } from './canonical.ts';
-import type { DeleteChange, PutChange, RecordChange } from './change.ts';
-import type { Decision, FoundConflict } from './decision.ts';
+import type { BaseJudge, DeclaredBase } from './base-question.ts';
+import type { FoundConflict } from './decision.ts';
 import type { JsonObject } from './json.ts';
+import {
+  bodyOfPut,
+  type DeclaredChange,
+  differing,
+  type Ruled,
+  type Ruling,
+  unchanged,
+  written,
+} from './ruled.ts';
 
 /** What becomes of a change that is not newer than its record: it stays open for a person, or is logged as settled for the record. */
 export type TimePolicy =
@@ -38,28 +47,17 @@ export interface VersionJudge {
   ignored: ReadonlySet<string>;
 }
 
-export type Judge = TimeJudge | VersionJudge;
+export type Judge = TimeJudge | VersionJudge | BaseJudge;
 
-/** What the judge made of a change, in words that a protocol answers by. */
-export type Ruling =
-  | 'inserted'
-  | 'updated'
-  | 'deleted'
-  /** The record was so already. */
-  | 'unchanged'
-  /** Not newer than the record. */
-  | 'older'
-  /** Equal time or version, other content. */
-  | 'differs'
-  /** As `differs`, and another device has written that version. */
-  | 'concurrent'
-  /** The record is deleted. */
-  | 'gone'
-  /** The collection takes no changes of existing records. */
-  | 'reserved';
-
-/** One write of such a client. A put without a base. */
-export type DeclaredChange = Omit<PutChange, 'base' | 'replaced'> | Omit<DeleteChange, 'base'>;
+/** How a change is to be judged, and what its client declares. */
+export interface DeclaredCase {
+  judge: Judge;
+  /** Where the judge goes by versions. */
+  version: number;
+  /** Where the judge goes by what the writer had in sight; and which values it says it started from. */
+  base?: DeclaredBase;
+  started?: JsonObject;
+}
 
 /** The record as it stands, as a judge reads it. */
 export interface DeclaredStanding {
@@ -69,13 +67,6 @@ export interface DeclaredStanding {
   /** See `declaredVersion`. */
   version: number;
   body: JsonObject | null;
-}
-
-export interface Ruled {
-  ruling: Ruling;
-  decision: Extract<Decision, { type: 'write' | 'ask' }>;
-  /** The record gets a version even if its body stays: its time or declared version moves. */
-  moves: boolean;
 }
 
 /** Whose change it is, and what it declares. */
@@ -95,27 +86,18 @@ export function declaredVersion({ declared, edits }: { declared: number; edits: 
 export function ruleDeclared(
   change: DeclaredChange,
   current: DeclaredStanding | null,
-  given: { judge: Judge; declaration: Declaration },
+  given: { judge: TimeJudge | VersionJudge; declaration: Declaration },
 ): Ruled {
   // A delete leaves a tombstone also where nothing was: an older put may be on its way.
-  if (!current) return written(change.type === 'put' ? 'inserted' : 'deleted', bodyOf(change), 'all');
+  if (!current) return written(change.type === 'put' ? 'inserted' : 'deleted', bodyOfPut(change), 'all');
   if (change.type === 'delete' && current.body === null) return unchanged(null);
   const { judge, declaration } = given;
-  return judge.by === 'time'
-    ? ruleByTime(change, current, { judge, madeAt: declaration.madeAt })
-    : ruleByVersion(change, current, { judge, declaration });
-}
-
-/** The change as a conflict keeps it for a person: some fields of a record are a patch of it as it stood. */
-export function asKept(
-  change: RecordChange,
-  before: { record: { seq: number }; body: JsonObject | null } | null,
-  judge: Judge,
-): RecordChange {
-  const isPart = judge.by === 'time' && judge.put === 'fields' && change.type === 'put';
-  if (!isPart || !before?.body) return change;
-  const { collection, id, body } = change;
-  return { type: 'patch', collection, id, base: before.record.seq, set: body };
+  if (judge.by === 'version') return ruleByVersion(change, current, { judge, declaration });
+  const ruled = ruleByTime(change, current, { judge, madeAt: declaration.madeAt });
+  if (judge.put === 'whole' || change.type !== 'put' || current.body === null) return ruled;
+  // Some fields of a record are a patch of it as it stood.
+  const { collection, id, body: set } = change;
+  return { ...ruled, kept: { type: 'patch', collection, id, base: current.seq, set } };
 }
 
 function ruleByTime(
@@ -144,7 +126,7 @@ function ruleByVersion(
   { judge, declaration }: { judge: VersionJudge; declaration: Declaration },
 ): Ruled {
   const { writer, version } = declaration;
-  const after = bodyOf(change);
+  const after = bodyOfPut(change);
   const fields = differing(current.body, after);
   const compared = fields.filter((field) => !judge.ignored.has(field));
   const against = (ruling: Ruling): Ruled =>
@@ -161,19 +143,6 @@ function ruleByVersion(
   if (current.writer === writer || current.seq <= judge.sentSeq) return decided;
   // It overwrites what its device was never sent.
   return { ...decided, decision: { ...decided.decision, conflict: conflictOf('version', compared) } };
-}
-
-function written(
-  ruling: Ruling,
-  body: JsonObject | null,
-  fields: readonly string[] | 'all' | 'anew',
-): Ruled & { decision: { type: 'write' } } {
-  return { ruling, decision: { type: 'write', body, fields, conflict: null }, moves: true };
-}
-
-function unchanged(body: JsonObject | null): Ruled {
-  const decision = { type: 'write' as const, body, fields: [], conflict: null };
-  return { ruling: 'unchanged', decision, moves: false };
 }
 
 /** The record stays as it is. What was not taken lies in the conflict, open or settled. */
@@ -194,18 +163,6 @@ function conflictOf(policy: string, fields: readonly string[]): FoundConflict {
   return { fields, base: {}, policy };
 }
 
-function bodyOf(change: DeclaredChange): JsonObject | null {
-  return change.type === 'put' ? change.body : null;
-}
-
 function putOnto(body: JsonObject, current: JsonObject | null, put: TimeJudge['put']): JsonObject {
   return put === 'fields' && current ? { ...current, ...body } : body;
-}
-
-/** Fields in which two bodies differ, in code-unit order. */
-function differing(a: JsonObject | null, b: JsonObject | null): string[] {
-  const names = new Set([...Object.keys(a ?? {}), ...Object.keys(b ?? {})]);
-  const given = (body: JsonObject | null, field: string) =>
-    body && Object.hasOwn(body, field) ? [body[field] as never] : [];
-  return [...names].filter((field) => !equalJson(given(a, field), given(b, field))).sort();
 }

@@ -2,16 +2,16 @@
 // A read of something that was not loaded notes it in `needs` and answers undefined; the plan is then run again with it.
 
 import { canonicalJson } from './canonical.ts';
-import { recordKey } from './change.ts';
 import { ConflictBook } from './conflict-book.ts';
+import { CopyBook } from './copy-book.ts';
 import { HeldBook } from './held-book.ts';
 import type { JsonObject } from './json.ts';
 import type { Limits } from './limits.ts';
 import type { Sha256 } from './ports.ts';
 import { QuarantineBook } from './quarantine-book.ts';
+import { type Live, RecordBook } from './record-book.ts';
 import type { Schema } from './schema.ts';
 import {
-  bodyOf,
   type Commit,
   commitHash,
   type HeldMutation,
@@ -20,20 +20,12 @@ import {
   type ScopeState,
   type StoredConflict,
   type StoredMutation,
-  type StoredRecord,
   type UniqueHolder,
 } from './stored.ts';
 import type { UniqueEntry } from './unique.ts';
 import { UniqueBook } from './unique-book.ts';
 import type { Verdict } from './verdict.ts';
-import {
-  allCollections,
-  type Needs,
-  noNeeds,
-  versionKey,
-  type WorkingSet,
-  type Writes,
-} from './working-set.ts';
+import { type Needs, noNeeds, type WorkingSet, type Writes } from './working-set.ts';
 
 /** What a plan is told besides the working set. Nothing else decides. */
 export interface PlanContext {
@@ -42,12 +34,6 @@ export interface PlanContext {
   sha256: Sha256;
   /** Server time of the commit, milliseconds since 1970. */
   nowMs: number;
-}
-
-/** A record with its body read once. */
-export interface Live {
-  record: StoredRecord;
-  body: JsonObject | null;
 }
 
 export class Draft {
@@ -63,17 +49,12 @@ export class Draft {
   readonly #set: WorkingSet;
   readonly #held: HeldBook;
   readonly #conflicts: ConflictBook;
-  readonly #records = new Map<string, Live | null>();
-  readonly #changedRecords = new Set<string>();
-  /** Collections of those. */
-  readonly #written = new Set<string>();
-  /** recordKey → versions superseded in this plan, oldest first. */
-  readonly #superseded = new Map<string, StoredRecord[]>();
+  readonly copies: CopyBook;
+  readonly #records: RecordBook;
   readonly #replicas = new Map<string, ReplicaState>();
   readonly #mutations = new Map<string, StoredMutation>();
   readonly #unique: UniqueBook;
   readonly #verdicts: Writes['verdicts'] = [];
-  readonly #history: Writes['history'] = [];
   readonly #commits: Commit[] = [];
   readonly #quarantine: QuarantineBook;
 
@@ -81,6 +62,8 @@ export class Draft {
     this.#set = set;
     this.context = context;
     this.scope = { ...set.scope };
+    this.copies = new CopyBook(set, this.needs);
+    this.#records = new RecordBook(set, this.needs);
     this.#held = new HeldBook(set, this.needs);
     this.#conflicts = new ConflictBook(set, this.needs);
     this.#unique = new UniqueBook(set, this.needs);
@@ -88,35 +71,22 @@ export class Draft {
   }
 
   record(collection: string, id: string): Live | null | undefined {
-    const key = recordKey(collection, id);
-    const known = this.#records.get(key);
-    if (known !== undefined) return known;
-    const stored = this.#set.records.get(key);
-    if (stored === undefined) this.needs.records.set(key, { collection, id });
-    const live = stored && { record: stored, body: bodyOf(stored) };
-    if (live !== undefined) this.#records.set(key, live);
-    return live;
+    return this.#records.get(collection, id);
   }
 
   /** The record as it was at `base`; null when history has lost it or it did not exist. */
   atBase(live: Live | null, collection: string, id: string, base: number): JsonObject | null | undefined {
-    if (live && live.record.seq <= base) return live.body;
-    const key = recordKey(collection, id);
-    const current = this.#records.get(key);
-    if (current && current.record.seq <= base) return current.body;
-    const drafted = this.#superseded.get(key)?.findLast(({ seq }) => seq <= base);
-    if (drafted) return bodyOf(drafted);
-    const version = versionKey(collection, id, base);
-    const known = this.#set.versions.get(version);
-    if (known === undefined) this.needs.versions.set(version, { collection, id, base });
-    return known;
+    return this.#records.atBase(live, collection, id, base);
+  }
+
+  /** The seq of the version that the record had after so many changes, as far as there were that many; null when history has lost it. */
+  seqAtEdits(live: Live, edits: number): number | null | undefined {
+    return this.#records.seqAtEdits(live, edits);
   }
 
   /** Names of the collections of the scope. */
   collections(): ReadonlySet<string> | undefined {
-    const stored = this.#set.collections.get(allCollections);
-    if (!stored) this.needs.collections.add(allCollections);
-    return stored && new Set([...stored, ...this.#written]);
+    return this.#records.collections();
   }
 
   replica(replica: string): ReplicaState | null | undefined {
@@ -242,7 +212,7 @@ export class Draft {
       const bodyHash = body === null ? '' : sha256(canonicalJson(body));
       return { record: { ...record, number, ordinal, stamp: first + ordinal, bodyHash }, body };
     });
-    for (const live of written) this.#supersede(live);
+    for (const live of written) this.#records.supersede(live, at);
     const stamp = first + Math.max(0, records.length - 1);
     const commit = { seq, at, stamp, previous: this.scope.commitHash, ...by };
     this.#commits.push(commit);
@@ -255,29 +225,15 @@ export class Draft {
       scope: this.scope,
       replicas: [...this.#replicas.values()],
       mutations: [...this.#mutations.values()],
-      records: [...this.#changedRecords].flatMap((key) => this.#records.get(key)?.record ?? []),
-      history: this.#history,
+      ...this.#records.writes(),
       commits: this.#commits,
       verdicts: this.#verdicts,
       unique: this.#unique.writes(),
       held: this.#held.writes(),
       conflicts: this.#conflicts.writes(),
+      copies: this.copies.writes(),
       ...this.#quarantine.writes(),
     };
-  }
-
-  #supersede(live: Live): void {
-    const key = recordKey(live.record.collection, live.record.id);
-    const before = this.#records.get(key)?.record;
-    if (before) {
-      this.#history.push({ record: before, supersededAt: this.context.nowMs });
-      const versions = this.#superseded.get(key) ?? [];
-      this.#superseded.set(key, versions);
-      versions.push(before);
-    }
-    this.#records.set(key, live);
-    this.#written.add(live.record.collection);
-    this.#changedRecords.add(key);
   }
 
   /** A replica that sent a mutation, first or again, has it waiting. */

@@ -8,7 +8,7 @@ import type { PlanItem } from './plan-item.ts';
 import { collectionIn } from './schema.ts';
 import type { HeldMutation, ScopeState } from './stored.ts';
 import { uniqueValue } from './unique.ts';
-import { allCollections, type Needs, noNeeds, uniqueKey } from './working-set.ts';
+import { allCollections, copyKey, type Needs, noNeeds, uniqueKey } from './working-set.ts';
 
 /** What the items will ask for first, in a scope that stands so. */
 export function foresee(items: readonly PlanItem[], scope: ScopeState, context: PlanContext): Needs {
@@ -34,6 +34,10 @@ export function foresee(items: readonly PlanItem[], scope: ScopeState, context: 
       foreseeMutation(mutation, needs, context);
       for (const change of mutation.changes) {
         const { type, collection, id } = change;
+        if (item.type === 'declared' && item.judge.by === 'base') {
+          const copy = { writer: item.writer, collection, id };
+          needs.copies.set(copyKey(copy), copy);
+        }
         if (type === 'resolve') needs.conflicts.add(change.conflict);
         const key = recordKey(collection, id);
         if (scope.conflictsOpen > 0) needs.conflictsOpen.set(key, { collection, id });

@@ -1,6 +1,7 @@
 // The public face of core: what client, server, console and simulator import.
 
 export { type Admission, admit, invalidIn, type Misfit, misfit } from './admit.ts';
+export type { BaseJudge, DeclaredBase } from './base-question.ts';
 export { canonicalJson, equalJson } from './canonical.ts';
 export type {
   AddChange,
@@ -25,7 +26,7 @@ export {
   subtractDecimal,
   sumDecimals,
 } from './decimal.ts';
-export type { DeclaredChange, Judge, Ruling, TimeJudge, TimePolicy, VersionJudge } from './declared.ts';
+export type { Judge, TimeJudge, TimePolicy, VersionJudge } from './declared.ts';
 export { declaredVersion } from './declared.ts';
 export { type DeclaredWrite, declaredMutations, uuidOf } from './declared-mutation.ts';
 export type { PlanContext } from './draft.ts';
@@ -86,6 +87,7 @@ export type {
 export type { ResolveOutcome } from './plan-resolve.ts';
 export type { Clock, Random, Sha256, Timer, TimerHandle } from './ports.ts';
 export { whyNotReplica } from './replica-use.ts';
+export type { DeclaredChange, Ruling } from './ruled.ts';
 export type {
   AnyCollections,
   Collection,
@@ -116,6 +118,7 @@ export type {
   StoredMutation,
   StoredRecord,
   UniqueHolder,
+  WriterCopy,
 } from './stored.ts';
 export { bodyOf } from './stored.ts';
 export { type Former, type Own, serverWriter, wroteSince } from './touched.ts';
@@ -123,4 +126,13 @@ export { uniqueValue } from './unique.ts';
 export type { Exception, Merge, Verdict, VerdictName } from './verdict.ts';
 export { isFinal } from './verdict.ts';
 export type { KeptPayloads, Needs, WorkingSet, Writes } from './working-set.ts';
-export { emptyScope, emptyWorkingSet, needsAnything, noNeeds, uniqueKey, versionKey } from './working-set.ts';
+export {
+  copyKey,
+  editionKey,
+  emptyScope,
+  emptyWorkingSet,
+  needsAnything,
+  noNeeds,
+  uniqueKey,
+  versionKey,
+} from './working-set.ts';

@@ -3,10 +3,11 @@
 
 import { misfit } from './admit.ts';
 import { mutationKey, recordKey } from './change.ts';
-import type { Ruling } from './declared.ts';
-import type { Draft, Live } from './draft.ts';
+import type { Draft } from './draft.ts';
 import { counterIn, valueIn } from './edit.ts';
 import type { Problem, VerdictCode } from './errors.ts';
+import type { Live } from './record-book.ts';
+import type { Ruled } from './ruled.ts';
 import { type Case, type CaseConflict, type Flag, Trial, type Tried } from './trial.ts';
 import { settleUnique, type UniqueOutcome } from './unique.ts';
 
@@ -27,7 +28,7 @@ export type Judgement =
       /** Why a fact is flagged. */
       flags: readonly Flag[];
       /** Of a declared change: what its judge made of it. */
-      ruling: Ruling | undefined;
+      ruled: Ruled | undefined;
     }
   | { type: 'wait'; waitsFor: readonly string[] }
   | { type: 'ask'; conflicts: readonly CaseConflict[] }
@@ -147,7 +148,7 @@ function judgeEnd(
     merged: trial.merged,
     open: trial.open,
     flags: [...trial.flags, ...flaws.map(flagOf)],
-    ruling: trial.ruling,
+    ruled: trial.ruled,
   };
 }
 

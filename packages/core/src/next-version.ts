@@ -2,7 +2,7 @@
 
 import type { Mutation, RecordChange } from './change.ts';
 import type { Decision } from './decision.ts';
-import type { Judge } from './declared.ts';
+import type { DeclaredCase } from './declared.ts';
 import type { StoredRecord } from './stored.ts';
 import { type Own, readTouched, type Touch, touchedAgain, touchedAnew, writeTouched } from './touched.ts';
 
@@ -12,7 +12,9 @@ interface Writing {
   mutation: Mutation;
   madeAt: number;
   own: Own;
-  declared?: { judge: Judge; version: number };
+  declared?: DeclaredCase;
+  /** When the record counts as made, where that is not when the mutation was. */
+  recordMadeAt?: number | undefined;
   seq: number;
   touchedFieldsMax: number;
 }
@@ -37,7 +39,7 @@ export function nextVersion(
     edits: (before?.edits ?? 0) + 1,
     declared: declaredBy(before, writing),
     writer: own.writer,
-    madeAt,
+    madeAt: writing.recordMadeAt ?? madeAt,
     schema: mutation.schema,
     body: body === null ? null : JSON.stringify(body),
     bodyHash: '',

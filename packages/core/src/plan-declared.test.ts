@@ -1,14 +1,11 @@
 // Writes of clients that know neither bases nor mutation ids: what they declare decides, and a repeat is known by its content.
 
-import { createHash, randomUUID } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
+import { at, Client, gone, item } from './declared.fixture.ts';
 import type { Judge, TimeJudge } from './declared.ts';
-import { type DeclaredWrite, declaredMutations } from './declared-mutation.ts';
-import type { JsonObject } from './json.ts';
+import type { DeclaredWrite } from './declared-mutation.ts';
 import { morning, patch, put, TestScope } from './plan.fixture.ts';
-import type { DeclaredOutcome } from './plan-declared.ts';
 
-const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex');
 const ignored = new Set(['at']);
 const byTime = (more: Partial<TimeJudge> = {}): Judge => ({
   by: 'time',
@@ -20,66 +17,10 @@ const byTime = (more: Partial<TimeJudge> = {}): Judge => ({
 });
 const byVersion = (sentSeq = 0): Judge => ({ by: 'version', sentSeq, ignored });
 
-class Client {
-  readonly #scope: TestScope;
-  readonly #device: string;
-  readonly #judge: Judge;
-
-  constructor(scope: TestScope, device: string, judge: Judge = byTime()) {
-    this.#scope = scope;
-    this.#device = device;
-    this.#judge = judge;
-  }
-
-  push(...writes: DeclaredWrite[]) {
-    const { schema, limits, nowMs: atMs } = this.#scope;
-    const writer = `old/${this.#device}`;
-    const judge = this.#judge;
-    const mutations = declaredMutations(writes, {
-      writer,
-      actor: '',
-      judge,
-      schema,
-      limits,
-      sha256,
-      atMs,
-      newId: randomUUID,
-    });
-    const item = {
-      type: 'declared' as const,
-      device: this.#device,
-      writer,
-      right: 'write' as const,
-      judge,
-      mutations,
-    };
-    const [outcome] = this.#scope.commit([item]) as DeclaredOutcome[];
-    if (outcome?.type !== 'declared') throw new Error('Nothing of it was taken.');
-    return outcome.answers;
-  }
-
-  one(write: DeclaredWrite) {
-    const [answer] = this.push(write);
-    if (!answer) throw new Error('There is no answer.');
-    const { verdict, code, ruling } = answer.verdict;
-    return { ...answer, ruled: ruling ?? code, word: verdict };
-  }
-}
-
-const item = (id: string, body: JsonObject, more: Omit<DeclaredWrite, 'change'> = {}): DeclaredWrite => ({
-  change: { type: 'put', collection: 'items', id, body },
-  ...more,
-});
-const gone = (id: string, more: Omit<DeclaredWrite, 'change'> = {}): DeclaredWrite => ({
-  change: { type: 'delete', collection: 'items', id },
-  ...more,
-});
-const at = (ms: number): { madeAt: number } => ({ madeAt: morning + ms });
-
 describe('by time', () => {
   test('newer is written, field by field; older is a conflict that is logged', () => {
     const scope = new TestScope();
-    const [a, b] = [new Client(scope, 'a'), new Client(scope, 'b')];
+    const [a, b] = [new Client(scope, 'a', byTime()), new Client(scope, 'b', byTime())];
     expect(a.one(item('i1', { name: 'Tea', note: 'x' }, at(10))).ruled).toBe('inserted');
     expect(b.one(item('i1', { name: 'Oil' }, at(20))).ruled).toBe('updated');
     expect(scope.body('items', 'i1')).toEqual({ name: 'Oil', note: 'x' });
@@ -103,7 +44,7 @@ describe('by time', () => {
     ['wins', 'updated', 'Oil'],
   ] as const)('at the same time other content %s', (sameTime, ruled, name) => {
     const scope = new TestScope();
-    new Client(scope, 'a').one(item('i1', { name: 'Tea' }, at(10)));
+    new Client(scope, 'a', byTime()).one(item('i1', { name: 'Tea' }, at(10)));
     expect(new Client(scope, 'b', byTime({ sameTime })).one(item('i1', { name: 'Oil' }, at(10))).ruled).toBe(
       ruled,
     );
@@ -145,7 +86,7 @@ describe('by time', () => {
 
   test('a delete stands against every older put, also one of a record that was never here', () => {
     const scope = new TestScope();
-    const [a, b] = [new Client(scope, 'a'), new Client(scope, 'b')];
+    const [a, b] = [new Client(scope, 'a', byTime()), new Client(scope, 'b', byTime())];
     expect(a.one(gone('i1', at(20))).ruled).toBe('deleted');
     expect(b.one(item('i1', { name: 'Tea' }, at(10)))).toMatchObject({ ruled: 'older', word: 'merged' });
     expect(scope.body('items', 'i1')).toBeNull();
@@ -157,7 +98,7 @@ describe('by time', () => {
 
   test('a clock far ahead counts as the arrival, and does not win for ever', () => {
     const scope = new TestScope();
-    const [a, b] = [new Client(scope, 'a'), new Client(scope, 'b')];
+    const [a, b] = [new Client(scope, 'a', byTime()), new Client(scope, 'b', byTime())];
     a.one(item('i1', { name: 'Tea', at: '2099' }, at(3e12)));
     expect(scope.record('items', 'i1')?.madeAt).toBe(scope.nowMs);
     scope.nowMs += 60_000;
@@ -168,7 +109,7 @@ describe('by time', () => {
 
   test('what is the same but newer moves the time, so that an older one does not win', () => {
     const scope = new TestScope();
-    const [a, b] = [new Client(scope, 'a'), new Client(scope, 'b')];
+    const [a, b] = [new Client(scope, 'a', byTime()), new Client(scope, 'b', byTime())];
     a.one(item('i1', { name: 'Tea' }, at(10)));
     expect(b.one(item('i1', { name: 'Tea' }, at(30)))).toMatchObject({
       ruled: 'updated',
@@ -259,7 +200,7 @@ describe('by version', () => {
 describe('a repeat', () => {
   test('changes nothing, whatever others wrote in between, and is answered as the first time', () => {
     const scope = new TestScope();
-    const [a, b] = [new Client(scope, 'a'), new Client(scope, 'b')];
+    const [a, b] = [new Client(scope, 'a', byTime()), new Client(scope, 'b', byTime())];
     const writes = [
       item('i1', { name: 'Tea' }, at(10)),
       item('i1', { name: 'Tea' }, at(10)),
@@ -278,8 +219,8 @@ describe('a repeat', () => {
 
   test('of another device is that one’s own write', () => {
     const scope = new TestScope();
-    new Client(scope, 'a').one(item('i1', { name: 'Tea' }, at(10)));
-    const b = new Client(scope, 'b').one(item('i1', { name: 'Tea' }, at(10)));
+    new Client(scope, 'a', byTime()).one(item('i1', { name: 'Tea' }, at(10)));
+    const b = new Client(scope, 'b', byTime()).one(item('i1', { name: 'Tea' }, at(10)));
     expect(b).toMatchObject({ ruled: 'unchanged', repeated: false });
   });
 
@@ -293,7 +234,7 @@ describe('a repeat', () => {
 
   test('is none where nothing tells it from a new write', () => {
     const scope = new TestScope();
-    const a = new Client(scope, 'a');
+    const a = new Client(scope, 'a', byTime());
     const write = item('i1', { name: 'Tea' });
     expect([a.one(write).repeated, a.one(write).repeated]).toEqual([false, false]);
   });
@@ -315,7 +256,7 @@ describe('what does not fit', () => {
     ],
   ])('%s is refused alone', (_what, wrong, code, field) => {
     const scope = new TestScope();
-    const [bad, good] = new Client(scope, 'a').push(wrong, item('i2', { name: 'Oil' }, at(10)));
+    const [bad, good] = new Client(scope, 'a', byTime()).push(wrong, item('i2', { name: 'Oil' }, at(10)));
     expect(bad).toMatchObject({ verdict: { verdict: 'rejected', code }, record: null });
     expect(bad?.verdict.field).toBe(field);
     expect(good?.verdict.ruling).toBe('inserted');
@@ -325,7 +266,7 @@ describe('what does not fit', () => {
     const scope = new TestScope();
     scope.replica('n').push(put('items', 'i1', { name: 'Tea' }));
     const write = item('i1', { note: 'x' }, { madeAt: scope.nowMs + 1 });
-    expect(new Client(scope, 'a').one(write).ruled).toBe('updated');
+    expect(new Client(scope, 'a', byTime()).one(write).ruled).toBe('updated');
     expect(scope.body('items', 'i1')).toEqual({ name: 'Tea', note: 'x' });
   });
 });
@@ -334,7 +275,7 @@ test('to a native replica a declared write is another’s, field by field', () =
   const scope = new TestScope();
   const n = scope.replica('n');
   n.push(put('items', 'i1', { name: 'Tea', note: 'x' }));
-  new Client(scope, 'a').one(item('i1', { note: 'y' }, { madeAt: scope.nowMs + 1 }));
+  new Client(scope, 'a', byTime()).one(item('i1', { note: 'y' }, { madeAt: scope.nowMs + 1 }));
   expect(n.push(patch('items', 'i1', { name: 'Oil' }, { base: 1 })).verdict).toBe('applied');
   const same = patch('items', 'i1', { note: 'z' }, { base: 1, replaced: { note: 'x' } });
   expect(n.push(same).verdict).toBe('merged');
@@ -344,7 +285,7 @@ test('what waits for a parent is judged when a declared write brings it', () => 
   const scope = new TestScope();
   const n = scope.replica('n');
   expect(n.push(put('items', 'i1', { name: 'Tea', shelf: 's1' })).verdict).toBe('waiting');
-  new Client(scope, 'a').one({
+  new Client(scope, 'a', byTime()).one({
     change: { type: 'put', collection: 'shelves', id: 's1', body: { name: 'Top' } },
     ...at(1),
   });

@@ -1,10 +1,13 @@
 // The part of the plan that takes writes of clients which know neither bases nor mutation ids. Their mutations wait for nothing and
 // are held by nothing: nobody could tell such a client a later verdict.
 
+import { equalJson } from './canonical.ts';
+import type { Mutation } from './change.ts';
 import type { Draft } from './draft.ts';
 import { requestErrors } from './errors.ts';
+import type { JsonObject } from './json.ts';
 import { type Judgement, judge } from './judge.ts';
-import type { Arrived, DeclaredItem } from './plan-item.ts';
+import type { ArrivedDeclared, DeclaredItem } from './plan-item.ts';
 import { collectionIn } from './schema.ts';
 import { accept, reject, type Sender, settleWoken } from './settle.ts';
 import type { StoredRecord } from './stored.ts';
@@ -26,8 +29,6 @@ export type DeclaredOutcome =
   /** Nothing of it was taken. */
   | { type: 'refused'; code: 'forbidden'; field: string; message: string };
 
-type Taking = Arrived & { version: number };
-
 /** Undefined while the draft needs more. */
 export function takeDeclared(draft: Draft, item: DeclaredItem): DeclaredOutcome | undefined {
   if (item.right !== 'write')
@@ -37,7 +38,7 @@ export function takeDeclared(draft: Draft, item: DeclaredItem): DeclaredOutcome 
   return whole.length === answers.length ? { type: 'declared', answers: whole } : undefined;
 }
 
-function takeOne(draft: Draft, item: DeclaredItem, arrived: Taking): Declared | undefined {
+function takeOne(draft: Draft, item: DeclaredItem, arrived: ArrivedDeclared): Declared | undefined {
   const { id } = arrived.mutation;
   const known = draft.mutation(id);
   if (known === undefined) return undefined;
@@ -51,10 +52,10 @@ function takeOne(draft: Draft, item: DeclaredItem, arrived: Taking): Declared | 
 }
 
 /** Whether it got its verdict. */
-function judged(draft: Draft, item: DeclaredItem, arrived: Taking): boolean {
-  const { mutation, hash, madeAt, version, problem } = arrived;
+function judged(draft: Draft, item: DeclaredItem, arrived: ArrivedDeclared): boolean {
+  const { mutation, hash, madeAt, problem, ...said } = arrived;
   const own = ownOf(item.writer);
-  const declared = { judge: item.judge, version };
+  const declared = { judge: item.judge, ...said };
   const sender: Sender = { mutation, hash, madeAt, device: item.device, replicas: [], own, declared };
   const outcome: Judgement = problem
     ? { type: 'reject', problem }
@@ -73,6 +74,7 @@ function judged(draft: Draft, item: DeclaredItem, arrived: Taking): boolean {
     case 'accept':
       if (draft.mutation(mutation.id)) draft.unquarantine(item.device, mutation.id);
       accept(draft, sender, outcome);
+      noteCopy(draft, mutation, { writer: item.writer, copy: outcome.ruled?.copy });
       break;
     case 'reject':
       reject(draft, sender, outcome.problem);
@@ -90,6 +92,20 @@ function judged(draft: Draft, item: DeclaredItem, arrived: Taking): boolean {
   return true;
 }
 
+/** What its writer has of the record from now on, as far as that is not how it stands. */
+function noteCopy(
+  draft: Draft,
+  { changes: [change] }: Mutation,
+  { writer, copy }: { writer: string; copy: JsonObject | undefined },
+): void {
+  if (!change || !copy) return;
+  const { collection, id } = change;
+  const body = draft.record(collection, id)?.body ?? null;
+  const isAsStands = body !== null && equalJson(copy, body);
+  const text = isAsStands ? null : JSON.stringify(copy);
+  draft.copies.put({ writer, collection, id, seq: draft.scope.head, body: text });
+}
+
 /** By versions, a number that another record holds is told before anything else. */
 function judgeDeclared(
   draft: Draft,
@@ -98,7 +114,7 @@ function judgeDeclared(
 ): Judgement {
   const [change] = given.mutation.changes;
   const collection = change && collectionIn(draft.context.schema, change.collection);
-  if (by === 'time' || change?.type !== 'put' || !collection?.unique.length) return judge(draft, given);
+  if (by !== 'version' || change?.type !== 'put' || !collection?.unique.length) return judge(draft, given);
   const live = draft.record(change.collection, change.id);
   if (live === undefined) return { type: 'needs' };
   if (live?.body === null) return judge(draft, given);

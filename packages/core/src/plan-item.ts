@@ -1,7 +1,7 @@
 // What a plan folds over: pushes of devices, answers of people to conflicts, and held mutations whose time is over.
 
 import type { Mutation } from './change.ts';
-import type { Judge } from './declared.ts';
+import type { DeclaredCase, Judge } from './declared.ts';
 import type { Problem, VerdictCode } from './errors.ts';
 import type { JsonObject } from './json.ts';
 import type { Former } from './touched.ts';
@@ -43,8 +43,11 @@ export interface DeclaredItem {
   writer: string;
   right: 'write' | 'read' | 'none';
   judge: Judge;
-  mutations: readonly (Arrived & { version: number })[];
+  mutations: readonly ArrivedDeclared[];
 }
+
+/** With what its client declares. */
+export type ArrivedDeclared = Arrived & Pick<DeclaredCase, 'version' | 'base' | 'started'>;
 
 export interface Resolution {
   type: 'resolve';

@@ -2,10 +2,11 @@
 
 import { canonicalJson, equalJson } from './canonical.ts';
 import type { Change, PatchChange, PutChange, RecordChange } from './change.ts';
-import type { Draft, Live } from './draft.ts';
+import type { Draft } from './draft.ts';
 import { editBetween, valueIn } from './edit.ts';
 import type { Json, JsonObject } from './json.ts';
 import type { ResolutionAnswer } from './plan-item.ts';
+import type { Live } from './record-book.ts';
 import { type Collection, collectionIn } from './schema.ts';
 import type { HeldMutation, StoredConflict } from './stored.ts';
 

@@ -15,8 +15,11 @@ import {
   type StoredMutation,
   type StoredRecord,
   type UniqueHolder,
+  type WriterCopy,
 } from './stored.ts';
 import {
+  copyKey,
+  editionKey,
   emptyScope,
   type Needs,
   uniqueKey,
@@ -42,6 +45,7 @@ export interface Stored {
   held: Map<string, HeldMutation>;
   conflicts: Map<number, StoredConflict>;
   quarantine: Quarantined[];
+  copies: Map<string, WriterCopy>;
 }
 
 export function emptyStored(): Stored {
@@ -58,6 +62,7 @@ export function emptyStored(): Stored {
     held: new Map(),
     conflicts: new Map(),
     quarantine: [],
+    copies: new Map(),
   };
 }
 
@@ -70,6 +75,13 @@ export function load(stored: Stored, needs: Needs, set: WorkingSet, holdersMax: 
   for (const key of needs.records.keys()) set.records.set(key, copied(stored.records.get(key) ?? null));
   for (const { collection, id, base } of needs.versions.values())
     set.versions.set(versionKey(collection, id, base), versionAt(stored, { collection, id, base }));
+  for (const { collection, id, edits } of needs.editions.values()) {
+    const found = stored.history.find(
+      ({ record }) => record.collection === collection && record.id === id && record.edits === edits,
+    );
+    set.editions.set(editionKey(collection, id, edits), found?.record.seq ?? null);
+  }
+  for (const key of needs.copies.keys()) set.copies.set(key, copied(stored.copies.get(key) ?? null));
   for (const { collection, group, value } of needs.unique.values()) {
     const all = [...stored.unique.values()]
       .filter(
@@ -147,6 +159,7 @@ export function apply(stored: Stored, given: Writes): void {
   for (const id of writes.held.remove) stored.held.delete(id);
   for (const held of writes.held.put) stored.held.set(held.mutation.id, held);
   for (const conflict of writes.conflicts) stored.conflicts.set(conflict.id, conflict);
+  for (const copy of writes.copies) stored.copies.set(copyKey(copy), copy);
   stored.quarantine.push(...writes.quarantine);
   for (const { device, mutation } of writes.unquarantined) {
     const place = stored.quarantine.findIndex((one) => one.device === device && one.mutation === mutation);

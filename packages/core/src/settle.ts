@@ -91,7 +91,7 @@ export function accept(
     verdict: exceptions.length > 0 ? 'excepted' : merged.length > 0 ? 'merged' : 'applied',
     ...(commit ? { seq: commit.seq } : {}),
     asOf: draft.scope.head,
-    ...(accepted.ruling === undefined ? {} : { ruling: accepted.ruling }),
+    ...(accepted.ruled ? { ruling: accepted.ruled.ruling } : {}),
     ...(merged.length > 0 ? { merged } : {}),
     ...(exceptions.length > 0 ? { exceptions } : {}),
   };

@@ -148,6 +148,17 @@ export interface StoredConflict {
   settlement: Settlement | null;
 }
 
+/** A record as a writer has it that names no base: as it last sent it. What others wrote it sees when it has read beyond `seq`. */
+export interface WriterCopy {
+  writer: string;
+  collection: string;
+  id: string;
+  /** The scope's head behind what it sent. */
+  seq: number;
+  /** JSON text; null: as the record was at `seq`. */
+  body: string | null;
+}
+
 /** How a conflict was answered, and what that did to the record: enough to undo it. */
 export interface Settlement {
   by: 'policy' | 'person';

@@ -5,17 +5,13 @@ import { equalJson } from './canonical.ts';
 import { type Change, type Mutation, type RecordChange, recordKey } from './change.ts';
 import { decide } from './decide.ts';
 import type { DecideContext, Decision, FoundConflict } from './decision.ts';
-import {
-  asKept,
-  type DeclaredChange,
-  declaredVersion,
-  type Judge,
-  type Ruling,
-  ruleDeclared,
-} from './declared.ts';
-import type { Draft, Live } from './draft.ts';
+import type { DeclaredCase } from './declared.ts';
+import { ruleCase } from './declared-case.ts';
+import type { Draft } from './draft.ts';
 import { type Problem, type VerdictCode, verdictCodes } from './errors.ts';
 import { nextVersion } from './next-version.ts';
+import type { Live } from './record-book.ts';
+import type { DeclaredChange, Ruled } from './ruled.ts';
 import { type Collection, collectionIn, type Schema } from './schema.ts';
 import type { StoredConflict } from './stored.ts';
 import { isIdOf, type Own, type Owner, ownerOf, serverWriter } from './touched.ts';
@@ -33,8 +29,8 @@ export interface Case {
   decided: boolean;
   /** The head at which it was put before a person: what its own replica has written since came after it. */
   askedAt?: number;
-  /** It comes from a client that knows no base: this judges it, and the version is what it declares. */
-  declared?: { judge: Judge; version: number };
+  /** It comes from a client that names no base as replicas do: this judges it. */
+  declared?: DeclaredCase;
 }
 
 /** A record as the changes so far leave it. */
@@ -74,13 +70,12 @@ export class Trial {
   readonly ask: CaseConflict[] = [];
   readonly flags: Flag[] = [];
   /** What the judge of a declared change made of it. */
-  ruling: Ruling | undefined;
+  ruled: Ruled | undefined;
   readonly #draft: Draft;
   readonly #given: Case;
   readonly #schema: Schema;
   readonly #own: Owner;
   readonly #asked = new Set<string>();
-  #moves = false;
 
   constructor(draft: Draft, given: Case) {
     this.#draft = draft;
@@ -134,9 +129,8 @@ export class Trial {
       this.incomplete = true;
       return undefined;
     }
-    const { declared } = this.#given;
     const conflict = (found: FoundConflict): CaseConflict => ({
-      change: declared ? asKept(change, before, declared.judge) : change,
+      change: this.ruled?.kept ?? change,
       found,
       before,
       into: mine?.id ?? null,
@@ -191,7 +185,12 @@ export class Trial {
   ): Decision | undefined {
     const draft = this.#draft;
     const given = this.#given;
-    if (given.declared) return this.#rule(change, before, given.declared);
+    if (given.declared) {
+      const { madeAt, own } = given;
+      const by = { writer: own.writer, own: this.#own, madeAt, collection };
+      this.ruled = ruleCase(draft, change as DeclaredChange, { ...given.declared, ...by, live: before });
+      return this.ruled?.decision;
+    }
     const forced = given.forced.get(key);
     const context = {
       collection,
@@ -206,20 +205,6 @@ export class Trial {
     if (decision.type !== 'needsBase') return decision;
     const atBase = draft.atBase(before, change.collection, change.id, change.base ?? 0);
     return atBase === undefined ? undefined : decide(change, standing, { ...context, atBase });
-  }
-
-  #rule(change: RecordChange, before: Live | null, declared: NonNullable<Case['declared']>): Decision {
-    const { madeAt, own } = this.#given;
-    const standing = before && {
-      ...before.record,
-      version: declaredVersion(before.record),
-      body: before.body,
-    };
-    const declaration = { writer: own.writer, madeAt, version: declared.version };
-    const ruled = ruleDeclared(change as DeclaredChange, standing, { judge: declared.judge, declaration });
-    this.ruling = ruled.ruling;
-    this.#moves = ruled.moves;
-    return ruled.decision;
   }
 
   #refuse(
@@ -255,18 +240,20 @@ export class Trial {
     const { body, fields } = decision;
     const { key, change, before } = at;
     if (decision.conflict) this.#noteMerge(at.conflict(decision.conflict));
-    if (!this.#moves && (fields.length === 0 || (before === null && body === null))) return;
+    const moves = this.ruled?.moves ?? false;
+    if (!moves && (fields.length === 0 || (before === null && body === null))) return;
     const tried = this.after.get(key);
     this.after.set(key, {
       record: nextVersion(change, before?.record ?? null, decision, {
         ...this.#given,
+        recordMadeAt: this.ruled?.madeAt,
         seq: this.#draft.scope.head + 1,
         touchedFieldsMax: this.#draft.context.limits.touchedFieldsMax,
       }),
       body,
       stood: tried ? tried.stood : before,
       asPut: change.type === 'put' && typeof fields === 'string' && !this.#given.declared,
-      moves: this.#moves,
+      moves,
     });
   }
 

@@ -1,7 +1,7 @@
 // The server's durable answer to one mutation.
 
-import type { Ruling } from './declared.ts';
 import type { VerdictCode } from './errors.ts';
+import type { Ruling } from './ruled.ts';
 
 export type VerdictName = 'applied' | 'merged' | 'waiting' | 'conflict' | 'rejected' | 'excepted';
 

@@ -12,6 +12,7 @@ import type {
   StoredMutation,
   StoredRecord,
   UniqueHolder,
+  WriterCopy,
 } from './stored.ts';
 
 /** Keys into the store, each list without repeats. A plan that has all that it needs returns none. */
@@ -22,6 +23,10 @@ export interface Needs {
   records: Map<string, { collection: string; id: string }>;
   /** versionKey → the record as it was at `base`. */
   versions: Map<string, { collection: string; id: string; base: number }>;
+  /** editionKey → the seq of the version that it was after so many changes. */
+  editions: Map<string, { collection: string; id: string; edits: number }>;
+  /** copyKey → what a writer has of a record that it sent. */
+  copies: Map<string, Pick<WriterCopy, 'writer' | 'collection' | 'id'>>;
   /** uniqueKey → the value whose holders are wanted: the owner and the earliest `holdersMax` others (holders.ts). */
   unique: Map<string, { collection: string; group: string; value: string }>;
   /** Keys on which held mutations wait. */
@@ -54,6 +59,8 @@ export interface WorkingSet {
   mutations: Map<string, StoredMutation | null>;
   records: Map<string, StoredRecord | null>;
   versions: Map<string, JsonObject | null>;
+  editions: Map<string, number | null>;
+  copies: Map<string, WriterCopy | null>;
   unique: Map<string, readonly UniqueHolder[]>;
   waits: Map<string, readonly string[]>;
   waiting: Map<string, readonly string[]>;
@@ -78,6 +85,7 @@ export interface Writes {
   unique: { put: UniqueHolder[]; remove: UniqueHolder[] };
   held: { put: HeldMutation[]; remove: string[] };
   conflicts: StoredConflict[];
+  copies: WriterCopy[];
   quarantine: Quarantined[];
   /** What lies in the quarantine and was taken after all. */
   unquarantined: { device: string; mutation: string; at: number }[];
@@ -89,6 +97,8 @@ export function noNeeds(): Needs {
     mutations: new Set(),
     records: new Map(),
     versions: new Map(),
+    editions: new Map(),
+    copies: new Map(),
     unique: new Map(),
     waits: new Set(),
     waiting: new Set(),
@@ -107,6 +117,8 @@ export function emptyWorkingSet(scope: ScopeState): WorkingSet {
     mutations: new Map(),
     records: new Map(),
     versions: new Map(),
+    editions: new Map(),
+    copies: new Map(),
     unique: new Map(),
     waits: new Map(),
     waiting: new Map(),
@@ -134,6 +146,19 @@ export const emptyScope: ScopeState = {
 
 export function versionKey(collection: string, id: string, base: number): string {
   return `${base}@${collection}/${id}`;
+}
+
+export function editionKey(collection: string, id: string, edits: number): string {
+  return `${edits}@${collection}/${id}`;
+}
+
+/** No collection has a slash in its name; a writer's may. */
+export function copyKey({
+  writer,
+  collection,
+  id,
+}: Pick<WriterCopy, 'writer' | 'collection' | 'id'>): string {
+  return JSON.stringify([writer, collection, id]);
 }
 
 export function uniqueKey(collection: string, group: string, value: string): string {

@@ -30,6 +30,7 @@ import { createLanes, type Lanes } from './lanes.ts';
 import { createListeners, followersOf } from './listeners.ts';
 import { newMutationId } from './mutation-id.ts';
 import { pull, readGrants } from './pull.ts';
+import { readTo } from './read-to.ts';
 import { createReads } from './reads.ts';
 import { startSweep } from './sweep.ts';
 import { createSyncLog, type SyncLog } from './sync-log.ts';
@@ -96,11 +97,7 @@ export function createEngine(deps: EngineDeps): Engine {
     },
     pull: (reader, scope, request) =>
       healthy(pull({ store, limits, nowMs, noteRead: reads.note }, reader, scope, request)),
-    async sentTo(scope, device, notedAs) {
-      const noted = reads.sent(scope, device, notedAs);
-      const stored = await healthy(store.read((snapshot) => snapshot.reads(scope, device)));
-      return Math.max(noted, stored.find(({ collection }) => collection === notedAs)?.sent ?? 0);
-    },
+    readTo: (scope, device, asked) => healthy(readTo({ store, reads }, { scope, device }, asked)),
     async resolve(caller, scope, conflict, seen, answer) {
       const mutation = newMutationId(deps.random);
       const committed = await submit(resolveJob(caller, scope, { conflict, ...seen, answer, mutation }));

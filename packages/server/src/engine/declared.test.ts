@@ -87,16 +87,16 @@ test('how far a device was sent is known under the name of its way of reading', 
     [item('i1', { name: 'Tea' }, { version: 1 }), item('i2', { name: 'Oil' }, { version: 1 })],
     judge,
   );
-  expect(await t.engine.sentTo('main', 'e', 'old')).toBe(0);
+  expect(await t.engine.readTo('main', 'e', { as: 'old' })).toMatchObject({ sent: 0 });
   const page = { after: { stamp: 0 }, collections: ['items'], recordsMax: 1, notedAs: 'old' };
   await t.engine.pull(caller('e'), 'main', page);
-  expect(await t.engine.sentTo('main', 'e', 'old')).toBe(1);
+  expect(await t.engine.readTo('main', 'e', { as: 'old' })).toMatchObject({ sent: 1 });
   await t.engine.sweep();
-  expect(await t.engine.sentTo('main', 'e', 'old')).toBe(1);
+  expect(await t.engine.readTo('main', 'e', { as: 'old' })).toMatchObject({ sent: 1 });
   await t.engine.pull(caller('e'), 'main', { ...page, recordsMax: 9 });
   await t.engine.sweep();
-  expect(await t.engine.sentTo('main', 'e', 'old')).toBe(2);
-  expect(await t.engine.sentTo('main', 'e', 'other')).toBe(0);
+  expect(await t.engine.readTo('main', 'e', { as: 'old' })).toMatchObject({ sent: 2 });
+  expect(await t.engine.readTo('main', 'e', { as: 'other' })).toMatchObject({ sent: 0 });
 });
 
 test('no replica goes by the name of a device of another protocol', async () => {

@@ -20,6 +20,7 @@ import type {
 import type {
   AuditEntry,
   ConflictQuery,
+  ConflictTally,
   QuarantineQuery,
   QuarantineRow,
   ReadPosition,
@@ -27,6 +28,7 @@ import type {
   Tally,
 } from '../store/port.ts';
 import type { DeviceNotes } from './device-notes.ts';
+import type { Reading } from './reads.ts';
 import type { Syncs } from './sync-log.ts';
 
 /** Who calls. Grants are read inside the commit or snapshot, never from here. */
@@ -83,8 +85,10 @@ export interface PullRequest {
   after: { checkpoint: string } | { stamp: number } | null;
   collections?: readonly string[];
   recordsMax?: number;
-  /** A name for this way of reading: how far the device was sent is noted under it, whatever the collections. See `sentTo`. */
+  /** A name for this way of reading: how far the device was sent is noted under it, whatever the collections. See `readTo`. */
   notedAs?: string;
+  /** Then a page counts as sent only if there is no more behind it. */
+  notedWhole?: boolean;
   /** Also the verdicts of this replica behind the last that it has seen. */
   verdictsOf?: {
     replica: string;
@@ -167,8 +171,11 @@ export interface Engine {
   pushDeclared(caller: Caller, scope: string, request: DeclaredRequest): Promise<readonly Declared[]>;
   /** Records in (seq, ordinal) order behind a position. Without a read grant: no records, and the grants say so. */
   pull(reader: Caller, scope: string, request: PullRequest): Promise<PullResult>;
-  /** Up to which seq a device was sent pages under a name; 0 when it was sent none, or a crash forgot it. */
-  sentTo(scope: string, device: string, notedAs: string): Promise<number>;
+  /**
+   * Up to which seq a device was sent pages under a name, and with which it came back; 0 when it was sent none, or a crash forgot it.
+   * `stamp`: it comes back with this one now.
+   */
+  readTo(scope: string, device: string, asked: { as: string; stamp?: number }): Promise<Reading>;
   resolve(
     caller: Caller,
     scope: string,
@@ -198,11 +205,31 @@ export interface Engine {
   stop(): Promise<void>;
 }
 
+export interface UnreadQuery {
+  writer: string;
+  /** Up to which seq each is read. */
+  collections: readonly { collection: string; seq: number }[];
+}
+
+export interface Unread {
+  collection: string;
+  live: number;
+  unread: number;
+  unreadLive: number;
+}
+
 /** Reads about the state. None of them checks a grant: whoever calls them has asked for the standing. */
 export interface Inspect {
   counts(): Promise<StoreCounts>;
   /** Of one scope. */
   tally(scope: string): Promise<readonly Tally[]>;
+  /**
+   * Of each collection, how many records are live, and how many others than `writer` have changed behind a seq: all, tombstones
+   * included, and the live ones. Looks at each of these.
+   */
+  unread(scope: string, asked: UnreadQuery): Promise<readonly Unread[]>;
+  /** Of the conflicts that a device ever had. A collection that has none is not named. */
+  conflictTally(scope: string, device: string): Promise<readonly ConflictTally[]>;
   /** The record that has claimed a unique value (see `uniqueValue` in core). */
   owner(
     scope: string,

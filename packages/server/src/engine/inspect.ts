@@ -7,6 +7,24 @@ export function createInspect(store: Store): Inspect {
   return {
     counts: () => store.read((snapshot) => snapshot.counts()),
     tally: (scope) => store.read((snapshot) => snapshot.tally(scope)),
+    unread: (scope, { writer, collections }) =>
+      store.read(async (snapshot) => {
+        const tally = await snapshot.tally(scope);
+        const behind = await Promise.all(
+          collections.map(async ({ collection, seq }) => {
+            const stamp = seq === 0 ? 0 : ((await snapshot.commitStamp(scope, seq))?.last ?? 0);
+            return { collection, stamp };
+          }),
+        );
+        const counts = await snapshot.unread(scope, writer, behind);
+        return collections.map(({ collection }, place) => ({
+          collection,
+          live: tally.find((one) => one.collection === collection)?.records ?? 0,
+          unread: counts[place]?.all ?? 0,
+          unreadLive: counts[place]?.live ?? 0,
+        }));
+      }),
+    conflictTally: (scope, device) => store.read((snapshot) => snapshot.conflictTally(scope, device)),
     owner: (scope, claimed) =>
       store.read(async (snapshot) => {
         const id = await snapshot.owner(scope, claimed);

@@ -53,9 +53,10 @@ export function pull(
     const conflicts = await addMerges(deps, snapshot, scope, merges);
     const page = await readPage(deps, snapshot, scope, request, leftOutAsOf);
     // A page of some collections says nothing of how far the device has read the others.
-    const { notedAs } = request;
+    const { notedAs, notedWhole = false } = request;
+    const sent = notedWhole && page.more ? page.confirmed : page.sent;
     if (reader.device !== '' && (notedAs !== undefined || !request.collections))
-      deps.noteRead(scope, reader.device, { sent: page.sent, confirmed: page.confirmed }, notedAs);
+      deps.noteRead(scope, reader.device, { sent, confirmed: page.confirmed }, notedAs);
     const { records, checkpoint, stamp, head, more } = page;
     return { records, checkpoint, stamp, head, more, grants, verdicts, conflicts };
   });
@@ -130,7 +131,7 @@ async function readPage(
   const state = await snapshot.scope(scope);
   const head = state?.head ?? 0;
   const headStamp = state?.stamp ?? 0;
-  const from = await readFrom(snapshot, scope, request, headStamp);
+  const from = await readFrom(snapshot, scope, request, { head, stamp: headStamp });
   // A page must not run ahead of verdicts that did not fit: their effects would be seen before they settle.
   const seqMax = leftOutAsOf === null ? head : Math.min(head, leftOutAsOf - 1);
   const recordsMax = Math.min(
@@ -165,13 +166,36 @@ async function readFrom(
   snapshot: StoreSnapshot,
   scope: string,
   request: PullRequest,
-  headStamp: number,
+  at: { head: number; stamp: number },
 ): Promise<{ seq: number; stamp: number }> {
   if (request.after === null) return { seq: 0, stamp: 0 };
-  if ('stamp' in request.after) return { seq: 0, stamp: Math.min(request.after.stamp, headStamp) };
+  if ('stamp' in request.after) {
+    const stamp = Math.min(request.after.stamp, at.stamp);
+    return { seq: request.notedAs === undefined ? 0 : await seqAt(snapshot, scope, { stamp, at }), stamp };
+  }
   const position = readCheckpoint(request.after.checkpoint);
   await checkPosition(snapshot, scope, position);
   return position;
+}
+
+/**
+ * The last commit of which all that it wrote has a stamp up to the one given: commits are in the order of their stamps, so a few of
+ * them say where it lies.
+ */
+export async function seqAt(
+  snapshot: Pick<StoreSnapshot, 'commitStamp'>,
+  scope: string,
+  { stamp, at }: { stamp: number; at: { head: number; stamp: number } },
+): Promise<number> {
+  if (stamp >= at.stamp) return at.head;
+  let [low, high] = [0, at.head];
+  while (low < high) {
+    const middle = Math.ceil((low + high) / 2);
+    const last = (await snapshot.commitStamp(scope, middle))?.last ?? 0;
+    if (last <= stamp) low = middle;
+    else high = middle - 1;
+  }
+  return low;
 }
 
 /** The conflicts that the verdicts name. From the first verdict on whose conflicts do not fit any more, verdicts are left out. */

@@ -7,11 +7,17 @@ import type { ReadPosition } from '../store/port.ts';
 // The native protocol reads all collections of a scope together.
 const everyCollection = '*';
 
+/** Seqs up to which a device was sent a scope, and with which it came back. */
+export interface Reading {
+  sent: number;
+  confirmed: number;
+}
+
 export interface Reads {
   /** `as`: which of the device's ways of reading it is. */
-  note(scope: string, device: string, position: { sent: number; confirmed: number }, as?: string): void;
-  /** What was noted since the take before the last; 0 when nothing was. */
-  sent(scope: string, device: string, as: string): number;
+  note(scope: string, device: string, position: Reading, as?: string): void;
+  /** What was noted since the take before the last; zeros when nothing was. */
+  get(scope: string, device: string, as: string): Reading;
   /** Hands over what was noted since the last call. */
   take(): readonly ReadPosition[];
   size(): number;
@@ -25,7 +31,7 @@ export function createReads(readersMax: number): Reads {
   return {
     note(scope, device, { sent, confirmed }, as = everyCollection) {
       // Who only writes has read nothing.
-      if (sent === 0) return;
+      if (sent === 0 && confirmed === 0) return;
       const key = JSON.stringify([scope, device, as]);
       const before = noted.get(key);
       if (!before && noted.size >= readersMax) return;
@@ -42,10 +48,18 @@ export function createReads(readersMax: number): Reads {
       noted = new Map();
       return [...taken.values()];
     },
-    sent(scope, device, as) {
+    get(scope, device, as) {
       const key = JSON.stringify([scope, device, as]);
-      return Math.max(noted.get(key)?.sent ?? 0, taken.get(key)?.sent ?? 0);
+      return furthest([noted.get(key), taken.get(key)]);
     },
     size: () => noted.size,
+  };
+}
+
+/** Of several notes about one way of reading. */
+export function furthest(readings: readonly (Reading | undefined)[]): Reading {
+  return {
+    sent: Math.max(0, ...readings.map((reading) => reading?.sent ?? 0)),
+    confirmed: Math.max(0, ...readings.map((reading) => reading?.confirmed ?? 0)),
   };
 }

@@ -1,6 +1,6 @@
 // The part of the contract about `load`: each kind of need, asked for what is there and for what is not.
 
-import { recordKey, uniqueKey, versionKey } from '@holdfast/core';
+import { copyKey, editionKey, recordKey, uniqueKey, versionKey, type WriterCopy } from '@holdfast/core';
 import { expect, test } from 'vitest';
 import {
   conflict,
@@ -35,6 +35,8 @@ function testStanding(open: OpenStore): void {
       needs.mutations.add('m');
       needs.records.set('items/a', item('a'));
       needs.versions.set('1@items/a', { ...item('a'), base: 1 });
+      needs.editions.set('1@items/a', { ...item('a'), edits: 1 });
+      needs.copies.set('copy', { ...item('a'), writer: 'w' });
       needs.unique.set('items/sku/v', { collection: 'items', group: 'sku', value: 'v' });
       needs.waits.add('items/a');
       needs.waiting.add('r');
@@ -48,6 +50,8 @@ function testStanding(open: OpenStore): void {
     expect(set.mutations).toEqual(new Map([['m', null]]));
     expect(set.records).toEqual(new Map([['items/a', null]]));
     expect(set.versions).toEqual(new Map([['1@items/a', null]]));
+    expect(set.editions).toEqual(new Map([['1@items/a', null]]));
+    expect(set.copies).toEqual(new Map([['copy', null]]));
     expect(set.unique).toEqual(new Map([['items/sku/v', []]]));
     expect(set.waits).toEqual(new Map([['items/a', []]]));
     expect(set.waiting).toEqual(new Map([['r', []]]));
@@ -178,6 +182,48 @@ function testVersions(open: OpenStore): void {
     expect(seen).toEqual([null, null, 2, 2, null, null, 6, 6, 9, 9]);
     expect(set.versions.get('4@items/gone')).toEqual({ n: 3 });
     expect(set.versions.get('5@items/gone')).toBeNull();
+  });
+
+  test('a superseded version is found by the count of changes behind which it stood', async () => {
+    const { store } = await open();
+    const at = (seq: number, edits: number) => record(seq, { id: 'a', number: 1, edits });
+    await write(
+      store,
+      writesOf({
+        records: [at(9, 3)],
+        history: [
+          { record: at(2, 1), supersededAt: 1 },
+          { record: at(4, 2), supersededAt: 2 },
+        ],
+      }),
+    );
+    const set = await loaded(store, (needs) => {
+      for (const edits of [0, 1, 2])
+        needs.editions.set(editionKey('items', 'a', edits), { ...item('a'), edits });
+    });
+    expect([...set.editions.values()]).toEqual([null, 2, 4]);
+  });
+
+  test('the copy of a writer is kept as it was written last, for each record and scope', async () => {
+    const { store } = await open();
+    const copy = (writer: string, more: Partial<WriterCopy> = {}): WriterCopy => ({
+      ...item('a'),
+      writer,
+      seq: 1,
+      body: null,
+      ...more,
+    });
+    await write(store, writesOf({ copies: [copy('old/d'), copy('old/e')] }));
+    await write(store, writesOf({ copies: [copy('old/d', { seq: 3, body: '{"n":1}' })] }));
+    await write(store, writesOf({ copies: [copy('old/f')] }), 'other');
+    const set = await loaded(store, (needs) => {
+      for (const writer of ['old/d', 'old/e', 'old/f']) needs.copies.set(copyKey(copy(writer)), copy(writer));
+    });
+    expect([...set.copies.values()]).toEqual([
+      copy('old/d', { seq: 3, body: '{"n":1}' }),
+      copy('old/e'),
+      null,
+    ]);
   });
 }
 

@@ -293,6 +293,57 @@ function testForPeople(open: OpenStore): void {
     expect(await tally('other')).toEqual([{ collection: 'items', records: 2, quarantined: 0 }]);
   });
 
+  test('what others have changed behind a stamp is counted by collection', async () => {
+    const { store } = await open();
+    const records = [
+      record(1, { writer: 'old/d' }),
+      record(2, { writer: 'old/e' }),
+      record(3, { writer: 'r', body: null }),
+      record(4, { writer: 'r', collection: 'shelves' }),
+      record(5, { writer: 'r' }),
+    ];
+    await write(store, writesOf({ records }));
+    await write(store, writesOf({ records: [record(1, { writer: 'r' })] }), 'other');
+    const [, two] = records;
+    await store.read(async (snapshot) => {
+      const asked = [
+        { collection: 'items', stamp: 0 },
+        { collection: 'items', stamp: two!.stamp },
+        { collection: 'shelves', stamp: 0 },
+        { collection: 'none', stamp: 0 },
+      ];
+      expect(await snapshot.unread('shop', 'old/d', asked)).toEqual([
+        { all: 3, live: 2 },
+        { all: 2, live: 1 },
+        { all: 1, live: 1 },
+        { all: 0, live: 0 },
+      ]);
+      expect(await snapshot.unread('shop', 'r', asked.slice(1))).toEqual([
+        { all: 0, live: 0 },
+        { all: 0, live: 0 },
+        { all: 0, live: 0 },
+      ]);
+    });
+  });
+
+  test('the conflicts of a device are counted by collection', async () => {
+    const { store } = await open();
+    const conflicts = [
+      conflict(1, { device: 'till', state: 'open' }),
+      conflict(2, { device: 'till', state: 'settled' }),
+      conflict(3, { device: 'till', state: 'settled', collection: 'shelves' }),
+      conflict(4, { device: 'bar', state: 'open' }),
+    ];
+    await write(store, writesOf({ conflicts }));
+    await store.read(async (snapshot) => {
+      expect(await snapshot.conflictTally('shop', 'till')).toEqual([
+        { collection: 'items', all: 2, open: 1 },
+        { collection: 'shelves', all: 1, open: 0 },
+      ]);
+      expect(await snapshot.conflictTally('shop', 'none')).toEqual([]);
+    });
+  });
+
   test('conflicts are read by ids, by state, by device, by record and behind a number', async () => {
     const { store } = await open();
     const list = [1, 2, 3, 4, 5].map((id) =>

@@ -153,6 +153,13 @@ export interface StoreSnapshot {
   counts(): Promise<StoreCounts>;
   /** Of one scope. A collection that has nothing is not named. */
   tally(scope: string): Promise<readonly Tally[]>;
+  /**
+   * Of each collection, how many records have a stamp above the one given and another last writer than `writer`: all, tombstones
+   * included, and the live ones.
+   */
+  unread(scope: string, writer: string, behind: readonly Behind[]): Promise<readonly UnreadTally[]>;
+  /** Of the conflicts of a device. A collection that has none is not named. */
+  conflictTally(scope: string, device: string): Promise<readonly ConflictTally[]>;
   devices(): Promise<readonly Device[]>;
   device(device: string): Promise<Device | undefined>;
   /** Of keys alone. */
@@ -224,6 +231,24 @@ export interface Tally {
   records: number;
   /** Payloads in the quarantine whose first change is to the collection. */
   quarantined: number;
+}
+
+/** A place in a collection: the records that have a stamp above this. */
+export interface Behind {
+  collection: string;
+  stamp: number;
+}
+
+export interface UnreadTally {
+  /** Tombstones included. */
+  all: number;
+  live: number;
+}
+
+export interface ConflictTally {
+  collection: string;
+  all: number;
+  open: number;
 }
 
 export interface StoreCounts {

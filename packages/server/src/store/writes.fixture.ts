@@ -196,6 +196,7 @@ export function writesOf(
     unique: { put: [], remove: [] },
     held: { put: [], remove: [] },
     conflicts: [],
+    copies: [],
     quarantine: [],
     unquarantined: [],
     ...lists,

@@ -12,6 +12,7 @@ import type {
   StoredMutation,
   StoredRecord,
   UniqueHolder,
+  WriterCopy,
 } from '@holdfast/core';
 import type {
   AuditEntry,
@@ -41,6 +42,8 @@ export interface ScopeData {
   verdicts: Map<string, Map<number, LoggedVerdict>>;
   /** uniqueKey → record id → holder. */
   unique: Map<string, Map<string, UniqueHolder>>;
+  /** By copyKey. */
+  copies: Map<string, WriterCopy>;
   held: Map<string, { held: HeldMutation; place: number }>;
   conflicts: Map<number, StoredConflict>;
   /** Record key → its open conflicts. */
@@ -106,6 +109,7 @@ export function scopeOf(database: Database, scope: string): ScopeData {
       mutations: new Map(),
       verdicts: new Map(),
       unique: new Map(),
+      copies: new Map(),
       held: new Map(),
       conflicts: new Map(),
       conflictsOpen: new Map(),

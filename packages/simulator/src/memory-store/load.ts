@@ -14,6 +14,11 @@ export function loadScope(
   for (const key of needs.records.keys()) set.records.set(key, data.records.get(key) ?? null);
   for (const [key, { collection, id, base }] of needs.versions)
     set.versions.set(key, versionAt(data, `${collection}/${id}`, base));
+  for (const [key, { collection, id, edits }] of needs.editions) {
+    const found = data.history.get(`${collection}/${id}`)?.find((version) => version.edits === edits);
+    set.editions.set(key, found?.seq ?? null);
+  }
+  for (const key of needs.copies.keys()) set.copies.set(key, data.copies.get(key) ?? null);
   for (const key of needs.unique.keys())
     set.unique.set(key, firstHolders(data.unique.get(key) ?? new Map(), holdersMax));
   for (const key of needs.waits)

@@ -1,7 +1,21 @@
 // Reads of the store in memory.
 
-import { compareText, type LoggedVerdict, type StoredRecord, uniqueKey } from '@holdfast/core';
-import type { PageQuery, QuarantineRow, StoreSnapshot, Tally, Unclaimed } from 'holdfast/store';
+import {
+  compareText,
+  type LoggedVerdict,
+  type StoredConflict,
+  type StoredRecord,
+  uniqueKey,
+} from '@holdfast/core';
+import type {
+  ConflictQuery,
+  ConflictTally,
+  PageQuery,
+  QuarantineRow,
+  StoreSnapshot,
+  Tally,
+  Unclaimed,
+} from 'holdfast/store';
 import { type Database, type ScopeData, scopeOf, sizeOf } from './database.ts';
 import { readDeviceNotes } from './device-notes.ts';
 import { readSyncLog } from './sync-log.ts';
@@ -31,19 +45,7 @@ export function createSnapshot(database: Database): StoreSnapshot {
     replica: async (scope, replica) => copied(scoped(scope).replicas.get(replica)),
     verdicts: async (scope, replica, after, max) =>
       readVerdicts(scoped(scope).verdicts.get(replica) ?? new Map(), after, max),
-    async conflicts(scope, { ids, state, device, record, newestFirst = false, after = 0, max }) {
-      const { conflicts } = scoped(scope);
-      const asked = ids
-        ? [...new Set(ids)].flatMap((id) => conflicts.get(id) ?? [])
-        : [...conflicts.values()];
-      return asked
-        .filter(
-          (it) => it.id > after && (!state || it.state === state) && (device ?? it.device) === it.device,
-        )
-        .filter((it) => !record || (record.collection === it.collection && record.id === it.record))
-        .sort((a, b) => (newestFirst ? b.id - a.id : a.id - b.id))
-        .slice(0, max);
-    },
+    conflicts: async (scope, query) => readConflicts(scoped(scope), query),
     async history(scope, collection, id, max) {
       const key = `${collection}/${id}`;
       const now = scoped(scope).records.get(key);
@@ -61,6 +63,14 @@ export function createSnapshot(database: Database): StoreSnapshot {
         .slice(0, max),
     counts: async () => readCounts(database),
     tally: async (scope) => readTally(database, scope),
+    unread: async (scope, writer, collections) =>
+      collections.map(({ collection, stamp }) => {
+        const behind = [...scoped(scope).records.values()].filter(
+          (record) => record.collection === collection && record.stamp > stamp && record.writer !== writer,
+        );
+        return { all: behind.length, live: behind.filter(({ body }) => body !== null).length };
+      }),
+    conflictTally: async (scope, device) => readConflictTally(scoped(scope), device),
     devices: async () => [...database.devices.values()].sort((a, b) => (a.device < b.device ? -1 : 1)),
     device: async (device) => copied(database.devices.get(device)),
     credentials: async () =>
@@ -236,6 +246,28 @@ function readTally(database: Database, scope: string): Tally[] {
     const { changes } = (entry.payload ?? {}) as { changes?: readonly { collection: string }[] };
     const [first] = changes ?? [];
     if (place === scope && !settled && first) of(first.collection).quarantined += 1;
+  }
+  return [...tally.values()].sort((a, b) => compareText(a.collection, b.collection));
+}
+
+function readConflicts(
+  { conflicts }: ScopeData,
+  { ids, state, device, record, newestFirst = false, after = 0, max }: ConflictQuery,
+): readonly StoredConflict[] {
+  const asked = ids ? [...new Set(ids)].flatMap((id) => conflicts.get(id) ?? []) : [...conflicts.values()];
+  return asked
+    .filter((it) => it.id > after && (!state || it.state === state) && (device ?? it.device) === it.device)
+    .filter((it) => !record || (record.collection === it.collection && record.id === it.record))
+    .sort((a, b) => (newestFirst ? b.id - a.id : a.id - b.id))
+    .slice(0, max);
+}
+
+function readConflictTally({ conflicts }: ScopeData, device: string): ConflictTally[] {
+  const tally = new Map<string, ConflictTally>();
+  for (const { collection, state, device: other } of conflicts.values()) {
+    if (other !== device) continue;
+    const known = tally.get(collection) ?? { collection, all: 0, open: 0 };
+    tally.set(collection, { collection, all: known.all + 1, open: known.open + Number(state === 'open') });
   }
   return [...tally.values()].sort((a, b) => compareText(a.collection, b.collection));
 }

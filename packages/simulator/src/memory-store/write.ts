@@ -1,6 +1,7 @@
 // Writes what a plan decided into the store in memory. Each write names the whole new state.
 
 import {
+  copyKey,
   type Quarantined,
   recordKey,
   type StoredConflict,
@@ -24,6 +25,7 @@ export function writeScope(
   writeLineage(database, data, writes, life);
   writeRecords(data, writes);
   writeAnswers(data, writes);
+  for (const copy of writes.copies) data.copies.set(copyKey(copy), { ...copy });
   for (const holder of writes.unique.remove)
     data.unique.get(uniqueKey(holder.collection, holder.group, holder.value))?.delete(holder.id);
   for (const holder of writes.unique.put) {

@@ -37,16 +37,12 @@ export type Outcome =
 
 type Counted = 'inserted' | 'updated' | 'conflict';
 
-const counted: Record<Ruling, Counted> = {
+/** All else is a conflict. */
+const counted: Partial<Record<Ruling, Counted>> = {
   inserted: 'inserted',
   updated: 'updated',
   deleted: 'updated',
   unchanged: 'updated',
-  older: 'conflict',
-  differs: 'conflict',
-  concurrent: 'conflict',
-  gone: 'conflict',
-  reserved: 'conflict',
 };
 
 const reasons: Partial<Record<Ruling, string>> = {
@@ -59,7 +55,7 @@ export function outcomeOf(table: MountedCollection, taken: Taken, { verdict, rec
   const { ruling } = verdict;
   if (verdict.verdict === 'rejected' || ruling === undefined)
     return { type: 'error', error: { table: table.wire, uuid, message: reasonOf(verdict) } };
-  const kind = counted[ruling];
+  const kind = counted[ruling] ?? 'conflict';
   if (kind !== 'conflict') return { type: kind };
   // A record of which nothing stands is in conflict with nothing.
   const server = record ? seenOf(record) : { id: uuid, writer: serverWriter, madeAt: 0, body: null };

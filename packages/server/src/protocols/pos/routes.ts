@@ -129,7 +129,11 @@ async function push(
   const good = items.filter((item) => 'kind' in item);
   const declared = await engine.pushDeclared(caller, scope, {
     writer: writerOf(caller.device),
-    judge: { by: 'version', sentSeq: await engine.sentTo(scope, caller.device, notedAs), ignored },
+    judge: {
+      by: 'version',
+      sentSeq: (await engine.readTo(scope, caller.device, { as: notedAs })).sent,
+      ignored,
+    },
     writes: good.map((item) => writeOf(item, collectionOf(deps, item.kind), sha256)),
   });
   const answers = new Map(good.map((item, place) => [item, declared[place]]));

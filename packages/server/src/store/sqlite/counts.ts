@@ -1,7 +1,8 @@
 // How much there is, for the operator.
 
 import { compareText } from '@holdfast/core';
-import type { StoreCounts, Tally, Unclaimed } from '../port.ts';
+import type { Behind, ConflictTally, StoreCounts, Tally, Unclaimed, UnreadTally } from '../port.ts';
+import { parsed } from './columns.ts';
 import type { Connection } from './connection.ts';
 
 export function readCounts(connection: Connection): StoreCounts {
@@ -61,3 +62,33 @@ export function readTally(connection: Connection, scope: string): Tally[] {
 
 const ownCount =
   '(SELECT count(t.body) FROM hf_records AS t WHERE t.scope = ?1 AND t.collection = c.collection)';
+
+/** Reads what has changed behind each stamp, and no more. */
+export function readUnread(
+  connection: Connection,
+  { scope, writer }: { scope: string; writer: string },
+  behind: readonly Behind[],
+): UnreadTally[] {
+  const rows = connection.all<{ counts: string }>(
+    `SELECT (SELECT json_array(count(*), count(t.body)) FROM hf_records AS t INDEXED BY hf_records_collection
+       WHERE t.scope = ?1 AND t.collection = k.value ->> 0 AND t.stamp > k.value ->> 1 AND t.writer <> ?2) AS counts
+     FROM jsonb_each(?3) AS k ORDER BY k.key`,
+    scope,
+    writer,
+    JSON.stringify(behind.map(({ collection, stamp }) => [collection, stamp])),
+  );
+  return rows.map(({ counts }) => {
+    const [all, live] = parsed<[number, number]>(counts);
+    return { all, live };
+  });
+}
+
+export function readConflictTally(connection: Connection, scope: string, device: string): ConflictTally[] {
+  return connection.all<ConflictTally>(
+    `SELECT t.collection, count(*) AS "all", count(*) FILTER (WHERE t.state = 'open') AS open
+     FROM hf_conflicts AS t INDEXED BY hf_conflicts_device WHERE t.scope = ? AND t.device = ?
+     GROUP BY t.collection ORDER BY t.collection`,
+    scope,
+    device,
+  );
+}

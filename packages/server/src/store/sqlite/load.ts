@@ -1,7 +1,15 @@
 // Fills working sets: for each kind of need one statement, which reads all keys of all scopes through the index of its
 // table. A kind that nobody needs costs no statement.
 
-import type { JsonObject, KeptPayloads, Needs, StoredRecord, UniqueHolder, WorkingSet } from '@holdfast/core';
+import type {
+  JsonObject,
+  KeptPayloads,
+  Needs,
+  StoredRecord,
+  UniqueHolder,
+  WorkingSet,
+  WriterCopy,
+} from '@holdfast/core';
 import {
   type ConflictRow,
   conflictColumns,
@@ -26,6 +34,7 @@ export interface Load {
 
 export function loadNeeds(connection: Connection, load: Load): void {
   loadStanding(connection, load);
+  loadSights(connection, load);
   loadUnique(connection, load);
   loadHeld(connection, load);
   loadConflicts(connection, load);
@@ -76,6 +85,29 @@ function loadStanding(connection: Connection, load: Load): void {
             ON t.scope = k.value ->> 0 AND t.collection = k.value ->> 1 AND t.id = k.value ->> 2`,
     put: (set, key, [row]: readonly { body: string | null }[]) =>
       set.versions.set(key, row?.body ? parsed<JsonObject>(row.body) : null),
+  });
+}
+
+/** What writers had in sight that name no base. */
+function loadSights(connection: Connection, load: Load): void {
+  fill(connection, load, {
+    keys: ({ editions }) => named(editions, ({ collection, id, edits }) => [collection, id, edits]),
+    sql: `SELECT k.key AS place, t.seq FROM jsonb_each(?1) AS k
+          CROSS JOIN hf_history AS t
+            ON t.scope = k.value ->> 0 AND t.collection = k.value ->> 1 AND t.id = k.value ->> 2
+            AND t.edits = k.value ->> 3`,
+    put: (set, key, [row]: readonly { seq: number }[]) => set.editions.set(key, row?.seq ?? null),
+  });
+  fill(connection, load, {
+    keys: ({ copies }) => named(copies, ({ writer, collection, id }) => [collection, id, writer]),
+    sql: `SELECT k.key AS place, t.writer, t.collection, t.id, t.seq, t.body FROM jsonb_each(?1) AS k
+          CROSS JOIN hf_copies AS t
+            ON t.scope = k.value ->> 0 AND t.collection = k.value ->> 1 AND t.id = k.value ->> 2
+            AND t.writer = k.value ->> 3`,
+    put: (set, key, [row]: readonly (WriterCopy & { place: number })[]) => {
+      const { place: _, ...copy } = row ?? { place: 0 };
+      set.copies.set(key, row ? (copy as WriterCopy) : null);
+    },
   });
 }
 

@@ -3,7 +3,9 @@
 import type { LoggedVerdict, ReplicaState, ScopeState, StoredConflict, StoredRecord } from '@holdfast/core';
 import type { DeviceNote, DeviceNoteQuery } from '../device-notes.ts';
 import type {
+  Behind,
   ConflictQuery,
+  ConflictTally,
   Credential,
   Device,
   PageQuery,
@@ -18,6 +20,7 @@ import type {
   StoreSnapshot,
   Tally,
   Unclaimed,
+  UnreadTally,
   User,
 } from '../port.ts';
 import type { PlacedSyncEntry, SyncCount, SyncQuery } from '../sync-log.ts';
@@ -31,7 +34,7 @@ import {
 } from './columns.ts';
 import { readConflicts } from './conflicts.ts';
 import type { Connection } from './connection.ts';
-import { readCounts, readTally, readUnclaimed } from './counts.ts';
+import { readConflictTally, readCounts, readTally, readUnclaimed, readUnread } from './counts.ts';
 import { readDeviceNotes } from './device-notes.ts';
 import { readCredential, readCredentials, readDevice, readDevices } from './identity.ts';
 import { readCollection, readPage } from './page.ts';
@@ -223,6 +226,14 @@ export class SqliteSnapshot implements StoreSnapshot {
 
   async tally(scope: string): Promise<readonly Tally[]> {
     return readTally(this.#reads(), scope);
+  }
+
+  async unread(scope: string, writer: string, behind: readonly Behind[]): Promise<readonly UnreadTally[]> {
+    return readUnread(this.#reads(), { scope, writer }, behind);
+  }
+
+  async conflictTally(scope: string, device: string): Promise<readonly ConflictTally[]> {
+    return readConflictTally(this.#reads(), scope, device);
   }
 
   async devices(): Promise<readonly Device[]> {

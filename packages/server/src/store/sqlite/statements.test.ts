@@ -179,11 +179,17 @@ async function exercise(store: Store): Promise<void> {
     await push(store, { changes: before, name: `before ${name}`, scope: name });
     await push(store, { changes, name, scope: name });
   }
+  const copy = { writer: 'w', collection: 'items', id: 'a', seq: 1, body: null };
   const held = { put: [heldMutation('h', { waitsFor: ['items/a'] })], remove: ['none'] };
   const unique = { put: [holder('a')], remove: [holder('b')] };
-  await write(store, writesOf({ held, unique, conflicts: [conflict(1)], quarantine: [quarantined('m')] }));
+  await write(
+    store,
+    writesOf({ held, unique, conflicts: [conflict(1)], copies: [copy], quarantine: [quarantined('m')] }),
+  );
   await loaded(store, (needs) => {
     needs.versions.set('1@items/a', { collection: 'items', id: 'a', base: 1 });
+    needs.editions.set('1@items/a', { collection: 'items', id: 'a', edits: 1 });
+    needs.copies.set('c', { writer: 'w', collection: 'items', id: 'a' });
     needs.waits.add('items/a');
     needs.waiting.add('r');
     needs.held.add('m');

@@ -64,8 +64,18 @@ CREATE TABLE hf_sync_counts (
   PRIMARY KEY (protocol, kind)
 ) WITHOUT ROWID;
 `,
-  // Taken by the copies that devices gave.
-  '',
+  `
+-- What a writer that names no base has of a record: as it was at seq or, where a body stands here, as that says.
+CREATE TABLE hf_copies (
+  scope TEXT NOT NULL,
+  writer TEXT NOT NULL,
+  collection TEXT NOT NULL,
+  id TEXT NOT NULL,
+  seq INTEGER NOT NULL,
+  body TEXT,
+  PRIMARY KEY (scope, collection, id, writer)
+) WITHOUT ROWID;
+`,
   `
 -- Users of this server. A name is compared in the form of name_key; of a user who was removed, neither id nor key comes back.
 CREATE TABLE hf_users (

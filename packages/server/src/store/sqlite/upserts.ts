@@ -58,6 +58,11 @@ export const conflictsSql = upsert('hf_conflicts', {
   ],
 });
 
+export const copiesSql = upsert('hf_copies', {
+  key: ['scope', 'collection', 'id', 'writer'],
+  fields: ['seq', 'body'],
+});
+
 interface Upsert {
   key: readonly string[];
   fields: readonly string[];

@@ -8,6 +8,7 @@ import type { Connection } from './connection.ts';
 import {
   commitsSql,
   conflictsSql,
+  copiesSql,
   heldSql,
   historySql,
   mutationsSql,
@@ -28,6 +29,7 @@ export function writeAll(connection: Connection, writes: ScopeWrites, life: Life
   writeScopes(connection, writes, life);
   writeRecords(connection, writes);
   writeAnswers(connection, writes);
+  writeCopies(connection, writes);
   writeUnique(connection, writes);
   writeHeld(connection, writes);
   writeForPeople(connection, writes);
@@ -135,6 +137,17 @@ function writeAnswers(connection: Connection, writes: ScopeWrites): void {
       writes,
       ({ verdicts }) => verdicts,
       ({ replica, n, verdict }) => [replica, n, verdict.asOf, JSON.stringify(verdict)],
+    ),
+  );
+}
+
+function writeCopies(connection: Connection, writes: ScopeWrites): void {
+  connection.bulk(
+    copiesSql,
+    rowsOf(
+      writes,
+      ({ copies }) => copies,
+      ({ collection, id, writer, seq, body }) => [collection, id, writer, seq, body],
     ),
   );
 }
