@@ -15,18 +15,18 @@ import type {
   Timer,
 } from '@holdfast/core';
 import { declaredMutations, ownReplicas, RequestError } from '@holdfast/core';
-import { type Store, StoreError } from '../store/port.ts';
+import type { Store } from '../store/port.ts';
 import { rightIn } from './access.ts';
 import type { Admitted } from './admission.ts';
 import { checkPosition, readCheckpoint } from './checkpoint.ts';
-import { type CommitDeps, type CommitJob, type Committed, commitGroup } from './commit.ts';
+import type { CommitDeps, CommitJob, Committed } from './commit.ts';
+import { createCommitLanes } from './commit-lanes.ts';
 import { createDeviceNotes, type DeviceNotes } from './device-notes.ts';
 import { type Caller, type DeclaredRequest, type Engine, operator, type PushRequest } from './engine.ts';
 import { answerOf, type FaultDeps } from './faults.ts';
 import { follow, readIdentityMark, readStandings } from './follow.ts';
 import { createHeads, type Heads } from './heads.ts';
 import { createInspect } from './inspect.ts';
-import { createLanes, type Lanes } from './lanes.ts';
 import { createListeners, followersOf } from './listeners.ts';
 import { newMutationId } from './mutation-id.ts';
 import { pull, readGrants } from './pull.ts';
@@ -162,37 +162,6 @@ function following(
 
 function contextOf({ schema, limits, sha256 }: EngineDeps): CommitDeps['context'] {
   return (nowMs) => ({ schema, limits, sha256, nowMs });
-}
-
-function createCommitLanes(deps: EngineDeps, commit: CommitDeps): Lanes<CommitJob> {
-  const { store, limits, turn } = deps;
-  return createLanes<CommitJob>({
-    oneLane: store.oneWriter,
-    groupJobsMax: limits.groupPushesMax,
-    groupChangesMax: limits.groupChangesMax,
-    waitingMax: limits.waitingPushesMax,
-    turn,
-    run: (group) => runGroup(deps, commit, group),
-  });
-}
-
-/** Runs a group; when it fails other than by the store's health, each job is tried alone, so that one cannot fail others. */
-async function runGroup(deps: EngineDeps, commit: CommitDeps, group: readonly CommitJob[]): Promise<void> {
-  try {
-    const answers = await commitGroup(commit, group);
-    for (const [place, job] of group.entries()) {
-      const answer = answers[place];
-      if (answer instanceof RequestError) job.reject(answer);
-      else if (answer) job.resolve(answer);
-    }
-  } catch (error) {
-    if (group.length > 1 && !(error instanceof StoreError)) {
-      for (const job of group) await runGroup(deps, commit, [job]);
-      return;
-    }
-    const answer = answerOf(deps, error);
-    for (const job of group) job.reject(answer);
-  }
 }
 
 /** Throws RequestError when nothing of the push was taken. */

@@ -23,6 +23,7 @@ import type {
   User,
 } from './identity-port.ts';
 import type { PlacedSyncEntry, SyncCount, SyncNotes, SyncQuery } from './sync-log.ts';
+import type { Behind, ConflictTally, StoreCounts, Tally, Unclaimed, UnreadTally } from './tallies.ts';
 
 export type {
   AuditEntry,
@@ -36,6 +37,8 @@ export type {
   User,
   UserChange,
 } from './identity-port.ts';
+
+export type { Behind, ConflictTally, StoreCounts, Tally, Unclaimed, UnreadTally } from './tallies.ts';
 
 /** A life of the server: each start adds one. Checkpoints name the one in which they were given out. */
 export interface Life {
@@ -206,13 +209,6 @@ export interface PlacedAuditEntry extends AuditEntry {
   place: number;
 }
 
-export interface Unclaimed {
-  collection: string;
-  /** The group's fields, joined by a comma. */
-  group: string;
-  records: number;
-}
-
 export interface QuarantineRow {
   place: number;
   scope: string;
@@ -223,47 +219,6 @@ export interface QuarantineRow {
   at: number;
   chars: number;
   payload: unknown;
-}
-
-export interface Tally {
-  collection: string;
-  /** Live ones. */
-  records: number;
-  /** Payloads in the quarantine whose first change is to the collection. */
-  quarantined: number;
-}
-
-/** A place in a collection: the records that have a stamp above this. */
-export interface Behind {
-  collection: string;
-  stamp: number;
-}
-
-export interface UnreadTally {
-  /** Tombstones included. */
-  all: number;
-  live: number;
-}
-
-export interface ConflictTally {
-  collection: string;
-  all: number;
-  open: number;
-}
-
-export interface StoreCounts {
-  scopes: number;
-  /** Live records and tombstones of each collection, over all scopes. */
-  collections: readonly { collection: string; records: number; tombstones: number }[];
-  mutations: number;
-  conflictsOpen: number;
-  conflicts: number;
-  quarantine: number;
-  held: number;
-  devices: number;
-  /** Sum of the scopes' heads: the number of commits ever made. */
-  commits: number;
-  bytes: number;
 }
 
 /**

@@ -143,12 +143,7 @@ function createTransaction(
         }),
       ),
     devices: async (devices) => found(database.devices, devices),
-    async deviceCounts(keys) {
-      const counts = new Map(keys.map((key) => [key, 0]));
-      for (const { key } of database.devices.values())
-        if (key !== null && counts.has(key)) counts.set(key, (counts.get(key) ?? 0) + 1);
-      return { all: database.devices.size, byKey: counts };
-    },
+    deviceCounts: async (keys) => deviceCounts(database, keys),
     auditPlace: async () => database.audit.length - 1,
     refusals: async (places) => places.map(({ scope, device }) => refusalsOf(database, scope, device)),
     async load(needs, sets, holdersMax) {
@@ -193,6 +188,16 @@ function createTransaction(
       staged.writes.push(() => putReads(database, reads, readersPerScopeMax));
     },
   };
+}
+
+function deviceCounts(
+  { devices }: Database,
+  keys: readonly string[],
+): { all: number; byKey: ReadonlyMap<string, number> } {
+  const byKey = new Map(keys.map((key) => [key, 0]));
+  for (const { key } of devices.values())
+    if (key !== null && byKey.has(key)) byKey.set(key, (byKey.get(key) ?? 0) + 1);
+  return { all: devices.size, byKey };
 }
 
 function refusalsOf(

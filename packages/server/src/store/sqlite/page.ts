@@ -1,7 +1,7 @@
 // One page of records: of a scope in stamp order, or of a collection in the order of ids.
 
 import type { StoredRecord } from '@holdfast/core';
-import type { PageQuery, StoreSnapshot } from '../port.ts';
+import type { PageQuery, ReadPosition, StoreSnapshot } from '../port.ts';
 import { recordColumns } from './columns.ts';
 import type { Connection } from './connection.ts';
 
@@ -88,4 +88,14 @@ function pageSql(wanted: readonly string[] | undefined): { sql: string; collecti
       `SELECT * FROM (${select} INDEXED BY hf_records_collection WHERE ${behind} AND t.collection = ?${at + 4})`,
   );
   return { sql: `${parts.join(' UNION ALL ')} ORDER BY stamp LIMIT ?3`, collections };
+}
+
+/** How far devices have read a scope. */
+export function readPositions(connection: Connection, scope: string, device?: string): ReadPosition[] {
+  return connection.all<ReadPosition>(
+    `SELECT t.scope, t.device, t.collection, t.sent, t.confirmed FROM hf_reads AS t WHERE t.scope = ?
+     ${device === undefined ? '' : 'AND t.device = ?'} ORDER BY t.device, t.collection`,
+    scope,
+    ...(device === undefined ? [] : [device]),
+  );
 }

@@ -37,7 +37,7 @@ import type { Connection } from './connection.ts';
 import { readConflictTally, readCounts, readTally, readUnclaimed, readUnread } from './counts.ts';
 import { readDeviceNotes } from './device-notes.ts';
 import { readCredential, readCredentials, readDevice, readDevices } from './identity.ts';
-import { readCollection, readPage } from './page.ts';
+import { readCollection, readPage, readPositions } from './page.ts';
 import { readQuarantine } from './quarantine.ts';
 import { readSyncCounts, readSyncs } from './sync-log.ts';
 import { readSigningKey, readSigningKeys, readUser, readUsers } from './users.ts';
@@ -269,12 +269,7 @@ export class SqliteSnapshot implements StoreSnapshot {
   }
 
   async reads(scope: string, device?: string): Promise<readonly ReadPosition[]> {
-    return this.#reads().all(
-      `SELECT t.scope, t.device, t.collection, t.sent, t.confirmed FROM hf_reads AS t WHERE t.scope = ?
-       ${device === undefined ? '' : 'AND t.device = ?'} ORDER BY t.device, t.collection`,
-      scope,
-      ...(device === undefined ? [] : [device]),
-    );
+    return readPositions(this.#reads(), scope, device);
   }
 
   async deviceNotes(query: DeviceNoteQuery): Promise<readonly DeviceNote[]> {
