@@ -1,6 +1,6 @@
-// What lies in the quarantine, for people.
+// What people look through: the quarantine, and the audit log.
 
-import type { QuarantineQuery, QuarantineRow } from '../port.ts';
+import type { PlacedAuditEntry, QuarantineQuery, QuarantineRow } from '../port.ts';
 import { quarantineColumns, quarantineOf } from './columns.ts';
 import type { Connection } from './connection.ts';
 
@@ -18,4 +18,17 @@ export function readQuarantine(
     max,
   );
   return rows.map(quarantineOf);
+}
+
+/** Newest first. */
+export function readAudit(
+  connection: Connection,
+  { before, max }: { before?: number; max: number },
+): readonly PlacedAuditEntry[] {
+  return connection.all(
+    `SELECT t.place, t.at, t.actor, t.action, t.subject FROM hf_audit AS t WHERE t.place < ?
+     ORDER BY t.place DESC LIMIT ?`,
+    before ?? Number.MAX_SAFE_INTEGER,
+    max,
+  );
 }

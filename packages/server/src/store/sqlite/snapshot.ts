@@ -38,7 +38,7 @@ import { readConflictTally, readCounts, readTally, readUnclaimed, readUnread } f
 import { readDeviceNotes } from './device-notes.ts';
 import { readCredential, readCredentials, readDevice, readDevices } from './identity.ts';
 import { readCollection, readPage, readPositions } from './page.ts';
-import { readQuarantine } from './quarantine.ts';
+import { readAudit, readQuarantine } from './quarantine.ts';
 import { readSyncCounts, readSyncs } from './sync-log.ts';
 import { readSigningKey, readSigningKeys, readUser, readUsers } from './users.ts';
 
@@ -284,13 +284,8 @@ export class SqliteSnapshot implements StoreSnapshot {
     return readSyncCounts(this.#reads(), protocol);
   }
 
-  async audit({ before, max }: { before?: number; max: number }): Promise<readonly PlacedAuditEntry[]> {
-    return this.#reads().all(
-      `SELECT t.place, t.at, t.actor, t.action, t.subject FROM hf_audit AS t WHERE t.place < ?
-       ORDER BY t.place DESC LIMIT ?`,
-      before ?? Number.MAX_SAFE_INTEGER,
-      max,
-    );
+  async audit(query: { before?: number; max: number }): Promise<readonly PlacedAuditEntry[]> {
+    return readAudit(this.#reads(), query);
   }
 
   async unclaimed(max: number): Promise<readonly Unclaimed[]> {
