@@ -239,6 +239,14 @@ test.each(['Plan', 'plan_a', 'planB', 'utils', 'helpers', 'common', 'types', 'co
   },
 );
 
+test('two decisions may not have one number', () => {
+  const decisions = { 'docs/decisions/0001-a.md': '', 'docs/decisions/0002-b.md': '' };
+  expect(complaints(checkFileNames, decisions)).toEqual([]);
+  expect(complaints(checkFileNames, { ...decisions, 'docs/decisions/0002-c.md': '' })).toEqual([
+    expect.stringContaining('docs/decisions/0002-c.md: another decision has the number 0002'),
+  ]);
+});
+
 test.each([
   ['.only hides', "test.only('a');"],
   ['.only hides', "describe.only.each([])('a');"],
