@@ -22,6 +22,7 @@ const schema = defineSchema({
       unique: ['referenceNumber'],
     },
     appointments: { kind: 'request', fields: z.looseObject({}) },
+    customers: { kind: 'request', fields: z.looseObject({}) },
   },
 });
 
@@ -31,5 +32,6 @@ export default defineConfig({
     hims: { prefix: '/hims', options: { maxSyncRecords: himsRecordsMax } },
     documents: '/documents',
     pos: '/pos',
+    crm: '/crm',
   },
 });

@@ -80,7 +80,7 @@ export function wireClient(protocol: string, url: () => string): WireClient {
     const reply = await fetch(`${url()}${path}`, init);
     return { status: reply.status, body: await reply.json() };
   };
-  const client = { hims: himsClient, pos: posClient, documents: documentsClient }[protocol];
+  const client = { hims: himsClient, pos: posClient, documents: documentsClient, crm: crmClient }[protocol];
   if (!client) throw new Error(`There is no client for ${protocol}.`);
   return client(call);
 }
@@ -225,6 +225,55 @@ function documentsClient(call: Call): WireClient {
       const names = new Map<string, string | null>(data.appointments.map(({ id, name }) => [id, name]));
       for (const id of deleted.appointments) names.set(id, null);
       return { names, cursor: String(timestamp), more: false };
+    },
+  };
+}
+
+const uniqueIds = z
+  .array(z.object({ uniqueId: z.string() }).transform(({ uniqueId }) => uniqueId))
+  .default([]);
+const crmAnswer = z.object({
+  applied: uniqueIds,
+  conflicts: z.array(z.object({ uniqueId: z.string(), winner: z.string() })).default([]),
+});
+const crmPage = z.object({
+  changes: z.object({
+    customers: z.array(
+      z.object({
+        customer_id: z.string(),
+        name: z.string().default(''),
+        deleted: z.boolean().default(false),
+      }),
+    ),
+  }),
+  timestamp: z.iso.datetime(),
+  hasMore: z.boolean(),
+});
+
+function crmClient(call: Call): WireClient {
+  return {
+    async push(deviceId, writes) {
+      const customers = writes.map(({ id, name, atMs }) => ({
+        customer_id: id,
+        updated_at: new Date(atMs).toISOString(),
+        ...(name === null ? { deleted: true } : { name }),
+      }));
+      const { status, body } = await call('/crm/api/sync/push', post({ deviceId, changes: { customers } }));
+      const { applied, conflicts } = crmAnswer.parse(body);
+      const taken = new Set(applied);
+      const winners = new Map(conflicts.map(({ uniqueId, winner }) => [uniqueId, winner]));
+      const answers = writes.map(({ id }): Answer => {
+        if (taken.has(id)) return 'taken';
+        // What the client won is written as it wished.
+        return winners.has(id) ? (winners.get(id) === 'server' ? 'conflict' : 'taken') : 'error';
+      });
+      return { status, answers };
+    },
+    async pull(deviceId, lastSyncTimestamp) {
+      const { body } = await call('/crm/api/sync/pull', post({ deviceId, lastSyncTimestamp }));
+      const { changes, timestamp, hasMore } = crmPage.parse(body);
+      const names = changes.customers.map((one) => [one.customer_id, one.deleted ? null : one.name] as const);
+      return { names: new Map(names), cursor: timestamp, more: hasMore };
     },
   };
 }

@@ -13,6 +13,7 @@ beforeAll(async () => {
     hims: { prefix: '/hims', scope, collections: { purchases: { collection, id: 'uuid' } } },
     pos: { prefix: '/pos', scope, collections: { orders: { collection } } },
     documents: { prefix: '/documents', collections: { appointments: { collection, id: 'id' } } },
+    crm: { prefix: '/crm', scope, collections: { customers: { collection } } },
   });
 });
 afterAll(() => server.close());
@@ -80,7 +81,7 @@ async function exchange(device: string, batch?: object): Promise<Exchanged> {
   return (await reply.json()) as Exchanged;
 }
 
-const names = ['native', 'hims', 'pos', 'documents'] as const;
+const names = ['native', 'hims', 'pos', 'documents', 'crm'] as const;
 const client = (name: (typeof names)[number]): WireClient =>
   name === 'native' ? native : server.client(name);
 

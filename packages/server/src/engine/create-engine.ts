@@ -115,6 +115,7 @@ export function createEngine(deps: EngineDeps): Engine {
     async stop() {
       sweep.stop();
       await lanes.stop();
+      await sweep.last();
       await syncs.stop();
       await deviceNotes.stop();
     },

@@ -374,6 +374,13 @@ test('how far a device has read is kept', async () => {
   });
 });
 
+test('what was noted of readers last is written down when the engine stops', async () => {
+  await t.push('a', 1, [t.mutation([put('items', 'i1', {})])]);
+  await t.pull('b');
+  await t.engine.stop();
+  expect(await t.engine.inspect.reads('main')).toMatchObject([{ device: 'device-b', sent: 1 }]);
+});
+
 test('a page of some collections says nothing of how far a device has read', async () => {
   await t.push('a', 1, [t.mutation([put('items', 'i1', {})])]);
   await t.pull('b', { collections: ['items'] });

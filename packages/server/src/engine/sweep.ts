@@ -18,6 +18,8 @@ export interface SweepDeps {
 export interface Sweep {
   run(): Promise<void>;
   stop(): void;
+  /** Writes down what was noted since the last run. Never rejects. */
+  last(): Promise<void>;
 }
 
 const everyMs = 60_000;
@@ -40,7 +42,12 @@ export function startSweep(deps: SweepDeps): Sweep {
       stopped = true;
       timer.cancel();
     },
+    last: () => writeReads(deps).catch(deps.failed),
   };
+}
+
+async function writeReads({ store, reads }: Pick<SweepDeps, 'store' | 'reads'>): Promise<void> {
+  if (reads.size() > 0) await store.commit((transaction) => transaction.putReads(reads.take()));
 }
 
 async function sweep({ store, limits, reads, nowMs, expire }: SweepDeps): Promise<void> {
@@ -53,5 +60,5 @@ async function sweep({ store, limits, reads, nowMs, expire }: SweepDeps): Promis
       held.map(({ mutation }) => mutation),
     );
   }
-  if (reads.size() > 0) await store.commit((transaction) => transaction.putReads(reads.take()));
+  await writeReads({ store, reads });
 }

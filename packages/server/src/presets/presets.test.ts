@@ -10,12 +10,13 @@ import { presetNames, presetOptions, presets } from './presets.ts';
 
 test.each(presetNames)('%s is a config that can be served, for the local network', (name) => {
   const config = defineConfig(presetOptions(name, {}));
-  expect(config).toMatchObject({ host: '0.0.0.0', auth: 'none', data: './data' });
+  const auth = name === 'crm' ? 'jwt' : 'none';
+  expect(config).toMatchObject({ host: '0.0.0.0', auth, data: './data' });
   for (const { prefix } of planMounts(config, registry)) expect(prefix).toBe('');
 });
 
 test('the ports are those that clients in the field know', () => {
-  expect(presetNames.map((name) => presetOptions(name, {}).port)).toEqual([5000, 3001, 8080]);
+  expect(presetNames.map((name) => presetOptions(name, {}).port)).toEqual([5000, 3001, 8080, 5001]);
 });
 
 test('the environment goes before the preset, and flags before both', () => {

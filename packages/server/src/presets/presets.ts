@@ -2,12 +2,13 @@
 
 import type { ConfigOptions } from '../config.ts';
 import { ConfigError } from '../config-error.ts';
+import { crm } from './crm.ts';
 import { documents } from './documents.ts';
 import { hims } from './hims.ts';
 import { pos } from './pos.ts';
 import { type Environment, type Preset, presetConfig } from './preset.ts';
 
-export const presets = { hims, documents, pos } as const satisfies Record<string, Preset>;
+export const presets = { hims, documents, pos, crm } as const satisfies Record<string, Preset>;
 
 export type PresetName = keyof typeof presets;
 

@@ -1,5 +1,6 @@
 // The protocols that a config may mount, by the names that it knows them by.
 
+import { crm } from './crm/protocol.ts';
 import { documents } from './documents/documents.ts';
 import { hims } from './hims/protocol.ts';
 import type { Protocol } from './mount.ts';
@@ -7,4 +8,4 @@ import { pos } from './pos/protocol.ts';
 
 export type Registry = Readonly<Record<string, Protocol>>;
 
-export const registry: Registry = { documents, hims, pos };
+export const registry: Registry = { crm, documents, hims, pos };
