@@ -9,7 +9,7 @@ import type { Json, JsonObject } from './json.ts';
 import { answerRecord, policyName, type RecordAnswer, settleField } from './policy.ts';
 import { differsIn, type Ruled, type Ruling } from './ruled.ts';
 import type { RecordPolicy } from './schema.ts';
-import { type Touched, touchOf } from './touched.ts';
+import { isForeign, type Touched, touchOf } from './touched.ts';
 
 export interface Live {
   body: JsonObject;
@@ -66,11 +66,18 @@ export function edit(body: JsonObject, current: Live, isConcurrent: boolean, que
   };
 }
 
-/** What it named as it had it is no change: another's value, which it was told of when it last sent the record, stays. */
+/**
+ * What it named as it had it is no change: another's value, which it was told of when it last sent the record, stays. What it writes
+ * over although nobody told it of it is in the log.
+ */
 function alone(meeting: Meeting): Ruled {
-  const { changed, body } = meeting;
+  const { changed, body, current, question } = meeting;
+  const { sight, own } = question;
   const mine = changed.filter((field) => isMine(field, meeting));
-  return writtenOver(meeting, valuesOf(mine, body), 'updated');
+  const ruled = writtenOver(meeting, valuesOf(mine, body), 'updated');
+  const untold = mine.filter((field) => isForeign(touchOf(current.touched, field), sight.told, own));
+  if (untold.length === 0) return ruled;
+  return { ...ruled, decision: { ...ruled.decision, conflict: found(untold, 'client', sight) } };
 }
 
 /** Nothing differs but what is not compared: the newer of it stays. */

@@ -14,16 +14,22 @@
 import { edit, type Live } from './base-edit.ts';
 import { type BaseQuestion, found, isWithinTolerance, policyOf, seenIn, stays } from './base-question.ts';
 import type { Standing } from './decision.ts';
+import type { JsonObject } from './json.ts';
 import { policyName } from './policy.ts';
 import { bodyOfPut, type DeclaredChange, type Ruled, unchanged, written } from './ruled.ts';
-import { anyForeign, isForeign, readTouched, serverWriter, touchOf } from './touched.ts';
+import { anyForeign, isForeign, readTouched, serverWriter, type Touched, touchOf } from './touched.ts';
 
 /** Decides one change of a record that stands as `current` (null: never existed). A put names some fields; the others stay. */
 export function ruleByBase(change: DeclaredChange, current: Standing | null, question: BaseQuestion): Ruled {
   const ruled = rule(change, current, question);
   if (change.type !== 'put') return ruled;
   const { sight } = question;
-  const copy = { ...sight.body, ...change.body };
+  const isTold = ruled.ruling !== 'updated' && ruled.ruling !== 'unchanged';
+  const hasUnseen = current !== null && anyForeign(readTouched(current), sight.told, question.own);
+  const copy = {
+    body: { ...sight.body, ...change.body },
+    ...(isTold || !hasUnseen ? {} : { told: sight.told }),
+  };
   if (!current?.body) return { ...ruled, copy };
   const { collection, id, body: set } = change;
   const replaced = seenIn(Object.keys(set), sight);
@@ -35,10 +41,24 @@ function rule(change: DeclaredChange, current: Standing | null, question: BaseQu
   if (current.body === null) return onTombstone(change, current, question);
   const { sight, own } = question;
   const live = { body: current.body, madeAt: current.madeAt, touched: readTouched(current) };
+  if (isTooLate(live.touched, question))
+    return change.type === 'delete' ? unchanged(live.body) : lostToDelete(change.body, live.body, question);
   const isConcurrent = sight.creates || sight.missed || anyForeign(live.touched, sight.seq, own);
   return change.type === 'delete'
     ? remove(live, isConcurrent, question)
     : edit(change.body, live, isConcurrent, question);
+}
+
+/** Whether the record that its writer saw was deleted by somebody else and has begun anew since: then it lost to that delete. */
+function isTooLate({ tombstone }: Touched, { judge, sight, madeAt, own }: BaseQuestion): boolean {
+  if (!tombstone || sight.creates || !isForeign(tombstone, sight.seq, own)) return false;
+  return judge.returns === 'seen' || madeAt <= tombstone[1];
+}
+
+function lostToDelete(body: JsonObject, current: JsonObject | null, question: BaseQuestion): Ruled {
+  const policy = policyOf(question);
+  const conflict = found(Object.keys(body), policyName(policy), question.sight);
+  return stays(policy === 'ask' ? 'open' : 'gone', current, conflict);
 }
 
 function onTombstone(change: DeclaredChange, current: Standing, question: BaseQuestion): Ruled {
@@ -48,23 +68,18 @@ function onTombstone(change: DeclaredChange, current: Standing, question: BaseQu
   const isSeen = !sight.creates && (isOwn || sight.seq >= current.seq);
   const isNewer = (judge.returns === 'newer' || sight.creates) && madeAt > current.madeAt;
   if (isSeen || isNewer) return written('inserted', change.body, 'anew');
-  const policy = policyOf(question);
-  return stays(
-    policy === 'ask' ? 'open' : 'gone',
-    null,
-    found(Object.keys(change.body), policyName(policy), sight),
-  );
+  return lostToDelete(change.body, null, question);
 }
 
 function remove(current: Live, isConcurrent: boolean, question: BaseQuestion): Ruled {
   const deleted = written('deleted', null, 'all');
-  if (!isConcurrent) return deleted;
   const { sight, own } = question;
-  const isQuiet = isWithinTolerance(current, question);
-  const policy = policyOf(question);
   const fields = Object.keys(current.body).filter((field) =>
-    isForeign(touchOf(current.touched, field), sight.seq, own),
+    isForeign(touchOf(current.touched, field), sight.told, own),
   );
+  if (!isConcurrent && fields.length === 0) return deleted;
+  const isQuiet = !isConcurrent || isWithinTolerance(current, question);
+  const policy = policyOf(question);
   const conflict = found(fields, policyName(policy), sight);
   if (policy === 'ask' && !isQuiet) return stays('open', current.body, conflict);
   return {

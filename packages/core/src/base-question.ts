@@ -27,8 +27,10 @@ export type DeclaredBase = { edits: number } | { seq: number } | 'none';
 
 /** What the writer of a change had in sight. */
 export interface Sight {
-  /** It has seen what others wrote up to this seq. */
+  /** What others wrote up to this seq is no conflict to it: it has read it, or has sent the record since. */
   seq: number;
+  /** What others wrote up to this seq it was told. */
+  told: number;
   /** It says that there was no record: then whatever stands is a conflict. */
   creates: boolean;
   /** What it sent last met others' changes that it does not count. */

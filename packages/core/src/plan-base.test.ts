@@ -261,6 +261,18 @@ describe('deletes', () => {
   });
 });
 
+test('what was meant for a record that was deleted and has begun anew since lost to that delete', () => {
+  const { scope, a, b } = shopOf('client', { returns: 'seen' });
+  const c = new Client(scope, 'c', byBase('client', { returns: 'seen' }));
+  b.one(gone('i1', { ...at(5), ...edits(1) }));
+  b.one(item('i1', { name: 'Oil' }, { ...at(6), ...edits(2) }));
+  expect(a.one(item('i1', { note: 'late' }, { ...at(9), ...edits(1) })).ruled).toBe('gone');
+  expect(c.one(gone('i1', { ...at(9), ...edits(1) })).ruled).toBe('unchanged');
+  expect(scope.body('items', 'i1')).toEqual({ name: 'Oil' });
+  const newer = new Client(scope, 'd', byBase('client'));
+  expect(newer.one(item('i1', { note: 'newer' }, { ...at(9), ...edits(1) })).ruled).toBe('replaced');
+});
+
 test('a repeat is answered as the first time, whoever wrote since, and is told apart by what it had in sight', () => {
   const { scope, a, b } = shopOf('server');
   const write = item('i1', { note: 'a' }, edits(1));

@@ -5,9 +5,9 @@ import { equalJson } from './canonical.ts';
 import type { Mutation } from './change.ts';
 import type { Draft } from './draft.ts';
 import { requestErrors } from './errors.ts';
-import type { JsonObject } from './json.ts';
 import { type Judgement, judge } from './judge.ts';
 import type { ArrivedDeclared, DeclaredItem } from './plan-item.ts';
+import type { Ruled } from './ruled.ts';
 import { collectionIn } from './schema.ts';
 import { accept, reject, type Sender, settleWoken } from './settle.ts';
 import type { StoredRecord } from './stored.ts';
@@ -96,14 +96,15 @@ function judged(draft: Draft, item: DeclaredItem, arrived: ArrivedDeclared): boo
 function noteCopy(
   draft: Draft,
   { changes: [change] }: Mutation,
-  { writer, copy }: { writer: string; copy: JsonObject | undefined },
+  { writer, copy }: { writer: string; copy: Ruled['copy'] },
 ): void {
   if (!change || !copy) return;
   const { collection, id } = change;
   const body = draft.record(collection, id)?.body ?? null;
-  const isAsStands = body !== null && equalJson(copy, body);
-  const text = isAsStands ? null : JSON.stringify(copy);
-  draft.copies.put({ writer, collection, id, seq: draft.scope.head, body: text });
+  const isAsStands = body !== null && equalJson(copy.body, body);
+  const seq = draft.scope.head;
+  const text = isAsStands ? null : JSON.stringify(copy.body);
+  draft.copies.put({ writer, collection, id, seq, told: copy.told ?? seq, body: text });
 }
 
 /** By versions, a number that another record holds is told before anything else. */

@@ -39,8 +39,8 @@ export interface Ruled {
   madeAt?: number;
   /** The change as a conflict keeps it for a person, where that is not as it came. */
   kept?: RecordChange;
-  /** The record as its writer has it from now on, where that is remembered. */
-  copy?: JsonObject;
+  /** The record as its writer has it from now on, where that is remembered; `told`: as in WriterCopy, absent: of all. */
+  copy?: { body: JsonObject; told?: number };
 }
 
 export function written(

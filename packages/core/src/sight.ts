@@ -25,9 +25,10 @@ export function sightOf(draft: Draft, question: SightQuestion): Sight | undefine
   // What it sent itself it knows better than what it had read before.
   const sent = copy && !creates && copy.seq > (named ?? 0) ? copy : null;
   const reads = !creates && 'seq' in base;
-  // Who says how far it has read has seen, when it sends, what stood then; who counts changes has seen those that it counts.
+  // To who says how far it has read, nothing is a conflict that stood when it last sent; who counts changes has seen those that it counts.
   const seq = sent && reads ? sent.seq : (named ?? 0);
-  const sight = { seq, creates, started, missed: sent?.body != null && !reads };
+  const told = sent && reads ? Math.max(named ?? 0, sent.told) : seq;
+  const sight = { seq, told, creates, started, missed: sent?.body != null && !reads };
   if (sent?.body) return { ...sight, body: JSON.parse(sent.body) as JsonObject };
   const from = sent ? sent.seq : named;
   if (from === null) return { ...sight, body: null };

@@ -148,13 +148,15 @@ export interface StoredConflict {
   settlement: Settlement | null;
 }
 
-/** A record as a writer has it that names no base: as it last sent it. What others wrote it sees when it has read beyond `seq`. */
+/** A record as a writer has it that names no base: as it last sent it. */
 export interface WriterCopy {
   writer: string;
   collection: string;
   id: string;
   /** The scope's head behind what it sent. */
   seq: number;
+  /** Up to which seq it was told what others wrote: `seq`, when the answer told it. */
+  told: number;
   /** JSON text; null: as the record was at `seq`. */
   body: string | null;
 }

@@ -210,6 +210,7 @@ function testVersions(open: OpenStore): void {
       ...item('a'),
       writer,
       seq: 1,
+      told: 1,
       body: null,
       ...more,
     });

@@ -100,7 +100,7 @@ function loadSights(connection: Connection, load: Load): void {
   });
   fill(connection, load, {
     keys: ({ copies }) => named(copies, ({ writer, collection, id }) => [collection, id, writer]),
-    sql: `SELECT k.key AS place, t.writer, t.collection, t.id, t.seq, t.body FROM jsonb_each(?1) AS k
+    sql: `SELECT k.key AS place, t.writer, t.collection, t.id, t.seq, t.told, t.body FROM jsonb_each(?1) AS k
           CROSS JOIN hf_copies AS t
             ON t.scope = k.value ->> 0 AND t.collection = k.value ->> 1 AND t.id = k.value ->> 2
             AND t.writer = k.value ->> 3`,

@@ -179,7 +179,7 @@ async function exercise(store: Store): Promise<void> {
     await push(store, { changes: before, name: `before ${name}`, scope: name });
     await push(store, { changes, name, scope: name });
   }
-  const copy = { writer: 'w', collection: 'items', id: 'a', seq: 1, body: null };
+  const copy = { writer: 'w', collection: 'items', id: 'a', seq: 1, told: 1, body: null };
   const held = { put: [heldMutation('h', { waitsFor: ['items/a'] })], remove: ['none'] };
   const unique = { put: [holder('a')], remove: [holder('b')] };
   await write(

@@ -72,6 +72,7 @@ CREATE TABLE hf_copies (
   collection TEXT NOT NULL,
   id TEXT NOT NULL,
   seq INTEGER NOT NULL,
+  told INTEGER NOT NULL,
   body TEXT,
   PRIMARY KEY (scope, collection, id, writer)
 ) WITHOUT ROWID;

@@ -60,7 +60,7 @@ export const conflictsSql = upsert('hf_conflicts', {
 
 export const copiesSql = upsert('hf_copies', {
   key: ['scope', 'collection', 'id', 'writer'],
-  fields: ['seq', 'body'],
+  fields: ['seq', 'told', 'body'],
 });
 
 interface Upsert {

@@ -147,7 +147,7 @@ function writeCopies(connection: Connection, writes: ScopeWrites): void {
     rowsOf(
       writes,
       ({ copies }) => copies,
-      ({ collection, id, writer, seq, body }) => [collection, id, writer, seq, body],
+      ({ collection, id, writer, seq, told, body }) => [collection, id, writer, seq, told, body],
     ),
   );
 }
