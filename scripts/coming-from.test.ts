@@ -4,12 +4,12 @@
 //   | `performFullSync()`        | `await shop.sync()`       | `pushed: 1` |
 //
 // The rows and the blocks of a section are one program, in their order. What stands last in `now` is what `answers` says.
-// A row without code says why there is none.
+// A row without code says why there is none. One that calls a hook does so in a component below the provider of `scope`.
 
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { fileURLToPath, pathToFileURL } from 'node:url';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { type ServerProcess, startServer } from '../packages/server/src/cli/server-process.fixture.ts';
 import { atHome, blocksOf, configOf, runModule } from './example.fixture.ts';
@@ -141,8 +141,16 @@ function partsOf(section: string): Part[] {
   return [...blocks, ...rows].sort((a, b) => a.at - b.at);
 }
 
+const rendering = pathToFileURL(join(root, 'packages/react/src/in-component.fixture.ts')).href;
 const prelude = `
 import { inspect } from 'node:util';
+import { inComponent } from '${rendering}';
+const rendered = async (hook) => {
+  const component = await inComponent({ hook, ScopeProvider, scope });
+  const latest = await component.latest();
+  await component.unmount();
+  return latest;
+};
 const shown = (value) => (typeof value === 'string' ? value : inspect(value, { breakLength: Infinity }));
 `;
 const endMark = '--- end of row';
@@ -157,7 +165,7 @@ function programOf(part: Part, at: number): string {
   return [
     ...statements.map((one) => `${one};`),
     `console.log(${JSON.stringify(markOf(at).trimEnd())});`,
-    `console.log(shown(${last}));`,
+    `console.log(shown(${/\buse[A-Z]\w*\(/.test(last) ? `await rendered(() => ${last})` : last}));`,
     `console.log(${JSON.stringify(endMark)});`,
   ].join('\n');
 }

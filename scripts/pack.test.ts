@@ -45,7 +45,13 @@ function installed(...path: string[]): string {
 }
 
 test('it holds what is compiled, its types and a licence; no sources and no tests', async () => {
-  for (const name of ['holdfast', '@holdfast/client', '@holdfast/core', '@holdfast/simulator']) {
+  for (const name of [
+    'holdfast',
+    '@holdfast/client',
+    '@holdfast/core',
+    '@holdfast/react',
+    '@holdfast/simulator',
+  ]) {
     const files: string[] = [];
     for await (const entry of glob('**/*', {
       cwd: installed(name),
