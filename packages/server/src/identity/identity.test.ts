@@ -76,7 +76,7 @@ test('a key proves itself by either header, and nothing of its secret is kept', 
 test('a key of the config opens everything, in either header, beside those of the store', async () => {
   const keys = ['the key of the fleet'.replaceAll(' ', '-'), 'another1'];
   const both = createIdentity({ ...deps, store, limits: defaultLimits, auth: 'keys', keys });
-  const anyone = { key: null, device: null, actor: '' };
+  const anyone = { key: null, device: null, actor: '', configKey: true };
   for (const key of keys) {
     expect(await both.prove({ authorization: `Bearer ${key}` })).toEqual(anyone);
     expect(await both.prove({ 'x-api-key': key })).toEqual(anyone);

@@ -20,6 +20,8 @@ export interface Proof {
   actor: string;
   /** When a user's token ends. */
   expiresAt?: number;
+  /** By a key that stands in the config. */
+  configKey?: true;
   /** What an issuer's token grants by itself, for the time that it says. Without a key. */
   token?: { grants: Grants; expiresAt: number };
 }
@@ -151,7 +153,7 @@ async function proveToken(verify: VerifyToken | undefined, text: string): Promis
 /** Each is compared whole, and all of them are, however early one matches. */
 function proveConfigKey(hashes: readonly string[], given: string): Proof | undefined {
   const matching = hashes.filter((hash) => sameHash(hash, given));
-  return matching.length > 0 ? { key: null, device: null, actor: '' } : undefined;
+  return matching.length > 0 ? { key: null, device: null, actor: '', configKey: true } : undefined;
 }
 
 // Compared with when a key is unknown, so that the answer takes as long.

@@ -1,10 +1,13 @@
 // Who may speak for a user: with tokens the user whom they name, with keys whoever has a grant to the user's scope.
 
 import { createHmac } from 'node:crypto';
+import { defaultLimits } from '@holdfast/core';
 import { afterEach, expect, test } from 'vitest';
 import { systemRandom } from '../../clock.ts';
 import { sha256 } from '../../digest.ts';
+import { createIdentity } from '../../identity/identity.ts';
 import { addKey, type IdentityDeps, removeKey } from '../../identity/keys.ts';
+import { addUser, removeUser } from '../../identity/users.ts';
 import { type DocumentsServer, type Said, serve, settle, startMs } from './documents.fixture.ts';
 
 let server: DocumentsServer;
@@ -137,4 +140,36 @@ test('a key opens the users whose scopes it is granted, and its end ends its soc
   await server.pass(1_000);
   await settle();
   expect((await socket.ended).code).toBe(4401);
+});
+
+test('a key of the config opens every user’s data, and is not taken from a URL', async () => {
+  const key = 'the-key-of-the-config';
+  server = await serve({ auth: 'keys', keys: [key] });
+  expect((await (await server.open('userId=anna&deviceId=phone', bearer(key))).next()).type).toBe(
+    'FULL_SYNC',
+  );
+  expect((await (await server.open(`userId=anna&deviceId=phone&token=${key}`)).ended).code).toBe(4401);
+});
+
+test('a user of the server opens the data to which it has a right, by header or query, until it is removed', async () => {
+  server = await serve({ auth: 'jwt' });
+  const deps = {
+    store: server.started.store,
+    clock: { wallMs: () => server.clock.wall, monoMs: () => server.clock.mono },
+    random: systemRandom,
+    sha256,
+  };
+  const name = 'anna';
+  const password = 'correct horse';
+  await addUser(deps, { name, password, role: 'user', scopes: ['user:anna'], actor: 'operator' });
+  const identity = createIdentity({ ...deps, limits: defaultLimits, auth: 'jwt' });
+  const { token: own } = await identity.login({ name, password, address: '' });
+  const byHeader = await server.open('userId=anna&deviceId=phone', bearer(own));
+  const byQuery = await server.open(`userId=anna&deviceId=tablet&token=${own}`);
+  for (const client of [byHeader, byQuery]) expect((await client.next()).type).toBe('FULL_SYNC');
+  expect((await (await server.open('userId=ben&deviceId=phone', bearer(own))).ended).code).toBe(4401);
+  await removeUser(deps, { name, actor: 'operator' });
+  await server.pass(1_000);
+  await settle();
+  for (const client of [byHeader, byQuery]) expect((await client.ended).code).toBe(4401);
 });

@@ -95,7 +95,8 @@ async function whoAsks(
       token === undefined ? headers : { ...headers, authorization: `Bearer ${token}` },
     );
     // A token ends soon; a key does not, and URLs are written down on their way.
-    if (token !== undefined && proof.key !== null) throw unauthenticated();
+    const isKey = proof.configKey || (proof.key !== null && proof.expiresAt === undefined);
+    if (token !== undefined && isKey) throw unauthenticated();
     const caller = speakingFor(callerOf(proof, sender.deviceId), sender.userId);
     const [standing] = await engine.standings([caller]);
     if (!standing || standing instanceof RequestError) throw standing ?? new RequestError('unauthenticated');
