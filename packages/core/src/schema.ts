@@ -69,6 +69,8 @@ export interface Collection {
   readonly kind: CollectionKind;
   readonly fields: z.ZodObject;
   readonly policy: RecordPolicy;
+  /** Whether it was declared; else it is the default, and a protocol may have another one. */
+  readonly policyNamed: boolean;
   readonly fieldPolicies: ReadonlyMap<string, FieldPolicyName>;
   readonly counters: ReadonlyMap<string, CounterOptions>;
   readonly unique: readonly (readonly string[])[];
@@ -216,6 +218,7 @@ function readCollection(name: string, declared: CollectionOptions, all: AnyColle
     kind: declared.kind,
     fields: declared.fields,
     policy,
+    policyNamed: declared.policy !== undefined,
     fieldPolicies: fieldPolicyMap,
     counters,
     unique,

@@ -63,20 +63,55 @@ export const store: Variable = (config, text, name) => ({
 export const key: Variable = (config, text, name) =>
   isKeyText(text) ? { ...config, keys: [text] } : wrong(name, `it is a key: ${keyWords}`);
 
-/** A whole number that becomes an option of the protocol. */
+/** Reads the text of a variable. Throws a ConfigError that names it. */
+export type VariableReader<Value> = (text: string, name: string) => Value;
+
+/** Something that becomes an option of the protocol. */
+export function protocolOption(
+  protocol: string,
+  option: string,
+): (read: VariableReader<string | number | boolean>) => Variable {
+  return (read) => (config, text, name) => {
+    const given = config.protocols?.[protocol] ?? '';
+    const mounted = typeof given === 'string' ? { prefix: given } : given;
+    const changed = { ...mounted, options: { ...mounted.options, [option]: read(text, name) } };
+    return { ...config, protocols: { ...config.protocols, [protocol]: changed } };
+  };
+}
+
 export function protocolNumber(
   protocol: string,
   option: string,
   bounds: { min: number; max: number },
 ): Variable {
-  return (config, text, name) => {
-    const given = config.protocols?.[protocol] ?? '';
-    const mounted = typeof given === 'string' ? { prefix: given } : given;
-    const value = wholeNumber(text, { name, ...bounds });
-    const changed = { ...mounted, options: { ...mounted.options, [option]: value } };
-    return { ...config, protocols: { ...config.protocols, [protocol]: changed } };
-  };
+  return protocolOption(protocol, option)((text, name) => wholeNumber(text, { name, ...bounds }));
 }
+
+/** One of these words, in whatever case. */
+export function choice<Word extends string>(words: readonly Word[]): VariableReader<Word> {
+  return (text, name) =>
+    words.find((word) => word.toLowerCase() === text.toLowerCase()) ??
+    wrong(name, `it is one of ${words.join(', ')}`);
+}
+
+export const flag: VariableReader<boolean> = (text, name) => {
+  const word = text.toLowerCase();
+  if (['true', '1', 'yes', 'on'].includes(word)) return true;
+  return ['false', '0', 'no', 'off'].includes(word) ? false : wrong(name, 'it is true or false');
+};
+
+const secondsMax = 86_400;
+
+/** Seconds; a number from 1000 on is milliseconds, as both are written. `30s` and `500ms` say which. */
+export const milliseconds: VariableReader<number> = (text, name) => {
+  const [, digits = '', unit] = /^(\d{1,9})\s*(ms|s)?$/i.exec(text) ?? [];
+  const value = digits === '' ? Number.NaN : Number(digits);
+  const isSeconds = unit === undefined ? value < 1_000 : unit.toLowerCase() === 's';
+  const ms = isSeconds ? value * 1_000 : value;
+  return ms >= 1 && ms <= secondsMax * 1_000
+    ? ms
+    : wrong(name, `it is a time of up to ${secondsMax} seconds, such as 30, 30s or 500ms`);
+};
 
 // They turn nothing on: `auth` does.
 const tokenVariables: Preset['variables'] = {

@@ -10,13 +10,13 @@ import { presetNames, presetOptions, presets } from './presets.ts';
 
 test.each(presetNames)('%s is a config that can be served, for the local network', (name) => {
   const config = defineConfig(presetOptions(name, {}));
-  const auth = name === 'crm' ? 'jwt' : 'none';
+  const auth = { crm: 'jwt', terminal: 'keys-if-any' }[name as string] ?? 'none';
   expect(config).toMatchObject({ host: '0.0.0.0', auth, data: './data' });
   for (const { prefix } of planMounts(config, registry)) expect(prefix).toBe('');
 });
 
 test('the ports are those that clients in the field know', () => {
-  expect(presetNames.map((name) => presetOptions(name, {}).port)).toEqual([5000, 3001, 8080, 5001]);
+  expect(presetNames.map((name) => presetOptions(name, {}).port)).toEqual([5000, 3001, 8080, 5001, 4000]);
 });
 
 test('the environment goes before the preset, and flags before both', () => {
@@ -40,6 +40,30 @@ test('the environment goes before the preset, and flags before both', () => {
   });
   expect(withFlags(config, { discovery: false }).discovery).toBeUndefined();
   expect(defineConfig(presetOptions('pos', environment)).port).toBe(1);
+});
+
+test('what the environment says of terminals', () => {
+  const options = (environment: Record<string, string>) =>
+    defineConfig(presetOptions('terminal', environment)).protocols.terminal?.options;
+  expect(options({})).toEqual({});
+  const environment = {
+    CONFLICT_STRATEGY: 'manual_merge',
+    AUTO_SYNC_ON_RESTART: 'False',
+    SOCKET_AUTH: 'optional',
+  };
+  expect(options({ ...environment, HEARTBEAT_INTERVAL: '45' })).toEqual({
+    conflictStrategy: 'MANUAL_MERGE',
+    autoSyncOnRestart: false,
+    socketAuth: 'optional',
+    heartbeatMs: 45_000,
+  });
+  const beats = ['30', '30s', '30 S', '30000', '30000ms', '500ms'].map((text) =>
+    options({ HEARTBEAT_INTERVAL: text }),
+  );
+  expect(beats.map((read) => read?.heartbeatMs)).toEqual([30_000, 30_000, 30_000, 30_000, 30_000, 500]);
+  expect(defineConfig(presetOptions('terminal', { CENTRAL_API_KEY: 'long-enough' })).keys).toEqual([
+    'long-enough',
+  ]);
 });
 
 test('a variable that is set to nothing is not set', () => {
@@ -72,6 +96,13 @@ test.each([
   ['hims', { LOG_LEVEL: 'loud' }, 'LOG_LEVEL'],
   ['pos', { DATABASE_URL: 'jdbc:postgresql://db/pos' }, 'store'],
   ['pos', { DATABASE_URL: 'mysql://db/pos' }, 'store'],
+  ['terminal', { POSTGRES_URL_REMOTE: 'postgresql://db/shop' }, 'store'],
+  ['terminal', { CENTRAL_API_KEY: 'short' }, 'CENTRAL_API_KEY'],
+  ['terminal', { CONFLICT_STRATEGY: 'COIN' }, 'CONFLICT_STRATEGY'],
+  ['terminal', { HEARTBEAT_INTERVAL: 'often' }, 'HEARTBEAT_INTERVAL'],
+  ['terminal', { HEARTBEAT_INTERVAL: '0' }, 'HEARTBEAT_INTERVAL'],
+  ['terminal', { AUTO_SYNC_ON_RESTART: 'perhaps' }, 'AUTO_SYNC_ON_RESTART'],
+  ['terminal', { SOCKET_AUTH: 'never' }, 'SOCKET_AUTH'],
   ['nobody', {}, 'preset'],
 ])('%s with %j is refused, by name', (name, environment, field) => {
   expect(() => presetOptions(name, environment)).toThrow(

@@ -7,8 +7,9 @@ import { documents } from './documents.ts';
 import { hims } from './hims.ts';
 import { pos } from './pos.ts';
 import { type Environment, type Preset, presetConfig } from './preset.ts';
+import { terminal } from './terminal.ts';
 
-export const presets = { hims, documents, pos, crm } as const satisfies Record<string, Preset>;
+export const presets = { hims, documents, pos, crm, terminal } as const satisfies Record<string, Preset>;
 
 export type PresetName = keyof typeof presets;
 

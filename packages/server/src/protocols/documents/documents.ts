@@ -1,11 +1,11 @@
 // `documents`: documents of each user, over a socket or HTTP. README.md is the contract in our words.
 
 import { defineProtocol, type Protocol } from '../mount.ts';
+import { namesOf } from '../names.ts';
 import { createPresence } from './presence.ts';
 import { createRoom } from './read-scope.ts';
 import { documentRoutes } from './routes.ts';
 import { documentSockets } from './sockets.ts';
-import { namesOf } from './translate.ts';
 import { optionsShape } from './wire.ts';
 
 /** Characters of all scopes that are read as a whole at one time. */

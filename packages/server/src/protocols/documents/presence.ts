@@ -1,7 +1,7 @@
 // Who is connected, and what else the routes and sockets of one mount have in common.
 
 import type { Room } from '../../realtime/wire.ts';
-import type { Names } from './translate.ts';
+import type { Names } from '../names.ts';
 
 export interface Shared {
   names: Names;

@@ -4,8 +4,9 @@
 import { RequestError, type StoredRecord } from '@holdfast/core';
 import type { Caller, Engine, PullResult } from '../../engine/engine.ts';
 import type { Room } from '../../realtime/wire.ts';
+import type { Names } from '../names.ts';
 import { stampOfNothing } from '../time.ts';
-import { documentText, type Names } from './translate.ts';
+import { documentText } from './translate.ts';
 import { unauthenticated } from './wire.ts';
 
 export interface ScopeReading {

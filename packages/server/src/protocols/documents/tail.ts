@@ -13,8 +13,9 @@ import type { Caller, FollowPage, FollowPosition } from '../../engine/engine.ts'
 import type { Follower } from '../../realtime/feeds.ts';
 import type { Line } from '../../realtime/line.ts';
 import type { Room } from '../../realtime/wire.ts';
+import type { Names } from '../names.ts';
 import { checkReads, readScope, type ScopeReading } from './read-scope.ts';
-import { fullSyncText, type Names, recordText } from './translate.ts';
+import { fullSyncText, recordText } from './translate.ts';
 
 /** One change as everybody but its writer hears of it. */
 export interface Told {

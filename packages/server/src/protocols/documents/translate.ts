@@ -7,11 +7,11 @@ import {
   type Json,
   type JsonObject,
   type Judge,
-  type Schema,
   type StoredRecord,
 } from '@holdfast/core';
 import { storedName, wireName } from '../field-names.ts';
 import type { MountedCollection } from '../mount.ts';
+import type { Names } from '../names.ts';
 import { type ChangeMessage, type Fault, givenCollections, idCharsMax, type MessageId } from './wire.ts';
 
 /** Newest declared time wins per document, at the same time the later arrival, and a document is replaced whole. */
@@ -37,29 +37,6 @@ const ownWriters = 'documents/';
 /** The device of a record's last writer, whatever protocol it came by; a replica's id where it was a replica. */
 export function deviceOf(writer: string): string {
   return writer.slice(writer.indexOf('/') + 1);
-}
-
-/** Which collections go by which names. */
-export interface Names {
-  /** Undefined: clients may not write to it. */
-  collection(wire: string): MountedCollection | undefined;
-  /** Undefined: clients do not see it. */
-  wire(collection: string): MountedCollection | undefined;
-}
-
-/** Those that are mounted and, where the schema takes them, those that clients name themselves. */
-export function namesOf(schema: Schema, mounted: ReadonlyMap<string, MountedCollection>): Names {
-  const byCollection = new Map([...mounted.values()].map((one) => [one.collection, one]));
-  const named = (name: string): MountedCollection | undefined =>
-    schema.named && !schema.collections.has(name)
-      ? { wire: name, collection: name, id: 'id', time: '' }
-      : undefined;
-  return {
-    collection: (wire) => mounted.get(wire) ?? named(wire),
-    // A name that another collection goes by is not taken a second time.
-    wire: (collection) =>
-      byCollection.get(collection) ?? (mounted.has(collection) ? undefined : named(collection)),
-  };
 }
 
 /** The write that a message asks for; a fault where no such collection is taken. */
