@@ -65,9 +65,9 @@ function onTombstone(change: DeclaredChange, current: Standing, question: BaseQu
   if (change.type === 'delete') return unchanged(null);
   const { judge, sight, madeAt, own } = question;
   const isOwn = current.writer !== serverWriter && own.has(current.writer, current.seq);
-  const isSeen = !sight.creates && (isOwn || sight.seq >= current.seq);
-  const isNewer = (judge.returns === 'newer' || sight.creates) && madeAt > current.madeAt;
-  if (isSeen || isNewer) return written('inserted', change.body, 'anew');
+  const byTime = judge.returns === 'newer' || sight.creates;
+  const comesBack = byTime ? madeAt > current.madeAt : isOwn || sight.seq >= current.seq;
+  if (comesBack) return written('inserted', change.body, 'anew');
   return lostToDelete(change.body, null, question);
 }
 

@@ -13,7 +13,7 @@ export interface BaseJudge {
   policies: ReadonlyMap<string, RecordPolicyName>;
   /** Where the declared times differ by no more than this, both sides are merged, and the client is told of no conflict. */
   toleranceMs?: number;
-  /** What comes back where a tombstone is: a put whose writer has seen it, or also one that is declared later than the delete. */
+  /** What comes back where a tombstone is: a put whose writer has seen it, or only one that is declared later than the delete. */
   returns: 'seen' | 'newer';
   /** Fields in which a difference is no conflict: bookkeeping, and the declared time. */
   ignored: ReadonlySet<string>;

@@ -259,6 +259,26 @@ describe('deletes', () => {
     later.a.one(gone('i1', { ...at(5), ...edits(1) }));
     expect(later.b.one(item('i1', { name: 'Oil' }, { ...at(9), ...edits(1) })).ruled).toBe('inserted');
   });
+
+  test('where later puts come back, no older one does: not of who has read the delete, who made it, or who lost to it before', () => {
+    const { scope, a, b } = shopOf('client');
+    a.one(gone('i1', { ...at(5), ...read(1) }));
+    for (const [writer, seq] of [
+      [a, 1],
+      [b, 1],
+      [b, 1],
+      [b, 2],
+    ] as const)
+      expect(writer.one(item('i1', { name: 'Old', price: seq }, { ...at(4), ...read(seq) })).ruled).toBe(
+        'gone',
+      );
+    const [first, second] = b.push(
+      item('i1', { name: 'Oil' }, { ...at(5), ...read(2) }),
+      item('i1', { name: 'Oil' }, { ...at(6), ...read(2) }),
+    );
+    expect([first?.verdict.ruling, second?.verdict.ruling]).toEqual(['gone', 'inserted']);
+    expect(scope.body('items', 'i1')).toEqual({ name: 'Oil' });
+  });
 });
 
 test('what was meant for a record that was deleted and has begun anew since lost to that delete', () => {

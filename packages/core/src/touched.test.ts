@@ -120,4 +120,6 @@ test('others wrote behind a seq if any field of the record is theirs since', () 
     true,
   ]);
   expect(wroteSince(record(3, serverWriter), { writer: 'a', seq: 2 })).toBe(true);
+  const anew = record(4, 'a', touchedAnew(record(3, 'b'), touch(4, 'a')));
+  expect([2, 3].map((seq) => wroteSince(anew, { writer: 'a', seq }))).toEqual([true, false]);
 });

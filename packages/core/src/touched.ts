@@ -101,9 +101,13 @@ export function anyForeign(touched: Touched, base: number, own: Owner): boolean 
   return false;
 }
 
-/** Whether others than `writer`, which nobody else bears, wrote any field of the record behind `seq`. */
+/** Whether others than `writer`, which nobody else bears, wrote any field of the record behind `seq`, or deleted it before it began anew. */
 export function wroteSince(record: RecordStamped, { writer, seq }: { writer: string; seq: number }): boolean {
-  return anyForeign(readTouched(record), seq, ownerOf(ownOf(writer), []));
+  const touched = readTouched(record);
+  const own = ownerOf(ownOf(writer), []);
+  return (
+    anyForeign(touched, seq, own) || (touched.tombstone !== null && isForeign(touched.tombstone, seq, own))
+  );
 }
 
 /**

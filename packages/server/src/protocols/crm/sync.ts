@@ -14,6 +14,7 @@ import {
   judgeOf,
   type Outcome,
   outcomeOf,
+  type Pushed,
   pulledChanges,
   pushAnswerOf,
   pushedKey,
@@ -68,15 +69,19 @@ export async function full(
   return { success: true, push: push.answer, pull: answer, timestamp: answer.timestamp };
 }
 
-interface Pushed {
+interface Answered {
   answer: PushAnswer;
   /** How far the device had read. */
   seenSeq: number;
-  /** By `pushedKey`: what became of the last write of each record. */
-  pushed: ReadonlyMap<string, Declared>;
+  /** By `pushedKey`. */
+  pushed: ReadonlyMap<string, Pushed>;
 }
 
-async function pushed(deps: SyncDeps, caller: Caller, request: z.infer<typeof fullMessage>): Promise<Pushed> {
+async function pushed(
+  deps: SyncDeps,
+  caller: Caller,
+  request: z.infer<typeof fullMessage>,
+): Promise<Answered> {
   const { engine, limits, scope, collections, options } = deps;
   const stamp = readSince(request.lastSyncTimestamp);
   const given = readChanges(deps, request.changes ?? {});
@@ -97,19 +102,21 @@ async function pushed(deps: SyncDeps, caller: Caller, request: z.infer<typeof fu
   });
   const logged = await readLogged(deps, answers);
   const answerOf = new Map<Taken | Refused, Declared>();
-  const last = new Map<string, Declared>();
+  const stand = new Map<string, Pushed>();
   for (const [place, record] of taken.entries()) {
     const answer = answers[place];
     if (!answer) throw new Error('The engine left a write without an answer.');
     answerOf.set(record, answer);
-    last.set(pushedKey(record.write.change), answer);
+    const key = pushedKey(record.write.change);
+    const met = stand.get(key)?.met === true || conflictIn(answer.verdict) !== undefined;
+    stand.set(key, { seq: answer.record?.seq ?? null, met });
   }
   const outcomes = records.map((record): Outcome => {
     const answer = answerOf.get(record);
     if (!('write' in record) || !answer) return { type: 'error', error: record as Refused };
     return outcomeOf(record, answer, { logged: logged.get(conflictIn(answer.verdict) ?? 0), strategy });
   });
-  return { answer: pushAnswerOf(outcomes), seenSeq, pushed: last };
+  return { answer: pushAnswerOf(outcomes), seenSeq, pushed: stand };
 }
 
 /** Every record that is given, in order, with its entity. */

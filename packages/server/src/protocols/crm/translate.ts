@@ -123,17 +123,24 @@ export function pulledChanges(
   return Object.fromEntries(changes);
 }
 
+/** What became of a record by a push. */
+export interface Pushed {
+  /** The version that stood then; null: none. */
+  seq: number | null;
+  /** Whether a write of it met what others wrote. */
+  met: boolean;
+}
+
 /**
  * Whether a device that has just pushed needs a record of its page: not if it stands as the device sent it, and holds nothing that others
  * wrote and the device has not read.
  */
 export function isNews(
   record: StoredRecord,
-  { device, seenSeq, pushed }: { device: string; seenSeq: number; pushed: ReadonlyMap<string, Declared> },
+  { device, seenSeq, pushed }: { device: string; seenSeq: number; pushed: ReadonlyMap<string, Pushed> },
 ): boolean {
   const own = pushed.get(pushedKey(record));
-  if (!own?.record || own.record.seq !== record.seq || own.verdict.merged || own.verdict.exceptions)
-    return true;
+  if (!own || own.met || own.seq !== record.seq) return true;
   const writer = writerOf(device);
   return record.writer !== writer || wroteSince(record, { writer, seq: seenSeq });
 }
