@@ -51,7 +51,7 @@ export interface Target {
   /** A socket for a device. */
   socket?: string;
   /** What a server says on that socket, which a device has no business to say. */
-  forged?: readonly object[];
+  forged?: readonly string[];
 }
 
 const now = (): string => new Date().toISOString();
@@ -71,9 +71,9 @@ const native: Target = {
   open: ['post /enrol', 'get /live'],
   socket: '/v1/live',
   forged: [
-    { type: 'page', scope: 'main', seq: 9e9 },
-    { type: 'verdicts', scope: 'main' },
-    { type: '__proto__' },
+    '{"type":"page","scope":"main","seq":9000000000}',
+    '{"type":"verdicts","scope":"main"}',
+    '{"type":"__proto__"}',
   ],
 };
 
@@ -135,9 +135,9 @@ const documents: Target = {
   open: ['get /health', 'get /sync'],
   socket: '/documents/sync?userId=ann&deviceId=d3',
   forged: [
-    { type: 'FULL_SYNC', data: { appointments: [] } },
-    { type: 'ACK', messageId: 'm' },
-    { type: '__proto__', userId: 'bob' },
+    '{"type":"FULL_SYNC","data":{"appointments":[]}}',
+    '{"type":"ACK","messageId":"m"}',
+    '{"type":"__proto__","userId":"bob"}',
   ],
 };
 
@@ -153,8 +153,26 @@ const crm: Target = {
   open: ['post /api/auth/login'],
 };
 
+const terminal: Target = {
+  prefix: '/terminal',
+  place: { scope: 'main', collection: 'customers' },
+  write: ({ id: entityId, fields = {}, device: terminalId = 'd1', named: entityType = 'SaleOrder' }) => {
+    const data = { updatedAt: now(), ...fields };
+    const changes = [{ entityType, entityId, operation: 'CREATE', data, syncVersion: 1 }];
+    return post('/terminal/api/sync/push', { terminalId, changes });
+  },
+  read: (terminalId = 'd2') => ({
+    method: 'GET',
+    path: `/terminal/api/sync/pull?terminalId=${terminalId}&entityType=SaleOrder`,
+  }),
+  error: envelope.extend({ error: z.string() }),
+  open: ['get /socket.io/', 'post /socket.io/'],
+  socket: '/terminal/socket.io/?EIO=4&transport=websocket',
+  forged: ['42["sync:trigger",{"type":"FULL","terminalId":"d1"}]', '42["__proto__",{}]', '0{"sid":"x"}', '4'],
+};
+
 /** Each protocol that the config of the cases mounts has its column, and the native one. */
-export const targets: Readonly<Record<string, Target>> = { native, hims, pos, documents, crm };
+export const targets: Readonly<Record<string, Target>> = { native, hims, pos, documents, crm, terminal };
 
 export type Who = 'ann' | 'bob' | 'kim';
 
@@ -183,11 +201,16 @@ export interface Issuer {
 
 const password = 'correct horse';
 
+export const protocols = {
+  ...hardCases.protocols,
+  terminal: { prefix: '/terminal', collections: { SaleOrder: { collection: 'customers' } } },
+};
+
 export async function startAttacked(clock = systemClock): Promise<Attacked> {
   const data = mkdtempSync(join(tmpdir(), 'holdfast-attacked-'));
   const { issuer, end } = await startIssuer();
   const jwt = { jwksUrl: issuer.url, issuer: 'https://login.example', audience: 'holdfast' };
-  const config = defineConfig({ ...hardCases, data, port: 0, auth: 'jwt', jwt });
+  const config = defineConfig({ ...hardCases, protocols, data, port: 0, auth: 'jwt', jwt });
   const server = composeServer(config, { clock, log: pino({ level: 'silent' }) });
   const { url, store, engine } = await server.start();
   const deps: OwnTokensDeps & { sha256: typeof sha256 } = {
