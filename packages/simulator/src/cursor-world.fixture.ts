@@ -51,6 +51,7 @@ const judges: readonly Judge[] = [
   { by: 'time', policies: new Map(), put: 'fields', sameTime: 'conflict', ignored: new Set() },
   { by: 'time', policies: new Map(), put: 'whole', sameTime: 'wins', ignored: new Set() },
   { by: 'version', sentSeq: 0, ignored: new Set() },
+  { by: 'base', policies: new Map(), toleranceMs: 1_000, returns: 'newer', ignored: new Set() },
 ];
 
 interface Reader {
@@ -148,7 +149,12 @@ class CursorWorld {
     const stream = this.#stream;
     const collection = stream.pick(collections);
     const id = `r${stream.below(6)}`;
-    const declared = { madeAt: this.#nowMs - stream.below(100_000), version: 1 + stream.below(9) };
+    const declared = {
+      madeAt: this.#nowMs - stream.below(100_000),
+      version: 1 + stream.below(9),
+      // What its device says to have read: often little of what there is.
+      base: { seq: stream.below(50) },
+    };
     if (stream.chance(0.15)) return { change: { type: 'delete', collection, id }, ...declared };
     return { change: { type: 'put', collection, id, body: { n: stream.below(1_000) } }, ...declared };
   }
