@@ -23,6 +23,7 @@ const schema = defineSchema({
     },
     appointments: { kind: 'request', fields: z.looseObject({}) },
     customers: { kind: 'request', fields: z.looseObject({}) },
+    Product: { kind: 'request', fields: z.looseObject({}), policy: 'newest' },
   },
 });
 
@@ -33,5 +34,6 @@ export default defineConfig({
     documents: '/documents',
     pos: '/pos',
     crm: '/crm',
+    terminal: '/terminal',
   },
 });

@@ -80,7 +80,14 @@ export function wireClient(protocol: string, url: () => string): WireClient {
     const reply = await fetch(`${url()}${path}`, init);
     return { status: reply.status, body: await reply.json() };
   };
-  const client = { hims: himsClient, pos: posClient, documents: documentsClient, crm: crmClient }[protocol];
+  const clients = {
+    hims: himsClient,
+    pos: posClient,
+    documents: documentsClient,
+    crm: crmClient,
+    terminal: terminalClient,
+  };
+  const client = clients[protocol as keyof typeof clients];
   if (!client) throw new Error(`There is no client for ${protocol}.`);
   return client(call);
 }
@@ -274,6 +281,58 @@ function crmClient(call: Call): WireClient {
       const { changes, timestamp, hasMore } = crmPage.parse(body);
       const names = changes.customers.map((one) => [one.customer_id, one.deleted ? null : one.name] as const);
       return { names: new Map(names), cursor: timestamp, more: hasMore };
+    },
+  };
+}
+
+const terminalAnswer = z.object({
+  results: z
+    .array(
+      z.object({
+        status: z.enum(['SYNCED', 'CONFLICT', 'FAILED']),
+        data: z.object({ name: z.string().optional() }).nullable().optional(),
+      }),
+    )
+    .default([]),
+});
+const terminalPage = z.object({
+  changes: z.array(z.object({ entityId: z.string(), data: z.object({ name: z.string() }).optional() })),
+  hasMore: z.boolean(),
+  lastSync: z.iso.datetime(),
+});
+
+function terminalClient(call: Call): WireClient {
+  return {
+    async push(terminalId, writes) {
+      const changes = writes.map(({ id: entityId, name, atMs, version }) => ({
+        entityType: 'Product',
+        entityId,
+        operation: name === null ? 'DELETE' : version === 1 ? 'CREATE' : 'UPDATE',
+        data: { ...(name === null ? {} : { name }), updatedAt: new Date(atMs).toISOString() },
+        syncVersion: version,
+      }));
+      const { status, body } = await call('/terminal/api/sync/push', post({ terminalId, changes }));
+      const { results } = terminalAnswer.parse(body);
+      const answers = writes.map(({ name }, place): Answer => {
+        const result = results[place];
+        if (!result || result.status === 'FAILED') return 'error';
+        // What it is told stands as it wished, or is something else.
+        const stands = result.data === undefined || (result.data?.name ?? null) === name;
+        return result.status === 'SYNCED' && stands ? 'taken' : 'conflict';
+      });
+      return { status, answers };
+    },
+    async pull(terminalId, lastSync) {
+      const query = new URLSearchParams({
+        terminalId,
+        entityType: 'Product',
+        lastSync: lastSync ?? '',
+        limit: '7',
+      });
+      const { body } = await call(`/terminal/api/sync/pull?${query}`);
+      const page = terminalPage.parse(body);
+      const names = page.changes.map(({ entityId, data }) => [entityId, data?.name ?? null] as const);
+      return { names: new Map(names), cursor: page.lastSync, more: page.hasMore };
     },
   };
 }

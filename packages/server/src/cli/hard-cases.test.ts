@@ -16,7 +16,7 @@ import {
 } from './hard-cases.fixture.ts';
 import { startServer } from './server-process.fixture.ts';
 
-const protocols = ['hims', 'pos', 'documents', 'crm'] as const;
+const protocols = ['hims', 'pos', 'documents', 'crm', 'terminal'] as const;
 type Name = (typeof protocols)[number];
 
 let server: HardServer;
@@ -181,7 +181,7 @@ const cases: readonly Case[] = [
     async run({ name, client, nowMs }) {
       await client.push('a', [write('r1', 'Tea', nowMs)]);
       const { answers } = await client.push('b', [write('r1', 'Oil', nowMs)]);
-      const later = name === 'documents' || name === 'crm';
+      const later = ['documents', 'crm', 'terminal'].includes(name);
       expect(answers).toEqual([later ? 'taken' : 'conflict']);
       expect(await read(client)).toEqual([['r1', later ? 'Oil' : 'Tea']]);
     },
@@ -243,6 +243,7 @@ const cases: readonly Case[] = [
       hims: 'its devices share one scope',
       pos: 'its devices share one scope',
       crm: 'its devices share one scope',
+      terminal: 'its devices share one scope',
     },
   },
 ];
@@ -304,6 +305,7 @@ test('where a case means nothing to a protocol, the table says why', () => {
       "one user who asks for another’s data is told nothing of it | hims | its devices share one scope",
       "one user who asks for another’s data is told nothing of it | pos | its devices share one scope",
       "one user who asks for another’s data is told nothing of it | crm | its devices share one scope",
+      "one user who asks for another’s data is told nothing of it | terminal | its devices share one scope",
     ]
   `);
 });

@@ -14,6 +14,7 @@ beforeAll(async () => {
     pos: { prefix: '/pos', scope, collections: { orders: { collection } } },
     documents: { prefix: '/documents', collections: { appointments: { collection, id: 'id' } } },
     crm: { prefix: '/crm', scope, collections: { customers: { collection } } },
+    terminal: { prefix: '/terminal', scope, collections: { Product: { collection } } },
   });
 });
 afterAll(() => server.close());
@@ -81,7 +82,7 @@ async function exchange(device: string, batch?: object): Promise<Exchanged> {
   return (await reply.json()) as Exchanged;
 }
 
-const names = ['native', 'hims', 'pos', 'documents', 'crm'] as const;
+const names = ['native', 'hims', 'pos', 'documents', 'crm', 'terminal'] as const;
 const client = (name: (typeof names)[number]): WireClient =>
   name === 'native' ? native : server.client(name);
 

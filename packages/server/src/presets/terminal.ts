@@ -3,7 +3,17 @@
 import { defineSchema } from '@holdfast/core';
 import { z } from 'zod';
 import type { RecordView, SqlView } from '../store/sql-views.ts';
-import { choice, flag, key, milliseconds, type Preset, port, protocolOption, store } from './preset.ts';
+import {
+  choice,
+  flag,
+  key,
+  largeBodies,
+  milliseconds,
+  type Preset,
+  port,
+  protocolOption,
+  store,
+} from './preset.ts';
 
 // Terminals decide what else stands in a record.
 const anything = z.unknown().optional();
@@ -41,13 +51,6 @@ const schema = defineSchema({
   // Whatever else terminals name goes by CONFLICT_STRATEGY.
   named: { kind: 'request', priority: 1 },
 });
-
-// A thousand orders with their lines.
-const limits = {
-  bodyBytesMax: 8 * 1_048_576,
-  bodyInflatedBytesMax: 16 * 1_048_576,
-  jsonValuesMax: 1_000_000,
-};
 
 function table(name: string): RecordView {
   const columns = {
@@ -106,7 +109,7 @@ export const terminal: Preset = {
     auth: 'keys-if-any',
     protocols: { terminal: '' },
     discovery: true,
-    limits,
+    limits: largeBodies,
     views,
   },
   variables: {

@@ -56,7 +56,10 @@ function syncRoutes(plain: FastifyInstance, deps: RouteDeps): void {
   const read = changeReader(limits);
   app.post(
     '/api/sync/push',
-    { schema: { ...says('Send changes', pushAnswer), body: pushMessage(limits) } },
+    {
+      config: { items: [['changes', '*']] },
+      schema: { ...says('Send changes', pushAnswer), body: pushMessage(limits) },
+    },
     async (request) => {
       const { terminalId, changes } = request.body;
       const caller = callerFor(deps, request, terminalId);

@@ -1,7 +1,7 @@
 // The messages of terminal, as existing clients write them. A change of a push is read by itself, so that a bad one is reported alone;
 // everything around it is read as a whole.
 
-import type { Json, JsonObject, Limits } from '@holdfast/core';
+import { type JsonObject, type Limits, SpoiledItem } from '@holdfast/core';
 import { z } from 'zod';
 import { readTimeMs } from '../time.ts';
 
@@ -147,6 +147,7 @@ export type ChangeReader = (value: unknown) => GivenChange | BadChange;
 export function changeReader(limits: Lengths): ChangeReader {
   const message = changeMessage(limits);
   return (value) => {
+    if (value instanceof SpoiledItem) return spoiledChange(value, limits);
     const read = message.safeParse(value);
     if (!read.success) return badChange(value, read.error.issues[0], limits);
     const { data, syncVersion, ...rest } = read.data;
@@ -168,16 +169,32 @@ function madeAtIn(data: JsonObject | null): number | undefined {
 }
 
 function badChange(value: unknown, issue: z.core.$ZodIssue | undefined, { idCharsMax }: Lengths): BadChange {
-  const given = (typeof value === 'object' && value !== null ? value : {}) as Record<string, Json>;
-  const named = (field: string): string =>
-    typeof given[field] === 'string' ? given[field].slice(0, idCharsMax) : '';
+  const given = (typeof value === 'object' && value !== null ? value : {}) as Record<string, unknown>;
   const path = (issue?.path ?? []).map(String).join('.');
   const what = issue?.message ?? 'It cannot be read.';
-  const { syncVersion } = given;
+  const error = path === '' ? what : `${path}: ${what}`;
+  return refusedChange((field) => given[field], { error, idCharsMax });
+}
+
+/** One that no store could hold exactly. */
+function spoiledChange(item: SpoiledItem, { idCharsMax }: Lengths): BadChange {
+  return refusedChange((field) => item.told(field), { error: item.reason, idCharsMax });
+}
+
+/** By what its sender finds it again, as far as that can be read. */
+function refusedChange(
+  told: (field: string) => unknown,
+  { error, idCharsMax }: { error: string; idCharsMax: number },
+): BadChange {
+  const named = (field: string): string => {
+    const value = told(field);
+    return typeof value === 'string' ? value.slice(0, idCharsMax) : '';
+  };
+  const syncVersion = told('syncVersion');
   return {
     entityType: named('entityType'),
     entityId: named('entityId'),
     syncVersion: typeof syncVersion === 'number' ? syncVersion : 1,
-    error: path === '' ? what : `${path}: ${what}`,
+    error,
   };
 }
