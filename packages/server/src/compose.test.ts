@@ -10,7 +10,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { composeServer, type HoldfastServer } from './compose.ts';
-import { type Config, defineConfig } from './config.ts';
+import { type Config, type ConfigOptions, defineConfig } from './config.ts';
 import { fatalExitCode, type Parts, processParts } from './open-folder.ts';
 import { exchangeOf, idOf, mutationOf, schema } from './protocols/native/native.fixture.ts';
 import { type Store, StoreError } from './store/port.ts';
@@ -114,6 +114,28 @@ test('a database that another data folder names, too, is worked on by one server
   await first.stop();
   await second.start();
   await second.stop();
+});
+
+test('keys are asked for from the start on that finds one; the first admin is made where users log in, and once', async () => {
+  const served = async (more: Partial<ConfigOptions>) => {
+    const server = composeServer(defineConfig({ ...config, ...more }));
+    const { url, auth, firstAdmin, store } = await server.start();
+    const { status } = await push(url, 1);
+    const { length: users } = await store.read((snapshot) => snapshot.users());
+    await server.stop();
+    return [auth, status, firstAdmin?.name, users];
+  };
+  const firstAdmin = 'admin';
+  expect(await served({ auth: 'keys-if-any', firstAdmin })).toEqual(['none', 200, undefined, 0]);
+  expect(await served({ auth: 'keys-if-any', keys: ['one-of-the-config'] })).toEqual([
+    'keys',
+    401,
+    undefined,
+    0,
+  ]);
+  expect(await served({ auth: 'jwt' })).toEqual(['jwt', 401, undefined, 0]);
+  expect(await served({ auth: 'jwt', firstAdmin })).toEqual(['jwt', 401, 'admin', 1]);
+  expect(await served({ auth: 'jwt', firstAdmin })).toEqual(['jwt', 401, undefined, 1]);
 });
 
 test('a port that is taken is told, and the folder is free again', async () => {
