@@ -31,6 +31,11 @@ export const systemTimer: Timer = {
   },
 };
 
+/** Looks again and again, as long as the process has something else to do. */
+export function lookEvery(everyMs: number, look: () => void): void {
+  setInterval(look, everyMs).unref();
+}
+
 /** Resolves at the end of this turn of the event loop: what has arrived together is then there together. */
 export const systemTurn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 

@@ -1,6 +1,6 @@
 // `serve` as people meet it: the real process, what it prints, and how it refuses.
 
-import { execFile } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
 import { mkdtemp, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -99,3 +99,17 @@ async function configFile(text: string): Promise<string> {
   await writeFile(file, text);
   return file;
 }
+
+test('under npx, which tells it of no signal, it ends with the shell between them', async () => {
+  const args = [main, 'serve', '--config', example, '--data', join(folder, 'by-npx'), '--port', '0'];
+  // Waits as npx's shell does, and dies of a signal without a word to its child.
+  const shell = spawn('sh', ['-c', '"$0" "$@" & wait', process.execPath, ...args], {
+    env: { ...process.env, npm_command: 'exec' },
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  for await (const chunk of shell.stdout) if (String(chunk).includes('Ctrl-C')) shell.kill('SIGTERM');
+  // What it printed to is closed: the server is gone.
+  expect(shell.signalCode).toBe('SIGTERM');
+  const again = await start({ data: join(folder, 'by-npx') });
+  expect(await again.end()).toBe(0);
+});

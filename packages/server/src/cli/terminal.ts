@@ -2,6 +2,7 @@
 
 import { createInterface } from 'node:readline/promises';
 import { type Readable, Writable } from 'node:stream';
+import { lookEvery } from '../clock.ts';
 
 /** Exit codes: what a script may rely on. */
 export const exitCodes = { ok: 0, failed: 1, usage: 2, interrupted: 130 } as const;
@@ -17,7 +18,10 @@ export interface Terminal {
   note(line: string): void;
   /** A line that the next one replaces; nothing where standard error is no terminal. Empty: gone. */
   progress(line: string): void;
-  /** From now on the first Ctrl-C or SIGTERM aborts this instead of ending the process. The second ends it. */
+  /**
+   * From now on the first Ctrl-C or SIGTERM aborts this instead of ending the process. The second ends it. Under npx and npm it is
+   * aborted too when these are ended.
+   */
   catchInterrupt(): AbortSignal;
   /**
    * Asks whether to go on. Where nobody can be asked, who gave the command has answered: true.
@@ -141,8 +145,16 @@ export async function firstLine(input: Readable): Promise<string | undefined> {
 function catchSignals(): AbortSignal {
   const interruption = new AbortController();
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => interruption.abort());
+  // npx and npm hand a signal to the shell between them and this process, which ends of it and tells nobody.
+  const { ppid } = process;
+  if (process.env.npm_command !== undefined)
+    lookEvery(parentEveryMs, () => {
+      if (process.ppid !== ppid) interruption.abort();
+    });
   return interruption.signal;
 }
+
+const parentEveryMs = 250;
 
 /** Without control characters: a name in a file could otherwise move the terminal's cursor or hide what it prints. */
 export function printable(text: string): string {
