@@ -1,5 +1,6 @@
 // Devices of hims: they register by name, and are shown with where and when they were seen.
 
+import type { Clock } from '@holdfast/core';
 import type { FastifyRequest } from 'fastify';
 import type { z } from 'zod';
 import type { Caller } from '../../engine/engine.ts';
@@ -40,6 +41,19 @@ export async function registerUnknown(
     { caller: { ...caller, device: '' }, address },
   );
 }
+
+/** A device that only reads was here, too. Written once in so long, however often it asks. */
+export async function noteSeen(
+  { identity, clock }: { identity: Identity; clock: Pick<Clock, 'wallMs'> },
+  who: { caller: Caller; address: string },
+): Promise<void> {
+  const known = await identity.device(who.caller.device);
+  if (!known || known.revokedAt !== null || clock.wallMs() - known.seenAt < seenEveryMs) return;
+  const { device: uuid, name, role } = known;
+  await registerDevice(identity, { uuid, name: name || uuid, role }, who);
+}
+
+const seenEveryMs = 60_000;
 
 export function wireDevice({ device, name, address, role, seenAt, revokedAt }: Device): WireDevice {
   return {

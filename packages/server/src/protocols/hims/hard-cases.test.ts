@@ -205,12 +205,11 @@ test.each([
 test.each([
   ['NUL', 'a\0b'],
   ['half a pair', '\ud800'],
-])('text with %s is refused whole', async (_what, uuid) => {
-  const answer = await hims.ask('POST', '/sync/push', {
-    deviceUuid: 't',
-    data: { stock_items: [item(uuid, 0)] },
-  });
-  expect(answer).toMatchObject({ status: 400, body: { success: false } });
+])('text with %s refuses its record, and in the envelope the whole', async (_what, bad) => {
+  const push = (deviceUuid: string) =>
+    hims.ask('POST', '/sync/push', { deviceUuid, data: { stock_items: [item(bad, 0)] } });
+  expect(await push('t')).toMatchObject({ status: 200, body: { processed: { inserted: 0, errors: 1 } } });
+  expect(await push(bad)).toMatchObject({ status: 400, body: { success: false } });
 });
 
 test('with keys nobody asks without one, and a key speaks for its own device and scope alone', async () => {

@@ -26,7 +26,10 @@ export function writerOf(device: string): string {
   return `${protocolName}/${device}`;
 }
 
-const bookkeeping = ['is_synced', 'source_device', 'is_deleted'] as const;
+const bookkeeping = ['is_synced', 'source_device'] as const;
+
+/** Says of a tombstone that it is one. What a live record says there comes back with it, because its clients have a column for it. */
+const flag = 'is_deleted';
 
 /** How changes are judged: by their time; the schema's policy of a collection says what becomes of one that is not newer. */
 export function judgeOf(schema: Schema, tables: Iterable<MountedCollection>): TimeJudge {
@@ -35,7 +38,7 @@ export function judgeOf(schema: Schema, tables: Iterable<MountedCollection>): Ti
     by: 'time',
     put: 'fields',
     sameTime: 'conflict',
-    ignored: new Set([...bookkeeping, ...all.map(({ time }) => time)]),
+    ignored: new Set([...bookkeeping, flag, ...all.map(({ time }) => time)]),
     policies: new Map(all.map(({ collection }) => [collection, policyOf(schema, collection)])),
   };
 }
@@ -84,8 +87,8 @@ export function readRecord(
   const madeAt = typeof timestamp === 'string' ? readTimeMs(timestamp) : undefined;
   if (typeof timestamp !== 'string' || madeAt === undefined)
     return refused(table.time, 'a time is ISO 8601, such as 2026-01-31T12:00:00.000Z.');
-  const deleted = readFlag(payload.is_deleted);
-  if (deleted === undefined) return refused('is_deleted', 'it is 0 or 1.');
+  const deleted = readFlag(payload[flag]);
+  if (deleted === undefined) return refused(flag, 'it is 0 or 1.');
   const change = deleted
     ? ({ type: 'delete', collection, id: uuid } as const)
     : ({ type: 'put', collection, id: uuid, body: bodyIn(table, payload) } as const);
@@ -131,10 +134,11 @@ export function wireRecord(table: MountedCollection, seen: Seen): JsonObject {
   return {
     [table.id]: id,
     ...Object.fromEntries(fields),
+    ...(body?.[flag] ? { [flag]: 0 } : {}),
     [table.time]: wireTime(table, seen),
     is_synced: 1,
     source_device: deviceIn(writer),
-    ...(body === null ? { is_deleted: 1 } : {}),
+    ...(body === null ? { [flag]: 1 } : {}),
   };
 }
 

@@ -81,6 +81,19 @@ describe('devices', () => {
     });
   });
 
+  test('one that only pulls was seen, too, to the minute; one that is not known stays so', async () => {
+    await hims.ask('POST', '/devices/register', { uuid: 'till-1', name: 'Bar', role: 'desk' });
+    const seen = async () => (await hims.ask('GET', '/devices/till-1')).body.data;
+    hims.clock.wall += 59_999;
+    await hims.pull('till-1', {});
+    expect(await seen()).toMatchObject({ last_seen: at(0) });
+    hims.clock.wall += 1;
+    await hims.pull('till-1', {});
+    expect(await seen()).toMatchObject({ last_seen: at(60_000), name: 'Bar', role: 'desk' });
+    await hims.pull('stranger', {});
+    expect((await hims.ask('GET', '/devices/stranger')).status).toBe(404);
+  });
+
   test('of any name that has two hundred characters is found by it', async () => {
     const uuid = 'é/'.repeat(100);
     await hims.ask('POST', '/devices/register', { uuid, name: 'Bar' });

@@ -7,7 +7,14 @@ import { rightIn } from '../../engine/access.ts';
 import type { MountDeps, ZodRoutes } from '../mount.ts';
 import { timeText } from '../time.ts';
 import { openConflicts, resolveConflict } from './conflicts.ts';
-import { peerAddress, plainAddress, registerDevice, registerUnknown, wireDevice } from './devices.ts';
+import {
+  noteSeen,
+  peerAddress,
+  plainAddress,
+  registerDevice,
+  registerUnknown,
+  wireDevice,
+} from './devices.ts';
 import { protocolName } from './records.ts';
 import { pull, push, readPush, type SyncDeps } from './sync.ts';
 import * as wire from './wire.ts';
@@ -135,13 +142,18 @@ async function checkReader({ engine, scope, caller }: Deps, request: FastifyRequ
 
 function syncRoutes(plain: FastifyInstance, deps: Deps): void {
   const app = plain.withTypeProvider<ZodRoutes>();
-  const { engine, identity, scope } = deps;
+  const { engine, identity, scope, log } = deps;
   const sync: SyncDeps = { ...deps, recordsMax: deps.options.maxSyncRecords };
   const note = (
     kind: string,
     device: string,
     done: { ok: boolean; facts: Record<string, number | string> },
-  ) => engine.syncs.note({ protocol: protocolName, device, scope, kind, ...done });
+  ): void => {
+    engine.syncs.note({ protocol: protocolName, device, scope, kind, ...done });
+    // Devices ask all day: of what brought nothing, who looks closely is told.
+    const level = done.facts.records === 0 ? 'debug' : 'info';
+    log[level]({ device, kind, ...done.facts }, done.ok ? 'synced' : 'sync failed');
+  };
   // Also what never came as far as a handler. Who has no right to be here is not counted.
   const failed =
     (kind: string): onErrorHookHandler =>
@@ -161,6 +173,7 @@ function syncRoutes(plain: FastifyInstance, deps: Deps): void {
     const caller = deps.caller(request, deviceUuid);
     deps.countDevice(deviceUuid);
     const answer = await pull(sync, caller, request.body);
+    await noteSeen(deps, { caller, address: peerAddress(request) });
     note('pull', deviceUuid, { ok: true, facts: { records: answer.totalRecords } });
     return answer;
   });

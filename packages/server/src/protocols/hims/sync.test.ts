@@ -69,11 +69,20 @@ describe('a push', () => {
     expect((await shown('stock_items')).length).toBe(1);
   });
 
+  test('that says of a live record that it is not deleted gets that back, and it is no change', async () => {
+    await hims.push('till-1', { stock_items: [item('a', 0, { is_deleted: 0 }), item('b', 0)] });
+    expect(await shown('stock_items')).toMatchObject([{ uuid: 'a', is_deleted: 0 }, { uuid: 'b' }]);
+    expect((await shown('stock_items'))[1]).not.toHaveProperty('is_deleted');
+    const other = [item('a', 0, { is_deleted: false }), item('b', 0, { is_deleted: 0 })];
+    expect((await hims.push('till-2', { stock_items: other })).processed).toEqual(counts({ updated: 2 }));
+    expect(await hims.conflicts()).toEqual([]);
+  });
+
   test('stores the record’s own fields alone', async () => {
     await hims.push('till-1', { stock_items: [item('a', 0, { source_device: 'x', is_deleted: 0, id: 7 })] });
     const [stored] = await hims.engine.inspect.history('main', 'stock_items', 'a', 1);
     expect(JSON.parse(stored?.body ?? '')).toEqual({
-      ...{ item_name: 'Towel', current_stock: 10, last_modified: at(0), _id: 7 },
+      ...{ item_name: 'Towel', current_stock: 10, last_modified: at(0), is_deleted: 0, _id: 7 },
     });
     expect(stored).toMatchObject({ writer: 'hims/till-1', madeAt: noon });
   });
@@ -247,9 +256,7 @@ describe('a delete', () => {
     await hims.push('till-1', { purchases: [item('a', 0, { note: 'x' }), gone(10)] });
     const later = { uuid: 'a', item_name: 'Soap', last_modified: at(20), is_deleted: 0 };
     expect((await hims.push('till-2', { purchases: [later] })).processed).toEqual(counts({ inserted: 1 }));
-    expect(await shown('purchases')).toEqual([
-      { uuid: 'a', item_name: 'Soap', last_modified: at(20), is_synced: 1, source_device: 'till-2' },
-    ]);
+    expect(await shown('purchases')).toEqual([{ ...later, is_synced: 1, source_device: 'till-2' }]);
   });
 
   test.each([true, 1])('is_deleted: %s', async (is_deleted) => {
