@@ -45,8 +45,7 @@ export function at(seconds: number): string {
 export async function startCrm(options: Partial<ConfigOptions> = {}): Promise<TestCrm> {
   const data = await mkdtemp(join(tmpdir(), 'holdfast-crm-'));
   const now = { wall: noon };
-  let mono = 0;
-  const clock = { wallMs: () => now.wall, monoMs: () => ++mono };
+  const clock = { wallMs: () => now.wall, monoMs: () => now.wall };
   const here = { port: 0, host: '127.0.0.1', data, logLevel: 'silent', discovery: false } as const;
   const config = defineConfig({ ...crm.config, ...here, auth: 'none', ...options });
   let server: HoldfastServer = composeServer(config, { clock });
