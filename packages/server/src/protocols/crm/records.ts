@@ -23,7 +23,10 @@ export function writerOf(device: string): string {
   return `${protocolName}/${device}`;
 }
 
-const bookkeeping = ['sync_status', 'last_synced_at', 'deleted'] as const;
+const bookkeeping = ['sync_status', 'last_synced_at'] as const;
+
+/** Says of a tombstone that it is one. What a live record says there comes back with it, because its clients may index it. */
+export const flag = 'deleted';
 
 /** One record of a push, as the engine takes it. */
 export interface Taken {
@@ -52,7 +55,7 @@ export function readRecord(
   if (typeof given !== 'object' || given === null || Array.isArray(given))
     return { entityType, uniqueId: '', error: 'A record is a JSON object.' };
   const sent = given as JsonObject;
-  const { [idField]: id, [time]: updatedAt, deleted } = sent;
+  const { [idField]: id, [time]: updatedAt, [flag]: deleted } = sent;
   const refused = (field: string, why: string): Refused => ({
     entityType,
     uniqueId: shown(id, idCharsMax),
@@ -64,7 +67,7 @@ export function readRecord(
   if (madeAt === undefined)
     return refused(time, 'A record has one, a time in ISO 8601 such as 2026-01-31T12:00:00.000Z.');
   const isDeleted = readFlag(deleted);
-  if (isDeleted === undefined) return refused('deleted', 'It is true or false.');
+  if (isDeleted === undefined) return refused(flag, 'It is true or false.');
   const change = isDeleted
     ? ({ type: 'delete', collection, id } as const)
     : ({ type: 'put', collection, id, body: bodyIn(entity, sent) } as const);
@@ -115,7 +118,7 @@ export function wireRecord(entity: MountedCollection, seen: Seen): JsonObject {
   const { id, body, stamp } = seen;
   const { id: idField, time } = entity;
   const updatedAt = wireTime(entity, seen);
-  if (body === null) return { [idField]: id, deleted: true, [time]: updatedAt };
+  if (body === null) return { [idField]: id, [flag]: true, [time]: updatedAt };
   const hidden = new Set<string>([idField, time, ...bookkeeping]);
   const fields = Object.entries(body)
     .map(([field, value]) => [wireName(field), value] as const)
@@ -123,6 +126,7 @@ export function wireRecord(entity: MountedCollection, seen: Seen): JsonObject {
   return {
     [idField]: id,
     ...Object.fromEntries(fields),
+    ...(body[flag] ? { [flag]: false } : {}),
     [time]: updatedAt,
     sync_status: 'SYNCED',
     ...(stamp === undefined ? {} : { last_synced_at: timeText(stamp) }),

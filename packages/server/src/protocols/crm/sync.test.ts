@@ -237,6 +237,13 @@ describe('full', () => {
   });
 });
 
+test('what a live record says of being deleted comes back with it, and is no change', async () => {
+  await a.push([customer('c', 0, { name: 'Ada', deleted: 0 }), customer('d', 0, { name: 'Dan' })]);
+  const other = [customer('c', 50, { name: 'Ada', deleted: false }), customer('d', 50, { deleted: false })];
+  expect(said(await b.push(other, 'server_wins'))).toEqual({ c: 'UPDATE', d: 'UPDATE' });
+  expect(await all(crm)).toMatchObject({ c: { name: 'Ada', deleted: false }, d: { deleted: false } });
+});
+
 test('one bad record does not stop the others, and its reason names the field', async () => {
   const answer = await a.push([
     customer('good', 0, { name: 'Ada' }),

@@ -13,7 +13,7 @@ import {
 } from '@holdfast/core';
 import { wireName } from '../field-names.ts';
 import type { MountedCollection } from '../mount.ts';
-import { type Refused, type Seen, seenOf, type Taken, wireRecord, writerOf } from './records.ts';
+import { flag, type Refused, type Seen, seenOf, type Taken, wireRecord, writerOf } from './records.ts';
 import { type Applied, type Conflict, type PushAnswer, policies, type Strategy, strategies } from './wire.ts';
 
 type Entities = Iterable<MountedCollection>;
@@ -29,7 +29,7 @@ export function judgeOf(
     policies: new Map(all.map(({ collection }) => [collection, policies[strategy]])),
     toleranceMs,
     returns: 'newer',
-    ignored: new Set(all.map(({ time }) => time)),
+    ignored: new Set([flag, ...all.map(({ time }) => time)]),
   };
 }
 
