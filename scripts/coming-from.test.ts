@@ -142,12 +142,15 @@ function partsOf(section: string): Part[] {
 }
 
 const rendering = pathToFileURL(join(root, 'packages/react/src/in-component.fixture.ts')).href;
+const page = pathToFileURL(join(root, 'packages/client/src/browser/page.fixture.ts')).href;
 const prelude = `
 import { inspect } from 'node:util';
+import '${page}';
 import { inComponent } from '${rendering}';
 const rendered = async (hook) => {
   const component = await inComponent({ hook, ScopeProvider, scope });
-  const latest = await component.latest();
+  let latest = await component.latest();
+  while ([latest].flat().includes(undefined)) latest = await component.latest();
   await component.unmount();
   return latest;
 };

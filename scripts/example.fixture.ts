@@ -10,6 +10,7 @@ const root = fileURLToPath(new URL('..', import.meta.url));
 
 const sources: Record<string, string> = {
   holdfast: 'packages/server/src/index.ts',
+  '@holdfast/client/browser': 'packages/client/src/browser/index.ts',
   '@holdfast/client/node': 'packages/client/src/node/index.ts',
   '@holdfast/react': 'packages/react/src/index.ts',
   './examples/store-room/schema.ts': 'examples/store-room/schema.ts',

@@ -25,7 +25,7 @@ test('the example of the README', async () => {
     config: join(root, 'examples/store-room/holdfast.config.ts'),
   });
   await expectPrinted(await readFile(join(root, 'README.md'), 'utf8'), server.url);
-});
+}, 60_000);
 
 test('the examples of the guide', async () => {
   const guide = await readFile(join(root, 'docs/guide.md'), 'utf8');
@@ -33,7 +33,7 @@ test('the examples of the guide', async () => {
   await writeFile(config, configOf(guide));
   server = await startServer({ data: join(folder, 'data'), config });
   await expectPrinted(guide, server.url);
-});
+}, 60_000);
 
 /** Everything that the document promises is printed, in its order. */
 async function expectPrinted(document: string, url: string): Promise<void> {
