@@ -75,6 +75,10 @@ const views: readonly SqlView[] = [
       entity_id: 'record',
       terminal_id: 'device',
       state: 'state',
+      strategy: {
+        renamed: 'policy',
+        as: { client: 'TERMINAL_WINS', server: 'CENTRAL_WINS', ask: 'MANUAL_MERGE', merge: 'MERGE' },
+      },
       terminal_data: 'deviceBody',
       central_data: 'serverBody',
       resolution: {
@@ -83,8 +87,8 @@ const views: readonly SqlView[] = [
           server: 'CENTRAL_WINS',
           device: 'TERMINAL_WINS',
           value: 'MANUAL_MERGE',
-          merge: 'MANUAL_MERGE',
-          undo: 'MANUAL_MERGE',
+          merge: 'MERGED',
+          undo: 'UNDONE',
         },
       },
       created_at: { iso: 'at' },

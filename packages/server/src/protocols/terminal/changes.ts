@@ -1,10 +1,13 @@
 // Whose changes are urgent: follows the scope, and says by whom records were written that others should have at once.
 
 import { bodyOf } from '@holdfast/core';
-import { type FollowPage, operator } from '../../engine/engine.ts';
+import { type FollowBounds, type FollowPage, operator } from '../../engine/engine.ts';
 import { createFeeds, type FeedDeps, type Follower } from '../../realtime/feeds.ts';
 import { type Entities, urgentPriority } from './entities.ts';
 import { protocolName } from './translate.ts';
+
+/** A few of the largest pushes. What is more at once is told to all. */
+export const pushBounds: FollowBounds = { recordsMax: 5_000, charsMax: 16 * 1_048_576, mutationsMax: 5_000 };
 
 /** `changed`: by which terminals; '' is anybody else. Undefined: it was too much to look at. */
 export async function followChanges(

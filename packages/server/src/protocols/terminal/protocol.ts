@@ -3,7 +3,7 @@
 import { liveBounds } from '../../realtime/bounds.ts';
 import type { SocketTools } from '../../realtime/wire.ts';
 import { defineProtocol, type MountDeps, type MountError, type UpgradeRoute } from '../mount.ts';
-import { followChanges } from './changes.ts';
+import { followChanges, pushBounds } from './changes.ts';
 import { entitiesOf } from './entities.ts';
 import { optionsShape, type TerminalOptions } from './options.ts';
 import { type RouteDeps, terminalRoutes } from './routes.ts';
@@ -58,11 +58,10 @@ function partsOf(deps: MountDeps<TerminalOptions>): RouteDeps {
 function startTelling(deps: RouteDeps, tools: SocketTools, { route }: TerminalSockets): UpgradeRoute {
   const { engine, scope, clock, entities, terminals, triggers, options } = deps;
   const { turn, failed } = tools;
-  const bounds = liveBounds.page;
   const following = followChanges(
     {
       engine,
-      bounds,
+      bounds: pushBounds,
       followersPerTurn: liveBounds.followersPerTurn,
       turn,
       nowMs: () => clock.wallMs(),

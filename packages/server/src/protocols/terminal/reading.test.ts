@@ -159,7 +159,10 @@ test('an urgent change is told to the other terminals at once, whoever wrote it;
   const [one, two] = [server.socket(), server.socket()];
   await one.register('a');
   await two.register('b');
-  await a.push(create('Product', 'p1', {}), create('Note', 'n', {}));
+  // Also where it is much at once.
+  await a.push(
+    ...Array.from({ length: 600 }, (_, n) => create('Product', `p${n}`, { text: 'x'.repeat(300) })),
+  );
   await a.push(create('SaleOrder', 'o1', { status: 'open' }));
   expect(await two.next()).toMatchObject({ type: 'INCREMENTAL', reason: 'CHANGE', terminalId: 'b' });
   expect(one.told).toEqual([]);
