@@ -3,7 +3,7 @@
 import { defineSchema } from '@holdfast/core';
 import { expect, test } from 'vitest';
 import { z } from 'zod';
-import type { FakeServer } from './fake-server.fixture.ts';
+import { bare, type FakeServer, ok } from './fake-server.fixture.ts';
 import { openBench, shopSchema } from './replica.fixture.ts';
 import { checkStorage } from './storage-check.fixture.ts';
 
@@ -250,6 +250,32 @@ test('resend of a record that somebody else has made meanwhile: its names, and t
   const [item] = await shop.quarantine.list();
   await shop.quarantine.resend(item!.place);
   expect(await shop.items.get('a')).toEqual({ id: 'a', name: 'mine', quantity: 7 });
+});
+
+test('what is sent again under its id is seen once, also when the server had taken it', async () => {
+  const { shop, server, storage } = await openBench();
+  server.write('items', 'a', { name: 'a', quantity: 10 });
+  await shop.sync();
+  await shop.items.add('a', { quantity: 1 });
+  server.hooks = [
+    (_, serve) => {
+      serve();
+      throw new Error('The answer is lost.');
+    },
+    (request, serve) =>
+      ok({ ...serve(), verdicts: [], records: [], checkpoint: request.checkpoint ?? '', head: 1 }),
+    () => bare(413),
+  ];
+  for (let n = 0; n < 3; n += 1) await shop.sync();
+  const [item] = await shop.quarantine.list();
+  expect(item).toMatchObject({ code: 'http_413', undecided: true });
+  expect(await shop.items.get('a')).toMatchObject({ quantity: 11 });
+  await shop.quarantine.resend(item?.place ?? 0);
+  expect(await shop.items.get('a')).toMatchObject({ quantity: 11 });
+  await shop.sync();
+  expect(await shop.items.get('a')).toMatchObject({ quantity: 11 });
+  expect(await shop.outbox.list()).toEqual([]);
+  expect(await checkStorage(storage, shopSchema, 'shop-1')).toEqual([]);
 });
 
 test('the last hundred that were dropped are remembered', async () => {

@@ -174,13 +174,20 @@ async function sendHeld(tx: StorageTransaction, deps: MutateDeps, item: Quaranti
   await writeEntry(tx, deps.scope, after, entry);
 }
 
-/** Back to the end of the outbox, as it is. */
+/** Back to the end of the outbox, as it is, and out of sight until it is answered: what is visible may hold its effect already. */
 async function putBack(tx: StorageTransaction, deps: MutateDeps, item: QuarantineItem): Promise<void> {
   const progress = await readProgress(tx, deps.scope);
   if (progress.ended) throw new ReplicaError('no_grant');
   progress.place += 1;
   const { mutation, priority, bytes } = item;
-  const entry: OutboxEntry = { place: progress.place, mutation, state: 'sent', priority, bytes };
+  const entry: OutboxEntry = {
+    place: progress.place,
+    mutation,
+    state: 'sent',
+    hidden: true,
+    priority,
+    bytes,
+  };
   for (const key of keysOf(mutation)) {
     const { collection, id } = recordOfKey(key);
     await ensureShadow(tx, deps, key, await readStood(tx, deps, collection, id));
