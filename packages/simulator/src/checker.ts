@@ -1,7 +1,7 @@
 // What a checker is told, and how it complains. Each invariant has a file of its own in checkers/, and none of them uses code
 // of core, client or server: what they check must not check itself.
 
-import type { ExchangeAnswer, Writes } from '@holdfast/core';
+import type { ExchangeAnswer, ExchangeRequest, Writes } from '@holdfast/core';
 import type { Disk, DiskOp } from './disk.ts';
 import type { Fresh, History } from './history.ts';
 
@@ -29,11 +29,22 @@ export interface Stored {
 /** A device sends an exchange. */
 export interface Sent {
   device: DeviceView;
+  /** The id that it goes by. */
+  replica: string;
   scope: string;
   /** Those of its batch, in order. */
   mutations: readonly string[];
   /** Whether its credential is good for writing in the scope at a time of the server's clock. */
   mayWrite(serverMs: number): boolean;
+}
+
+/** What is told of an exchange that a device sends. */
+export function sentOf(
+  device: DeviceView,
+  { replica, scope, batch }: ExchangeRequest,
+  mayWrite: Sent['mayWrite'],
+): Sent {
+  return { device, replica, scope, mutations: batch?.mutations.map(({ id }) => id) ?? [], mayWrite };
 }
 
 /** A server answered. */

@@ -10,7 +10,7 @@ import {
 } from '@holdfast/client';
 import type { Clock, ExchangeAnswer, ExchangeRequest, Timer } from '@holdfast/core';
 import { Backup } from './backup.ts';
-import type { DeviceView } from './checker.ts';
+import { type DeviceView, sentOf } from './checker.ts';
 import { openStorage, type StorageMode, type StoragePoint } from './device-storage.ts';
 import { Disk, type DiskOp } from './disk.ts';
 import { leaveInDoubt } from './doubt.ts';
@@ -224,12 +224,9 @@ export class Device implements DeviceView {
         const key = this.key;
         const state = this.#states.of(request);
         this.#exchanges += 1;
-        world.tell.sent({
-          device: this,
-          scope: request.scope,
-          mutations: request.batch?.mutations.map(({ id }) => id) ?? [],
-          mayWrite: (serverMs) => rightOf(key, request.scope, serverMs - epochMs) === 'write',
-        });
+        const mayWrite = (serverMs: number): boolean =>
+          rightOf(key, request.scope, serverMs - epochMs) === 'write';
+        world.tell.sent(sentOf(this, request, mayWrite));
         return network
           .send({
             name: this.name,
@@ -284,6 +281,7 @@ export class Device implements DeviceView {
 
   #committed(ops: readonly DiskOp[]): void {
     const { history, tell, operations } = this.#deps.world;
+    this.disk.follow(ops);
     for (const { table, key, value } of ops) {
       if (table === 'scopes' && key[1] === 'progress')
         operations.received += this.#received.take(key[0] ?? '', value as Progress | undefined);
@@ -291,7 +289,8 @@ export class Device implements DeviceView {
       const { mutation } = value as unknown as Entry;
       if (history.made.has(mutation.id)) continue;
       this.disk.made.add(mutation.id);
-      history.make({ device: this.name, scope: key[0] ?? '', mutation, known: this.disk.made });
+      const { made: known, aside } = this.disk;
+      history.make({ device: this.name, scope: key[0] ?? '', mutation, known, aside });
       this.#fresh.push(mutation.id);
       operations.made += 1;
     }

@@ -19,6 +19,11 @@ export interface Found<Value> {
   value: Value;
 }
 
+/** An entry of the outbox or of the quarantine. */
+interface Holder {
+  mutation: { id: string };
+}
+
 const all = { prefix: [], reverse: false, limit: Number.POSITIVE_INFINITY };
 
 const whole: Keeping<StorageEntry> = {
@@ -31,6 +36,8 @@ export class Disk {
   #driver = new MemoryDriver(whole);
   /** Every mutation that this storage ever held. One that is set back does not know what came later: it gets a set of its own. */
   made = new Set<string>();
+  /** Those of them that went to its quarantine and did not come back to its outbox. */
+  aside: ReadonlySet<string> = new Set();
   /** How to undo each commit that is not durable yet. */
   #volatile: (readonly Undo<StorageEntry>[])[] = [];
   #open = false;
@@ -83,6 +90,18 @@ export class Disk {
     this.rollback();
     for (const undo of this.#volatile.splice(this.#volatile.length - commits).reverse())
       this.#driver.undo(undo);
+    const inOutbox = this.entries<Holder>('outbox').map(({ value }) => value.mutation.id);
+    this.aside = this.aside.difference(new Set(inOutbox));
+  }
+
+  /** Sees in what was committed which mutations went to the quarantine, and which came back. */
+  follow(ops: readonly DiskOp[]): void {
+    for (const { table, value } of ops) {
+      if (value === undefined || (table !== 'quarantine' && table !== 'outbox')) continue;
+      const { id } = (value as unknown as Holder).mutation;
+      if (this.aside.has(id) === (table === 'quarantine')) continue;
+      this.aside = this.aside[table === 'quarantine' ? 'union' : 'difference'](new Set([id]));
+    }
   }
 
   copy(): Disk {
@@ -90,6 +109,7 @@ export class Disk {
     for (const table of Object.keys(storageTables) as StorageTable[])
       for (const { key, value } of this.#driver.scan(table, all)) copy.#driver.put(table, key, value);
     copy.made = new Set(this.made);
+    copy.aside = this.aside;
     copy.commit(true);
     return copy;
   }
@@ -98,6 +118,7 @@ export class Disk {
     const copy = other.copy();
     this.#driver = copy.#driver;
     this.made = copy.made;
+    this.aside = copy.aside;
     this.#volatile = [];
   }
 }

@@ -40,6 +40,8 @@ export interface Made {
   mutation: Mutation;
   /** What the storage knows that it was made on: ids of mutations, this one and later ones among them. */
   known: ReadonlySet<string>;
+  /** Those of them that lay in its quarantine then, or had been discarded from there: it was not made in sight of them. */
+  aside: ReadonlySet<string>;
 }
 
 export class History {

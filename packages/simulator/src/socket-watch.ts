@@ -1,7 +1,7 @@
 // What passes over one socket, for the checkers: exchanges as they are told over HTTP, and pages that nobody asked for.
 
 import { type ExchangeAnswer, type ExchangeRequest, splitFrame } from '@holdfast/core';
-import type { DeviceView } from './checker.ts';
+import { type DeviceView, sentOf } from './checker.ts';
 import { socketBounds } from './native-host.ts';
 import { epochMs, type World } from './world.ts';
 
@@ -34,13 +34,13 @@ export class SocketWatch {
     if (type !== 'exchange' || id === undefined || body === undefined) return;
     const request = JSON.parse(body) as ExchangeRequest;
     this.#asked.set(id, { request, takenUpMs: timeline.nowMs });
-    const { scope, batch } = request;
-    tell.sent({
-      device,
-      scope,
-      mutations: batch?.mutations.map((mutation) => mutation.id) ?? [],
-      mayWrite: (serverMs) => rightOf(this.#key, scope, serverMs - epochMs) === 'write',
-    });
+    tell.sent(
+      sentOf(
+        device,
+        request,
+        (serverMs) => rightOf(this.#key, request.scope, serverMs - epochMs) === 'write',
+      ),
+    );
   }
 
   /** It has reached the server. */

@@ -2,7 +2,8 @@
 //
 // Whatever was lost, repeated or sent again under a new id: for each conflict somebody else has written the record since the base.
 // A storage that was set back is another than it was, and one that came to another device is another's, until it has sent itself
-// what it had in common with the first.
+// what it had in common with the first. What lay in its quarantine was not in sight; what a device was refused, and another life of its
+// storage has sent, is that other's.
 
 import type { Committed, MakeChecker } from '../checker.ts';
 import type { Made } from '../history.ts';
@@ -18,24 +19,35 @@ export const noneWithOneself: MakeChecker = ({ history, fail }) => {
   /** Mutation → the device under whose name it was committed, and the replicas in whose logs its verdict is. */
   const devices = new Map<string, string>();
   const logged = new Map<string, ReadonlySet<string>>();
+  /** Replica → its device. */
+  const owners = new Map<string, string>();
+  /** `device mutation` of what was refused for lack of a right, which stands for that device. */
+  const refused = new Set<string>();
   /** Mutations that lay before a person: who sent them no longer shows them, and what then became of them a person decided. */
   const asked = new Set<string>();
   const note = ({ scope, writes }: Committed): void => {
     for (const { collection, id, touched } of recordsIn(writes))
       if (touched.includes('null]')) folded.add(`${scope} ${collection}/${id}`);
     for (const { mutation, device } of writes.commits) devices.set(mutation, device);
+    for (const { replica, device } of writes.replicas) owners.set(replica, device);
     for (const { id, verdict, logged: places } of writes.mutations) {
       // What was refused for lack of a right is remembered beside it, under another key, and tells nothing of it.
       if (id === verdict.mutation) logged.set(id, new Set(Object.keys(places)));
+      else
+        for (const replica of Object.keys(places)) refused.add(`${owners.get(replica)} ${verdict.mutation}`);
       if (verdict.verdict === 'conflict') asked.add(verdict.mutation);
     }
   };
   /** Whether this write is another's, for who sent the mutation that came into the conflict. */
   const isForeign = (made: Made, { device, writer }: Conflict, mutation: string): boolean => {
     const other = history.made.get(mutation);
-    const knew = made.known.has(mutation) && (other?.order ?? made.order) < made.order;
+    const isInSight = made.known.has(mutation) && !made.aside.has(mutation);
+    const knew = isInSight && (other?.order ?? made.order) < made.order;
     // A copy that comes under the same name may have given up what the first one then sent.
-    const isOfOneStorage = devices.get(mutation) === device && other?.device === made.device;
+    const isOfOneStorage =
+      devices.get(mutation) === device &&
+      other?.device === made.device &&
+      !refused.has(`${device} ${mutation}`);
     return !knew || asked.has(mutation) || (!isOfOneStorage && !logged.get(mutation)?.has(writer));
   };
   return {
