@@ -63,12 +63,17 @@ function lostToDelete(body: JsonObject, current: JsonObject | null, question: Ba
 
 function onTombstone(change: DeclaredChange, current: Standing, question: BaseQuestion): Ruled {
   if (change.type === 'delete') return unchanged(null);
-  const { judge, sight, madeAt, own } = question;
-  const isOwn = current.writer !== serverWriter && own.has(current.writer, current.seq);
-  const byTime = judge.returns === 'newer' || sight.creates;
-  const comesBack = byTime ? madeAt > current.madeAt : isOwn || sight.seq >= current.seq;
-  if (comesBack) return written('inserted', change.body, 'anew');
-  return lostToDelete(change.body, null, question);
+  return comesBack(current, question)
+    ? written('inserted', change.body, 'anew')
+    : lostToDelete(change.body, null, question);
+}
+
+function comesBack(tombstone: Standing, { judge, sight, madeAt, own }: BaseQuestion): boolean {
+  const isLater = madeAt > tombstone.madeAt;
+  if (!sight.creates) return judge.returns === 'newer' ? isLater : sight.seq >= tombstone.seq;
+  // What names no time counts as made when it arrived, and may have come in one push with the delete before it.
+  const isOwn = tombstone.writer !== serverWriter && own.has(tombstone.writer, tombstone.seq);
+  return isLater || (isOwn && madeAt === tombstone.madeAt);
 }
 
 function remove(current: Live, isConcurrent: boolean, question: BaseQuestion): Ruled {

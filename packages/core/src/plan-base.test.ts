@@ -281,6 +281,15 @@ describe('deletes', () => {
   });
 });
 
+test('a device’s own delete is not undone by an edit of what it deleted, only by a record that it creates', () => {
+  const { scope, a } = shopOf('client', { returns: 'seen' });
+  a.one(gone('i1', edits(1)));
+  expect(a.one(item('i1', { note: 'older' }, edits(1))).ruled).toBe('gone');
+  expect(a.one(item('i1', { name: 'Oil' }, { base: 'none' })).ruled).toBe('inserted');
+  expect(scope.body('items', 'i1')).toEqual({ name: 'Oil' });
+  expect(a.one(item('i1', { name: 'Rice' }, edits(3))).ruled).toBe('updated');
+});
+
 test('what was meant for a record that was deleted and has begun anew since lost to that delete', () => {
   const { scope, a, b } = shopOf('client', { returns: 'seen' });
   const c = new Client(scope, 'c', byBase('client', { returns: 'seen' }));
