@@ -69,11 +69,10 @@ function onTombstone(change: DeclaredChange, current: Standing, question: BaseQu
 }
 
 function comesBack(tombstone: Standing, { judge, sight, madeAt, own }: BaseQuestion): boolean {
-  const isLater = madeAt > tombstone.madeAt;
-  if (!sight.creates) return judge.returns === 'newer' ? isLater : sight.seq >= tombstone.seq;
-  // What names no time counts as made when it arrived, and may have come in one push with the delete before it.
+  if (judge.returns === 'seen' && !sight.creates) return sight.seq >= tombstone.seq;
+  // Of one device's delete and put of one time the put came later, as it is sent later.
   const isOwn = tombstone.writer !== serverWriter && own.has(tombstone.writer, tombstone.seq);
-  return isLater || (isOwn && madeAt === tombstone.madeAt);
+  return madeAt > tombstone.madeAt || (isOwn && madeAt === tombstone.madeAt);
 }
 
 function remove(current: Live, isConcurrent: boolean, question: BaseQuestion): Ruled {

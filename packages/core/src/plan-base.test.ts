@@ -290,6 +290,14 @@ test('a device’s own delete is not undone by an edit of what it deleted, only 
   expect(a.one(item('i1', { name: 'Rice' }, edits(3))).ruled).toBe('updated');
 });
 
+test('by time, a device’s put of the very time of its own delete comes later, and that of another does not', () => {
+  const { a, b } = shopOf('newest', { returns: 'newer' });
+  a.one(gone('i1', { ...at(5), ...read(1) }));
+  expect(b.one(item('i1', { name: 'Rice' }, { ...at(5), ...read(2) })).ruled).toBe('gone');
+  expect(a.one(item('i1', { name: 'Oil' }, { ...at(4), ...read(2) })).ruled).toBe('gone');
+  expect(a.one(item('i1', { name: 'Oil' }, { ...at(5), ...read(2) })).ruled).toBe('inserted');
+});
+
 test('what was meant for a record that was deleted and has begun anew since lost to that delete', () => {
   const { scope, a, b } = shopOf('client', { returns: 'seen' });
   const c = new Client(scope, 'c', byBase('client', { returns: 'seen' }));
