@@ -3,7 +3,8 @@
 // Order among the entries of an outbox that touch one record never changes: whatever stands before an entry on one of its records
 // goes with it, and before it, or it does not go. What creates a parent rises with its child. What the server has answered is not
 // sent again, unless the replica took a new id; then it also goes behind what waits. What the server has said to be applied is there,
-// also while the device has not stored that yet.
+// also while the device has not stored that yet. What still goes under an id that the replica has left was cut before it took the
+// new one, and is judged by the outbox as it stood then: nothing of it was to be sent again for that yet.
 
 import type { Mutation } from '@holdfast/core';
 import type { DeviceView, MakeChecker, Sent } from '../checker.ts';
@@ -30,16 +31,24 @@ interface Outbox {
   applied: Set<string>;
 }
 
+type Scopes = Map<string, Outbox>;
+
+interface Replica {
+  /** The id that it goes by. */
+  id: string;
+  scopes: Scopes;
+  /** Id that it has left → its outboxes as they stood when it did. */
+  left: Map<string, Scopes>;
+}
+
 export const sentInOrder: MakeChecker = ({ fail }) => {
   const invariant = '2 sent in order';
-  /** Device → scope → its outbox. */
-  const devices = new Map<string, Map<string, Outbox>>();
-  const outboxOf = (device: string, scope: string): Outbox => {
-    const scopes = devices.get(device) ?? new Map<string, Outbox>();
-    devices.set(device, scopes);
-    const outbox = scopes.get(scope) ?? emptyOutbox();
-    scopes.set(scope, outbox);
-    return outbox;
+  /** By device. */
+  const replicas = new Map<string, Replica>();
+  const replicaOf = (device: string): Replica => {
+    const replica = replicas.get(device) ?? { id: '', scopes: new Map(), left: new Map() };
+    replicas.set(device, replica);
+    return replica;
   };
   const checkEntry = (name: string, outbox: Outbox, entry: Entry, before: ReadonlySet<string>): void => {
     const { id } = entry.mutation;
@@ -68,22 +77,28 @@ export const sentInOrder: MakeChecker = ({ fail }) => {
   return {
     invariant,
     stored({ device, ops }) {
+      const replica = replicaOf(device.name);
+      const renewed = ops.find(({ table, key }) => table === 'meta' && key[0] === 'replica');
+      if (renewed) rename(replica, renewed.value);
       for (const { table, key, value } of ops)
-        if (table === 'outbox') note(outboxOf(device.name, key[0] ?? ''), key[1] ?? '', value);
+        if (table === 'outbox') note(outboxOf(replica.scopes, key[0] ?? ''), key[1] ?? '', value);
     },
     restarted(device) {
-      devices.delete(device.name);
+      replicas.delete(device.name);
+      const replica = replicaOf(device.name);
+      rename(replica, device.disk.get('meta', ['replica']));
       for (const { key, value } of device.disk.entries('outbox'))
-        note(outboxOf(device.name, key[0] ?? ''), key[1] ?? '', value);
+        note(outboxOf(replica.scopes, key[0] ?? ''), key[1] ?? '', value);
     },
     answered({ device, scope, answer }) {
-      const { applied, byId } = outboxOf(device, scope);
+      const { applied, byId } = outboxOf(replicaOf(device).scopes, scope);
       for (const { mutation, verdict } of answer?.verdicts ?? [])
         if (verdict === 'applied' && byId.has(mutation)) applied.add(mutation);
     },
     sent(event) {
       const { device, scope, mutations } = event;
-      const outbox = outboxOf(device.name, scope);
+      const { scopes, left } = replicaOf(device.name);
+      const outbox = outboxOf(left.get(event.replica) ?? scopes, scope);
       const before = new Set<string>();
       for (const id of mutations) {
         const entry = outbox.byId.get(id);
@@ -96,6 +111,34 @@ export const sentInOrder: MakeChecker = ({ fail }) => {
     },
   };
 };
+
+/** To be called before anything else of the same transaction is noted. */
+function rename(replica: Replica, identity: unknown): void {
+  const { id } = (identity ?? { id: '' }) as { id: string };
+  if (id === replica.id) return;
+  replica.left.set(
+    replica.id,
+    new Map([...replica.scopes].map(([scope, outbox]) => [scope, asItIs(outbox)])),
+  );
+  replica.id = id;
+}
+
+/** What the server answers, and what went alone, is still noted in both. */
+function asItIs(outbox: Outbox): Outbox {
+  const { entries, byId, touching } = outbox;
+  return {
+    ...outbox,
+    entries: new Map(entries),
+    byId: new Map(byId),
+    touching: new Map([...touching].map(([key, places]) => [key, new Set(places)])),
+  };
+}
+
+function outboxOf(scopes: Scopes, scope: string): Outbox {
+  const outbox = scopes.get(scope) ?? emptyOutbox();
+  scopes.set(scope, outbox);
+  return outbox;
+}
 
 function emptyOutbox(): Outbox {
   return {
