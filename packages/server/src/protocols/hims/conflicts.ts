@@ -1,15 +1,10 @@
 // Conflicts of hims: those that wait for a person, and what becomes of one by a person's word.
 
-import {
-  bodyOf,
-  type JsonObject,
-  RequestError,
-  type ResolutionAnswer,
-  type StoredConflict,
-} from '@holdfast/core';
+import { type JsonObject, RequestError, type ResolutionAnswer, type StoredConflict } from '@holdfast/core';
 import type { z } from 'zod';
 import type { Caller } from '../../engine/engine.ts';
 import type { MountDeps, MountedCollection } from '../mount.ts';
+import { conflictNumbered, resolveByPerson, valueAnswer } from '../resolving.ts';
 import { bodyIn } from './records.ts';
 import { wireConflict } from './translate.ts';
 import type { resolveMessage, WireConflict } from './wire.ts';
@@ -45,9 +40,6 @@ export async function openConflicts(
 
 type Resolve = z.infer<typeof resolveMessage>;
 
-/** Another write may come between reading the record and answering; so often. */
-const triesMax = 10;
-
 /** Throws RequestError `not_found`, `conflict_settled`, or `malformed` for what cannot be written. */
 export async function resolveConflict(
   deps: ConflictDeps,
@@ -55,38 +47,20 @@ export async function resolveConflict(
   { id, asked }: { id: string; asked: Resolve },
 ): Promise<WireConflict> {
   const { conflict, table } = await findConflict(deps, id);
-  const { engine, scope } = deps;
-  for (let tries = 1; ; tries += 1) {
-    const [record] = await engine.inspect.history(scope, conflict.collection, conflict.record, 1);
-    const answer = answerOf(table, asked, record ? bodyOf(record) : null);
-    const seen = { seenVersion: record?.seq ?? 0, seenOpen: true };
-    try {
-      const resolved = await engine.resolve(caller, scope, conflict.id, seen, answer);
-      const { resolution, resolvedBy } = asked;
-      return wireConflict(table, resolved.conflict, { resolution, resolvedBy: resolvedBy ?? null });
-    } catch (error) {
-      if (!(error instanceof RequestError)) throw error;
-      if (error.code !== 'conflict_changed' || tries === triesMax) throw inWireWords(error);
-    }
-  }
-}
-
-/** The engine names a place in its own change. */
-function inWireWords(error: RequestError): RequestError {
-  const { code, message } = error;
-  const field = error.field?.replace(/^changes\[0\]\.(?:(?:body|set)\.)?/, 'mergedData.');
-  return field === error.field ? error : new RequestError(code, { field, message, cause: error });
+  const answer = (current: JsonObject | null) => answerOf(table, asked, current);
+  const word = { conflict, seenOpen: true as const, answer, field: 'mergedData' };
+  const resolved = await resolveByPerson(deps, caller, word);
+  const { resolution, resolvedBy } = asked;
+  return wireConflict(table, resolved.conflict, { resolution, resolvedBy: resolvedBy ?? null });
 }
 
 async function findConflict(
-  { engine, scope, collections }: ConflictDeps,
+  deps: ConflictDeps,
   text: string,
 ): Promise<{ conflict: StoredConflict; table: MountedCollection }> {
-  const id = /^[1-9]\d{0,14}$/.test(text) ? Number(text) : undefined;
-  const [conflict] = id ? await engine.inspect.conflicts(scope, { after: id - 1, max: 1 }) : [];
-  const table = conflict && tablesByCollection(collections).get(conflict.collection);
-  if (!conflict || conflict.id !== id || !table)
-    throw new RequestError('not_found', { message: 'There is no such conflict.' });
+  const conflict = await conflictNumbered(deps, text);
+  const table = conflict && tablesByCollection(deps.collections).get(conflict.collection);
+  if (!table) throw new RequestError('not_found', { message: 'There is no such conflict.' });
   return { conflict, table };
 }
 
@@ -107,7 +81,7 @@ function answerOf(
   }
 }
 
-/** As in a push, fields that are not named stay. The time is that of the resolution. */
+/** The time is that of the resolution. */
 function merged(
   table: MountedCollection,
   mergedData: JsonObject,
@@ -118,10 +92,7 @@ function merged(
     throw new RequestError('malformed', { field: 'mergedData.is_deleted', message });
   }
   const { [table.time]: _time, ...body } = bodyIn(table, mergedData);
-  if (!current) return { type: 'value', body };
-  const had = (field: string) => (Object.hasOwn(current, field) ? (current[field] ?? null) : null);
-  const replaced = Object.fromEntries(Object.keys(body).map((field) => [field, had(field)]));
-  return { type: 'value', body, replaced };
+  return valueAnswer(body, current);
 }
 
 function tablesByCollection(collections: MountDeps['collections']): Map<string, MountedCollection> {

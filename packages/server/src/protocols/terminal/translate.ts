@@ -15,6 +15,7 @@ import {
   type Verdict,
 } from '@holdfast/core';
 import { storedName, wireName } from '../field-names.ts';
+import { valueAnswer } from '../resolving.ts';
 import { timeText } from '../time.ts';
 import type { PulledChange, Result } from './answers.ts';
 import type { Entities } from './entities.ts';
@@ -162,7 +163,6 @@ function pulledChange(entityType: string, record: StoredRecord): PulledChange {
   };
 }
 
-/** As in a push, fields that are not named stay, and a field that is added up moves by the difference to what stands. */
 export function answerOf(
   resolution: Strategy,
   resolvedData: JsonObject,
@@ -170,14 +170,7 @@ export function answerOf(
 ): ResolutionAnswer {
   if (resolution === 'TERMINAL_WINS') return { type: 'device' };
   if (resolution === 'CENTRAL_WINS') return { type: 'server' };
-  const body = renamed(resolvedData, storedName);
-  if (!current) return { type: 'value', body };
-  const had = (field: string) => (Object.hasOwn(current, field) ? (current[field] ?? null) : null);
-  return {
-    type: 'value',
-    body,
-    replaced: Object.fromEntries(Object.keys(body).map((field) => [field, had(field)])),
-  };
+  return valueAnswer(renamed(resolvedData, storedName), current);
 }
 
 function renamed(fields: JsonObject, nameOf: (field: string) => string): JsonObject {
